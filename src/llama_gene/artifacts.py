@@ -1,0 +1,217 @@
+"""A stage is a function from a config and inputs to a folder with its result and `manifest.json`.
+
+The folder is built beside its final name and renamed when it is whole, so an earlier result stays until the new
+one is complete, and a killed stage that can resume finds its own partial work again. A stage whose config, inputs,
+seed and code format are unchanged is not run again.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from llama_gene.config import Section, describe
+from llama_gene.errors import ArtifactError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_WHOLE_FILE_BYTES = 256 * 1024 * 1024
+_VERSIONS_OF = ("llama-gene", "datasets", "numpy", "peft", "tokenizers", "torch", "transformers")
+
+
+@dataclass
+class Ledger:
+    """What a stage writes down while it works: counts by reason, and measured facts."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a stage folder says of itself."""
+
+    stage: str
+    key: str
+    format: int
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    seed: int
+    versions: dict[str, str]
+    counts: dict[str, int]
+    facts: dict[str, Any]
+    seconds: float
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a finished stage folder.
+
+    Raises:
+        ArtifactError: the folder is no finished stage.
+    """
+    try:
+        return Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"{folder}: not a finished stage folder (no {MANIFEST}). Run the stage that makes it first."
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise ArtifactError(f"{folder / MANIFEST}: cannot be read ({error}). Remove it and run again.") from None
+
+
+def fingerprint(path: Path) -> str:
+    """A short hash that changes when an input does.
+
+    A stage folder stands for its key. A file up to 256 MiB is read whole; a larger one counts by size,
+    modification time, first and last MiB. A folder is all of its files.
+
+    Raises:
+        ArtifactError: nothing is there.
+    """
+    if (path / MANIFEST).is_file():
+        return read_manifest(path).key
+    digest = hashlib.blake2b(digest_size=16)
+    if path.is_dir():
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
+            digest.update(file.relative_to(path).as_posix().encode() + b"\0" + fingerprint(file).encode())
+    elif path.is_file():
+        _hash_file(path, digest)
+    else:
+        raise ArtifactError(f"{path}: no such file or folder. Check the path.")
+    return digest.hexdigest()
+
+
+def _hash_file(path: Path, digest: "hashlib.blake2b") -> None:
+    status = path.stat()
+    with path.open("rb") as file:
+        if status.st_size <= _WHOLE_FILE_BYTES:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+            return
+        digest.update(f"{status.st_size} {status.st_mtime_ns}".encode() + file.read(1 << 20))
+        file.seek(-(1 << 20), os.SEEK_END)
+        digest.update(file.read())
+
+
+def stage_key(stage: str, config: Section | Mapping[str, Any], inputs: Mapping[str, str], seed: int, code: int) -> str:
+    """The hash of everything that can change a stage's result.
+
+    >>> a = stage_key("s", {"x": 1}, {}, seed=1, code=1)
+    >>> a == stage_key("s", {"x": 1}, {}, seed=1, code=1), a == stage_key("s", {"x": 2}, {}, seed=1, code=1)
+    (True, False)
+    """
+    text = json.dumps([FORMAT, code, stage, describe(config), dict(inputs), seed], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def is_fresh(folder: Path, key: str) -> bool:
+    """True where the folder holds the finished result of this very key."""
+    return (folder / MANIFEST).is_file() and read_manifest(folder).key == key
+
+
+def build_stage(
+    stage: str,
+    output: Path,
+    build: Callable[[Path, Ledger], None],
+    *,
+    config: Section | Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    seed: int,
+    code: int,
+) -> Manifest:
+    """Run `build(work, ledger)` unless `output` is up to date; give the manifest.
+
+    Args:
+        stage: Name of the stage.
+        output: Final folder.
+        build: Fills the work folder. Where an earlier run of the same key was killed, the folder holds what it left.
+        config: The section that decides the result.
+        inputs: Name to file or folder.
+        seed: Seed of the stage's random choices.
+        code: Format number of the stage's code; raise it when the result changes.
+
+    Raises:
+        ArtifactError: an input is missing, `output` is in use or holds something else.
+    """
+    hashes = {name: fingerprint(path) for name, path in sorted(inputs.items())}
+    key = stage_key(stage, config, hashes, seed, code)
+    if is_fresh(output, key):
+        return read_manifest(output)
+    if output.exists() and not (output / MANIFEST).is_file() and (not output.is_dir() or any(output.iterdir())):
+        raise ArtifactError(f"{output}: exists and is not a stage folder. Choose another --output or move it away.")
+    work = output.with_name(output.name + ".partial")
+    with _claimed(work, key):
+        started = time.monotonic()
+        ledger = Ledger()
+        build(work, ledger)
+        manifest = Manifest(
+            stage=stage, key=key, format=FORMAT, config=describe(config), inputs=hashes, seed=seed,
+            versions=_versions(), counts=dict(sorted(ledger.counts.items())), facts=ledger.facts,
+            seconds=round(time.monotonic() - started, 2),
+        )  # fmt: skip
+        write_json(work / MANIFEST, asdict(manifest))
+        _replace(work, output)
+    return manifest
+
+
+@contextmanager
+def _claimed(work: Path, key: str) -> Iterator[None]:
+    """Hold the work folder for this process; clear what another key left in it."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    lock_path = work.with_name(work.name + ".lock")
+    with lock_path.open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArtifactError(f"{work}: another run is building this folder. Wait for it or stop it.") from None
+        mark = work / ".key"
+        if work.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
+            shutil.rmtree(work)
+        work.mkdir(exist_ok=True)
+        mark.write_text(key, encoding="utf-8")
+        try:
+            yield
+        finally:
+            lock_path.unlink(missing_ok=True)
+
+
+def _replace(work: Path, output: Path) -> None:
+    (work / ".key").unlink()
+    old = output.with_name(output.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if output.exists():
+        output.rename(old)
+    work.rename(output)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _VERSIONS_OF:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all, keys as given, UTF-8."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
