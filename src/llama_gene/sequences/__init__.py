@@ -1,0 +1,1 @@
+"""Records from sequence and text files, coding sequences and their translation, fragments."""

@@ -1,0 +1,172 @@
+"""Find input files, look into zips, decompress, and say plainly what is wrong with a file or record."""
+
+import io
+import logging
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from xopen import xopen
+
+from llama_gene.config import OnInvalid
+from llama_gene.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+_COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+_BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file, or one member of a zip."""
+
+    path: Path
+    member: str = ""
+
+    @property
+    def label(self) -> str:
+        """How messages and counts name it."""
+        return f"{self.path}!{self.member}" if self.member else str(self.path)
+
+    @property
+    def name(self) -> str:
+        """The file name without the suffix of its compression."""
+        name = Path(self.member).name if self.member else self.path.name
+        stem, dot, suffix = name.rpartition(".")
+        return stem if f"{dot}{suffix}".lower() in _COMPRESSED else name
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """What happens to bad input: `refuse` raises, or counts where bad records are to be skipped."""
+
+    on_invalid: OnInvalid = "error"
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def refuse(self, reason: str, message: str) -> None:
+        """Raise the message, or count the reason.
+
+        Raises:
+            DataError: `on_invalid` is "error".
+        """
+        if self.on_invalid == "error":
+            raise DataError(message)
+        self.counts[reason] += 1
+        logger.info("skipped: %s", message)
+
+    def note(self, change: str, times: int = 1) -> None:
+        """Count a change that was made."""
+        self.counts[change] += times
+
+
+def list_files(path: Path) -> list[Path]:
+    """The files a path stands for: itself, all files below a folder, or the matches of a glob; sorted.
+
+    Hidden files are left out of folders and globs.
+
+    Raises:
+        DataError: nothing is there.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "b.fa").touch()
+    ...     (Path(folder) / "a.fa").touch()
+    ...     [file.name for file in list_files(Path(folder) / "*.fa")]
+    ['a.fa', 'b.fa']
+    """
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path))]
+    elif any(_is_pattern(part) for part in path.parts):
+        found = _match(path)
+    else:
+        raise DataError(f"{path}: no such file or folder. Expected a file, a folder or a glob; check the path.")
+    if not found:
+        raise DataError(f"{path}: no files there. Expected at least one; check the folder or the glob.")
+    return sorted(found)
+
+
+def _is_pattern(part: str) -> bool:
+    return any(letter in part for letter in "*?[")
+
+
+def _match(pattern: Path) -> list[Path]:
+    first = next(index for index, part in enumerate(pattern.parts) if _is_pattern(part))
+    folder = Path(*pattern.parts[:first])
+    found = folder.glob("/".join(pattern.parts[first:]))
+    return [file for file in found if file.is_file() and not _is_hidden(file.relative_to(folder))]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def list_items(path: Path) -> list[Item]:
+    """A file as one item, a zip as one item per member, sorted by name.
+
+    Raises:
+        DataError: the file is missing or is no readable zip.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Check the path.")
+    if path.suffix.lower() != ".zip":
+        return [Item(path)]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path}: not a readable zip ({error}). Fetch the file again.") from None
+    return [Item(path, name) for name in sorted(names) if not _is_hidden(Path(name)) and "__MACOSX" not in name]
+
+
+@contextmanager
+def open_bytes(item: Item) -> Iterator[BinaryIO]:
+    """The decompressed bytes of an item, as a buffered stream.
+
+    Raises:
+        DataError: the file cannot be read, or its compression is broken (also while reading inside the block).
+    """
+    try:
+        if item.member:
+            with zipfile.ZipFile(item.path) as archive, archive.open(item.member) as stream:
+                yield io.BufferedReader(stream, _BUFFER_BYTES)  # type: ignore[type-var,unused-ignore]
+        else:
+            with xopen(item.path, "rb", threads=0) as stream:
+                yield stream
+    except EOFError:
+        raise DataError(
+            f"{item.label}: the compressed file ends too early. Expected a whole file; fetch it again."
+        ) from None
+    except (zipfile.BadZipFile, zlib.error, OSError) as error:
+        raise DataError(
+            f"{item.label}: cannot be read ({error}). Expected a whole, readable file; fetch it again."
+        ) from None
+
+
+@contextmanager
+def open_text(item: Item, errors: str = "surrogateescape") -> Iterator[TextIO]:
+    """The text of an item as UTF-8; every kind of line end is read as one line feed.
+
+    Args:
+        item: What to read.
+        errors: How bytes that are not UTF-8 are read; "strict" raises UnicodeDecodeError.
+    """
+    with open_bytes(item) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", errors=errors) as text:
+        yield text
+
+
+def first_bytes(item: Item, size: int = 4096) -> bytes:
+    """The first decompressed bytes of an item.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    with open_bytes(item) as stream:
+        return stream.read(size)

@@ -1,0 +1,243 @@
+"""Stream records from one file of any supported format, checked letter by letter and counted by reason."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from llama_gene.config import Kind, OnInvalid, SourceFormat
+from llama_gene.errors import DataError
+from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters
+from llama_gene.sequences.detect import detect_format
+from llama_gene.sequences.fasta import Entry, find_letter, header_annotations, parse_fasta, parse_fastq
+from llama_gene.sequences.files import Inspector, Item, first_bytes, list_files, list_items
+from llama_gene.sequences.genbank import parse_genbank
+from llama_gene.sequences.gff import parse_gff
+from llama_gene.sequences.prose import parse_jats, parse_markdown, parse_text
+from llama_gene.sequences.records import Record
+from llama_gene.sequences.tables import parse_json, parse_jsonl, parse_lines, parse_table
+from llama_gene.sequences.uniprot import parse_uniprot
+
+__all__ = ["list_files", "read_records"]
+
+_ALPHABETS: dict[Kind, Alphabet] = {"dna": DNA, "protein": PROTEIN}
+_PARSERS: dict[str, Callable[[Item, Kind, Inspector], Iterator[Entry]]] = {
+    "fasta": parse_fasta,
+    "fastq": parse_fastq,
+    "genbank": parse_genbank,
+    "gff3": parse_gff,
+    "uniprot": parse_uniprot,
+    "table": parse_table,
+    "json": parse_json,
+    "jsonl": parse_jsonl,
+    "markdown": parse_markdown,
+    "jats": parse_jats,
+    "text": parse_text,
+}
+_TEXT_ONLY = ("markdown", "jats")
+_SEQUENCE_ONLY = ("fasta", "fastq", "genbank", "gff3")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The item being read, and what is expected of it."""
+
+    item: Item
+    kind: Kind
+    source: str
+    inspector: Inspector
+
+    def refuse(self, reason: str, message: str, *, line: int = 0) -> None:
+        """Raise or count, with the place in front of the message; line 0: the whole item."""
+        at = f":{line}" if line else ""
+        self.inspector.refuse(reason, f"{self.item.label}{at}: {message}")
+
+
+def read_records(
+    path: Path,
+    kind: Kind,
+    *,
+    format: SourceFormat = "auto",  # noqa: A002 - the name of the setting
+    source: str = "",
+    on_invalid: OnInvalid = "error",
+    counts: Counter[str] | None = None,
+) -> Iterator[Record]:
+    """Stream the records of one file: plain, .gz, .zst, or each member of a .zip.
+
+    Letters come in upper case, U of DNA as T, a final `*` of a protein dropped, each counted. GenBank and GFF3 give
+    the genome for "dna" and the translations for "protein"; a UniProt flat file gives its FUNCTION text for "text".
+    Memory holds one record (or one XML or JSON file) at a time, and the ids of one file.
+
+    Args:
+        path: The file.
+        kind: What the letters are.
+        format: auto: by the first bytes, else by the name.
+        source: Name in the records; default: the path.
+        on_invalid: error: stop at bad input; skip: count it.
+        counts: Filled with changes and refusals, by reason.
+
+    Raises:
+        DataError: the file is missing, or bad input and `on_invalid` is "error".
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.fa"
+    ...     _ = path.write_text(">x\\nacgu\\n")
+    ...     [(record.id, record.text) for record in read_records(path, "dna")]
+    [('x', 'ACGT')]
+    """
+    inspector = Inspector(on_invalid, Counter() if counts is None else counts)
+    for item in _items(path, inspector):
+        try:
+            yield from _read_item(Reading(item, kind, source or str(path), inspector), format)
+        except DataError as error:
+            inspector.refuse("unreadable file", str(error))
+
+
+def _items(path: Path, inspector: Inspector) -> list[Item]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Check the path.")
+    try:
+        return list_items(path)
+    except DataError as error:
+        inspector.refuse("unreadable file", str(error))
+        return []
+
+
+def _read_item(reading: Reading, format: SourceFormat) -> Iterator[Record]:  # noqa: A002
+    chosen = _choose(reading, format)
+    if chosen is None:
+        return
+    check = _check_text if reading.kind == "text" else _check_sequence
+    # Reads of a pair share their name, and a file may hold billions: FASTQ names are not compared.
+    seen: set[str] | None = None if chosen == "fastq" else set()
+    found = False
+    for entry in _parse(reading, chosen):
+        found = True
+        record = check(_readable(entry, reading.inspector), reading)
+        if record is None or (seen is not None and _is_repeated(record.id, seen, entry, reading)):
+            continue
+        yield record
+    if not found:
+        reading.refuse("no records", f"no {reading.kind} records of format {chosen}. Set the right format.")
+
+
+def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # noqa: A002
+    """The format of the item; None after a refusal."""
+    start = first_bytes(reading.item)
+    if not start.strip():
+        reading.refuse("empty file", f"the file is empty. Expected {reading.kind} records; fetch it again.")
+        return None
+    if b"\0" in start:
+        reading.refuse(
+            "binary file", f"binary data. Expected {reading.kind} records in a text format; name the right file."
+        )
+        return None
+    chosen = detect_format(reading.item, start, reading.kind) if format == "auto" else format
+    if chosen == "fasta" and not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b">", b";")):
+        reading.refuse("not FASTA", "no FASTA. Expected a line that starts with '>'; set the right format.", line=1)
+        return None
+    return chosen
+
+
+def _parse(reading: Reading, chosen: SourceFormat) -> Iterator[Entry]:
+    item, kind, inspector = reading.item, reading.kind, reading.inspector
+    if (kind == "text" and chosen in _SEQUENCE_ONLY) or (kind != "text" and chosen in _TEXT_ONLY):
+        raise DataError(f"{item.label}: a {chosen} file holds no {kind}. Set kind or format to what it holds.")
+    if chosen == "text" and kind != "text":
+        return parse_lines(item, kind, inspector)
+    return _PARSERS[chosen](item, kind, inspector)
+
+
+def _readable(entry: Entry, inspector: Inspector) -> Entry:
+    """The entry with replacement characters where its name or description is not UTF-8."""
+    if entry.id.isascii() and entry.description.isascii() and not entry.annotations:
+        return entry
+    annotations = {
+        key: _mend(value) if isinstance(value, str) else tuple(map(_mend, value))
+        for key, value in entry.annotations.items()
+    }
+    mended = entry._replace(id=_mend(entry.id), description=_mend(entry.description), annotations=annotations)
+    if mended != entry:
+        inspector.note("headers that are not UTF-8 mended")
+    return mended
+
+
+def _mend(words: str) -> str:
+    return words if words.isascii() else words.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _check_text(entry: Entry, reading: Reading) -> Record | None:
+    text = entry.letters.strip()
+    if not text:
+        _refuse_empty(entry, reading)
+        return None
+    if "\0" in text:
+        reading.refuse("binary file", f"record {entry.id!r} holds binary data. Expected text; leave it out.")
+        return None
+    if _mend(text) != text:
+        reading.refuse("not UTF-8", f"record {entry.id!r} is not UTF-8. Convert the file.", line=entry.line)
+        return None
+    return Record(entry.id, reading.kind, text, reading.source, entry.description, entry.annotations)
+
+
+def _check_sequence(entry: Entry, reading: Reading) -> Record | None:
+    if not entry.id:
+        reading.refuse(
+            "record without a name",
+            f"a record of {len(entry.letters)} letters has no name. Expected one after '>'; name it.",
+            line=entry.line,
+        )
+        return None
+    cleaned = clean_letters(entry.letters, _ALPHABETS[reading.kind])
+    if not cleaned.letters:
+        _refuse_empty(entry, reading)
+        return None
+    if cleaned.problem:
+        _refuse_letters(entry, cleaned.problem, reading)
+        return None
+    if cleaned.lower_case:
+        reading.inspector.note("records upper-cased")
+    if cleaned.uracil:
+        reading.inspector.note("records with U read as T")
+    if cleaned.final_stop:
+        reading.inspector.note("final stops dropped")
+    annotations = entry.annotations or header_annotations(entry.id, entry.description)
+    name = str(annotations.get("accession") or entry.id)
+    return Record(name, reading.kind, cleaned.letters, reading.source, entry.description, annotations)
+
+
+def _refuse_empty(entry: Entry, reading: Reading) -> None:
+    reading.refuse(
+        "empty record",
+        f"record {entry.id!r} is empty. Expected letters; remove it or set on_invalid = 'skip'.",
+        line=entry.line,
+    )
+
+
+def _refuse_letters(entry: Entry, problem: str, reading: Reading) -> None:
+    alphabet = _ALPHABETS[reading.kind]
+    looks_wrong = "look like" in problem
+    line = entry.line
+    if not line and reading.inspector.on_invalid == "error":
+        unknown = alphabet.unknown(entry.letters.upper())
+        line = find_letter(reading.item, entry.id, unknown.replace("U", "") if alphabet is DNA else unknown)
+    remedy = "set the right kind" if looks_wrong else "clean the file or set on_invalid = 'skip'"
+    reading.refuse(
+        "wrong alphabet" if looks_wrong else "letters outside the alphabet",
+        f"record {entry.id!r}: {problem}. Expected {alphabet.letters} or {alphabet.ambiguous}; {remedy}.",
+        line=line,
+    )
+
+
+def _is_repeated(name: str, seen: set[str], entry: Entry, reading: Reading) -> bool:
+    if name not in seen:
+        seen.add(name)
+        return False
+    reading.refuse(
+        "duplicate id",
+        f"the id {name!r} comes twice. Expected each id once in a file; rename one or set on_invalid = 'skip' to keep "
+        "the first.",
+        line=entry.line,
+    )
+    return True

@@ -1,0 +1,95 @@
+"""UniProt flat files, one entry at a time, parsed by Biopython; evidence marks are taken out of the prose."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from Bio import SwissProt
+
+from llama_gene.config import Kind
+from llama_gene.sequences.fasta import Entry
+from llama_gene.sequences.files import Inspector, Item, open_text
+
+_EVIDENCE = re.compile(r"\s*\{(?:ECO:[^{}]*)\}")
+_REFERENCE = re.compile(r"(?:PubMed:\d+|Ref\.\d+|By similarity|Probable|Potential)")
+_CITATION = re.compile(rf"\s*\((?:{_REFERENCE.pattern}(?:,\s*|\s+and\s+|$|(?=\))))+\)")
+_NAME = re.compile(r"(?:RecName|SubName): Full=(?P<name>[^;{]+?)\s*(?:\{[^}]*\})?;")
+_EC = re.compile(r"\bEC=(?P<ec>[\d.n-]+)")
+_STRAIN = re.compile(r"\s*\((?:strain|isolate)\b.*$", re.DOTALL)
+_PROTEIN_STATUS = re.compile(r"^\[[^\]]{1,60}\]:\s*")
+
+
+def parse_uniprot(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
+    """Entries of a flat file with annotations accession, product, organism, gene, ec, function and go.
+
+    For "text" the letters are "product: function", and entries without a FUNCTION line are counted.
+    """
+    entries = _parse_entries(item, inspector)
+    yield from _functions(entries, inspector) if kind == "text" else entries
+
+
+def _parse_entries(item: Item, inspector: Inspector) -> Iterator[Entry]:
+    with open_text(item) as text:
+        block: list[str] = []
+        first = 1
+        for number, line in enumerate(text, start=1):
+            block.append(line)
+            if line.startswith("//"):
+                yield from _parse_block(block, first, item, inspector)
+                block, first = [], number + 1
+        if any(line.strip() for line in block):
+            inspector.refuse(
+                "broken UniProt entry",
+                f"{item.label}:{first}: the last entry has no '//' line. Expected a whole file; fetch it again.",
+            )
+
+
+def _functions(entries: Iterator[Entry], inspector: Inspector) -> Iterator[Entry]:
+    for entry in entries:
+        function, product = str(entry.annotations.get("function", "")), str(entry.annotations.get("product", ""))
+        if not function:
+            inspector.note("entries without FUNCTION text")
+            continue
+        yield entry._replace(letters=f"{product}: {function}" if product else function)
+
+
+def _parse_block(block: list[str], line: int, item: Item, inspector: Inspector) -> Iterator[Entry]:
+    try:
+        record = SwissProt.read(io.StringIO("".join(block)))
+    except (ValueError, IndexError, KeyError, AssertionError, SwissProt.SwissProtParserError) as error:
+        inspector.refuse(
+            "broken UniProt entry",
+            f"{item.label}:{line}: the entry cannot be parsed ({error}). Expected UniProt flat text; fetch it again.",
+        )
+        return
+    found = {key: value for key, value in _annotations(record).items() if value}
+    identifier = record.accessions[0] if record.accessions else record.entry_name
+    yield Entry(identifier, str(found.get("product", "")), record.sequence, found, line)
+
+
+def _annotations(record: Any) -> dict[str, str | tuple[str, ...]]:
+    name = _NAME.search(record.description)
+    number = _EC.search(record.description)
+    functions = [text.removeprefix("FUNCTION:") for text in record.comments if text.startswith("FUNCTION:")]
+    genes = record.gene_name[0].get("Name", "") if record.gene_name else ""
+    return {
+        "accession": record.accessions[0] if record.accessions else "",
+        "product": name["name"] if name else "",
+        "organism": _STRAIN.sub("", record.organism).rstrip(". "),
+        "gene": strip_evidence(genes),
+        "ec": number["ec"] if number else "",
+        "function": " ".join(strip_evidence(text) for text in functions),
+        "go": tuple(f"{row[2].partition(':')[2]}({row[1]})" for row in record.cross_references if row[0] == "GO"),
+    }
+
+
+def strip_evidence(text: str) -> str:
+    """Prose without evidence braces, PubMed references and the label of an isoform or chain.
+
+    >>> strip_evidence("[Isoform 2]: Cuts DNA (PubMed:12, PubMed:34). Binds zinc. {ECO:0000269|PubMed:12}.")
+    'Cuts DNA. Binds zinc.'
+    """
+    text = _EVIDENCE.sub("", " ".join(text.split()))
+    text = _PROTEIN_STATUS.sub("", _CITATION.sub("", text))
+    return re.sub(r"\.(?:\s*\.)+", ".", re.sub(r"\s+([.,;:])", r"\1", text)).strip()
