@@ -1,0 +1,76 @@
+"""Cut what is left of a record into documents: DNA fragments, protein pieces, pages of text."""
+
+import re
+from collections.abc import Iterator
+
+_PARAGRAPH_BORDER = "\n\n"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
+_SPACE = re.compile(r"\s+")
+
+
+def cut_protein(letters: str, max_residues: int) -> Iterator[tuple[int, str]]:
+    """Consecutive pieces of nearly equal length, as few as the limit allows; joined they are the protein.
+
+    Yields:
+        (start, piece), start 0-based.
+
+    >>> list(cut_protein("MKLVAWGTEEK", max_residues=5))
+    [(0, 'MKLV'), (4, 'AWGT'), (8, 'EEK')]
+    """
+    number = -(-len(letters) // max_residues)
+    length = -(-len(letters) // max(number, 1))
+    for start in range(0, len(letters), max(length, 1)):
+        yield start, letters[start : start + length]
+
+
+def cut_text(text: str, max_bytes: int) -> Iterator[tuple[int, str]]:
+    r"""Whole paragraphs, as many as fit into `max_bytes` of UTF-8; a longer one is cut at sentences, then words.
+
+    Yields:
+        (start, piece): start is the 0-based byte of the piece in the text; space at the cuts is left out.
+
+    >>> list(cut_text("One.\n\nTwo.\n\nThree and four.", max_bytes=12))
+    [(0, 'One.\n\nTwo.'), (12, 'Three and'), (22, 'four.')]
+    """
+    start, place = 0, 0
+    held: list[str] = []
+    held_bytes = 0
+    for paragraph in text.split(_PARAGRAPH_BORDER):
+        size = len(paragraph.encode())
+        if held and held_bytes + 2 + size > max_bytes:
+            yield start, _PARAGRAPH_BORDER.join(held)
+            held = []
+        if not held:
+            start, held_bytes = place, -2
+        if size > max_bytes:
+            yield from _cut_paragraph(paragraph, max_bytes, place)
+        else:
+            held.append(paragraph)
+            held_bytes += 2 + size
+        place += size + 2
+    if held:
+        yield start, _PARAGRAPH_BORDER.join(held)
+
+
+def _cut_paragraph(paragraph: str, max_bytes: int, place: int) -> Iterator[tuple[int, str]]:
+    """Cut before the limit at the last end of a sentence, else the last space, else between two characters."""
+    at = 0
+    while at < len(paragraph):
+        head = _fitting(paragraph[at : at + max_bytes + 1], max_bytes)
+        yield place, head
+        gap = _SPACE.match(paragraph, at + len(head))
+        skipped = gap.group() if gap else ""
+        at += len(head) + len(skipped)
+        place += len(head.encode()) + len(skipped.encode())
+
+
+def _fitting(text: str, max_bytes: int) -> str:
+    window = text.encode()[:max_bytes].decode("utf-8", "ignore")
+    if len(window) == len(text):
+        return text
+    for border in (_SENTENCE_END, _SPACE):
+        # A border just behind the window is as good as one inside it.
+        cuts = [match.start() for match in border.finditer(text, 0, len(window) + 1) if match.start() > 0]
+        if cuts:
+            return text[: cuts[-1]]
+    return window

@@ -1,0 +1,148 @@
+"""Decide what is held out for validation, before anything is cut.
+
+A source is split by whole record. Where it has few records (a genome is one file of DNA, a text source is all of its
+files) it is split by region instead: consecutive stretches of each record. Of genomes that are nearly identical to
+another one all goes to training, since a held-out region of one would be read in the other. Proteins are always
+split by whole record. Of each source that has two units or more at least one is held out, and the units held out are
+spread over the source: one at a random place in each of as many equal stretches as there are units to hold out.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_gene.config import Kind
+
+SplitBy = Literal["record", "region", "nothing"]
+
+
+def split_by(kind: Kind, records: int, region_below_records: int) -> SplitBy:
+    """How a source of so many records is split.
+
+    >>> split_by("dna", 3, 20), split_by("dna", 20, 20), split_by("protein", 3, 20)
+    ('region', 'record', 'record')
+    """
+    return "region" if kind != "protein" and records < region_below_records else "record"
+
+
+@dataclass(frozen=True)
+class FileUnits:
+    """What the split needs to know of one file.
+
+    Attributes:
+        source: Number of its source.
+        kind: What its letters are.
+        records: Records kept.
+        regions: Regions of all its records.
+        has_twin: True where another file is nearly identical.
+    """
+
+    source: int
+    kind: Kind
+    records: int
+    regions: int
+    has_twin: bool = False
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """How one file is split: its units in order, true where held out."""
+
+    by: SplitBy
+    held: NDArray[np.bool_]
+
+
+def plan_split(files: Sequence[FileUnits], *, share: float, region_below_records: int, seed: int) -> list[FileSplit]:
+    """Choose the held-out units of all files, source by source.
+
+    Args:
+        files: Files in reading order.
+        share: Share of each source's units to hold out.
+        region_below_records: A genome or text source with fewer records is split by region.
+        seed: Seed of the choice.
+
+    >>> genome = FileUnits(source=0, kind="dna", records=1, regions=50)
+    >>> twins = [FileUnits(source=1, kind="dna", records=1, regions=50, has_twin=True)] * 2
+    >>> plan = plan_split([genome, *twins], share=0.02, region_below_records=20, seed=1)
+    >>> [(file.by, int(file.held.sum())) for file in plan]
+    [('region', 1), ('nothing', 0), ('nothing', 0)]
+    """
+    text_records = Counter[int]()
+    for file in files:
+        text_records[file.source] += file.records
+    ways: list[SplitBy] = []
+    units: list[int] = []
+    for file in files:
+        records = text_records[file.source] if file.kind == "text" else file.records
+        way = "nothing" if file.has_twin else split_by(file.kind, records, region_below_records)
+        ways.append(way)
+        units.append({"nothing": 0, "record": file.records, "region": file.regions}[way])
+    held: list[NDArray[np.bool_]] = [np.zeros(0, dtype=np.bool_)] * len(files)
+    for source in sorted({file.source for file in files}):
+        members = [number for number, file in enumerate(files) if file.source == source]
+        sizes = [units[number] for number in members]
+        chosen = choose_held_out(sum(sizes), share, np.random.default_rng([seed, source]))
+        for number, part in zip(members, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True):
+            held[number] = part
+    return [FileSplit(way, part) for way, part in zip(ways, held, strict=True)]
+
+
+def count_regions(length: int, region: int) -> int:
+    """Regions of a record; the last may be short.
+
+    >>> count_regions(250_000, 100_000), count_regions(100_000, 100_000)
+    (3, 1)
+    """
+    return max(1, -(-length // region))
+
+
+def choose_held_out(units: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which of a source's units go to validation.
+
+    Args:
+        units: Records or regions of the source.
+        share: Share to hold out, in (0, 0.5).
+        rng: Source of the choice.
+
+    Returns:
+        bool [units]; about `share` of them true, at least one where there are two units or more.
+
+    >>> held = choose_held_out(100, 0.02, np.random.default_rng(0))
+    >>> int(held[:50].sum()), int(held[50:].sum())
+    (1, 1)
+    """
+    held = np.zeros(units, dtype=np.bool_)
+    if units < 2:
+        return held
+    number = max(1, round(units * share))
+    edges = np.arange(number + 1) * units // number
+    held[rng.integers(edges[:-1], edges[1:])] = True
+    return held
+
+
+def stretches(start: int, length: int, region: int, held: NDArray[np.bool_]) -> Iterator[tuple[int, int, bool]]:
+    """Cut a run of a record where the split changes, and nowhere else.
+
+    Args:
+        start: 0-based place of the run in the record.
+        length: Letters of the run, > 0.
+        region: Letters of a region.
+        held: bool [regions of the record].
+
+    Yields:
+        (start, end, is_held_out), 0-based and half-open in the run.
+
+    >>> held = np.array([False, True, False, False])
+    >>> list(stretches(start=5, length=30, region=10, held=held))
+    [(0, 5, False), (5, 15, True), (15, 30, False)]
+    """
+    first, last = start // region, (start + length - 1) // region
+    changes = np.flatnonzero(np.diff(held[first : last + 1])) + first + 1
+    begin = 0
+    for end in [*(int(change) * region - start for change in changes), length]:
+        yield begin, end, bool(held[(start + begin) // region])
+        begin = end

@@ -1,0 +1,198 @@
+"""`corpus pack`: whole documents in blocks, none lost, every id known."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from llama_gene.artifacts import build_stage, write_json
+from llama_gene.config import CorpusConfig, PackConfig, Source
+from llama_gene.corpus.build import build_corpus
+from llama_gene.corpus.pack import Quota, pack_corpus
+from llama_gene.errors import ArtifactError, DataError
+from llama_gene.tokenizer.load import load_tokenizer
+
+BOS, EOS = 0, 1
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One token per byte, and one for ACG."""
+    return write_tokenizer(tmp_path_factory.mktemp("tokenizer"), bos="<s>")
+
+
+def write_tokenizer(folder: Path, bos: str) -> Path:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    names = [bos or "<unused>", "</s>", *alphabet, "AC", "ACG"]
+    vocabulary = {name: number for number, name in enumerate(names)}
+    made = Tokenizer(models.BPE(vocab=vocabulary, merges=[("A", "C"), ("AC", "G")]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.add_special_tokens(names[:2])
+    made.save(str(folder / "tokenizer.json"))
+    write_json(folder / "tokenizer_config.json", {"bos_token": bos or None, "eos_token": "</s>"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(1)
+    for kind, letters in (("dna", "ACGT"), ("protein", "ACDEFGHIKLMNPQRSTVWY")):
+        with (folder / f"{kind}.fa").open("w") as file:
+            for number, length in enumerate(rng.integers(30, 260, 120)):
+                file.write(f">{kind}{number}\n{''.join(rng.choice(list(letters), length))}\n")
+    (folder / "pages").mkdir()
+    for number in range(25):
+        (folder / f"pages/{number}.txt").write_text(f"Sé {number} </s> é! " * int(rng.integers(3, 20)))
+    sources = [
+        Source(path=path, kind=kind) for path, kind in (("dna.fa", "dna"), ("protein.fa", "protein"), ("pages", "text"))
+    ]
+    config = CorpusConfig(sources=sources, valid_share=0.1, weights={"dna": 1, "protein": 1, "text": 1})
+    build_corpus(config, data=folder, seed=1, output=folder / "corpus")
+    return folder / "corpus"
+
+
+def rows(folder: Path, split: str) -> list[dict]:
+    return [row for file in sorted((folder / split).glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+
+
+def documents(folder: Path, split: str) -> list[tuple[str, list[int], int]]:
+    found = []
+    for block in rows(folder, split):
+        ends = np.cumsum(block["lengths"])
+        assert ends[-1] == len(block["input_ids"])
+        for kind, length, end, letters in zip(block["kinds"], block["lengths"], ends, block["letters"], strict=True):
+            found.append((kind, block["input_ids"][end - length : end], letters))
+    return found
+
+
+def test_every_document_is_packed_whole_once_with_its_begin_and_end_token(corpus, tokenizer, tmp_path):
+    manifest = pack_corpus(
+        PackConfig(block_tokens=700), corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p"
+    )
+    opened = load_tokenizer(tokenizer)
+    for split in ("train", "valid"):
+        expected = Counter(
+            (row["kind"], (BOS, *opened.encode(row["text"]), EOS), len(row["text"].encode()))
+            for row in rows(corpus, split)
+        )
+        assert (
+            Counter((kind, tuple(ids), letters) for kind, ids, letters in documents(tmp_path / "p", split)) == expected
+        )
+        assert manifest.counts[f"{split} documents"] == expected.total()
+        assert manifest.counts[f"{split} documents cut"] == 0
+    assert manifest.facts["train"]["fill"] > 0.95
+
+
+def test_no_block_is_overfull_and_every_id_is_known(corpus, tokenizer, tmp_path):
+    pack_corpus(PackConfig(block_tokens=64), corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p")
+    size = load_tokenizer(tokenizer).size
+    for block in rows(tmp_path / "p", "train"):
+        assert 0 < len(block["input_ids"]) <= 64
+        assert all(0 <= token < size for token in block["input_ids"])
+
+
+def test_a_long_document_becomes_pieces_that_together_are_the_document(corpus, tokenizer, tmp_path):
+    config = PackConfig(block_tokens=40)
+    manifest = pack_corpus(config, corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p")
+    assert manifest.counts["train documents cut"] > 50
+    opened = load_tokenizer(tokenizer)
+    tokens, letters, ends = Counter(), Counter(), Counter()
+    for kind, ids, size in documents(tmp_path / "p", "train"):
+        assert ids[0] == BOS
+        ends[kind] += ids[-1] == EOS
+        tokens.update((kind, token) for token in ids if token not in (BOS, EOS))
+        letters[kind] += size
+    assert tokens == Counter(
+        (row["kind"], token) for row in rows(corpus, "train") for token in opened.encode(row["text"])
+    )
+    assert letters == Counter(row["kind"] for row in rows(corpus, "train") for _ in row["text"].encode())
+    assert ends == Counter(row["kind"] for row in rows(corpus, "train"))
+
+
+def test_text_that_spells_an_end_token_does_not_end_a_document(corpus, tokenizer, tmp_path):
+    pack_corpus(PackConfig(block_tokens=700), corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p")
+    pages = [ids for kind, ids, _ in documents(tmp_path / "p", "train") if kind == "text"]
+    assert pages
+    assert all(ids.count(EOS) == 1 and ids.count(BOS) == 1 for ids in pages)
+
+
+def test_a_tokenizer_without_a_begin_token_packs_without_one(corpus, tmp_path):
+    (tmp_path / "t").mkdir()
+    folder = write_tokenizer(tmp_path / "t", bos="")
+    pack_corpus(PackConfig(block_tokens=700), corpus=corpus, tokenizer=folder, seed=1, output=tmp_path / "p")
+    assert all(BOS not in ids and ids[-1] == EOS for _, ids, _ in documents(tmp_path / "p", "train"))
+
+
+def test_training_stops_at_its_token_limit_and_says_what_was_left_out(corpus, tokenizer, tmp_path):
+    config = PackConfig(block_tokens=700, max_tokens=5000, window_documents=10)
+    manifest = pack_corpus(config, corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p")
+    assert 4500 < manifest.facts["train"]["tokens"] <= 5000
+    counts = manifest.counts
+    left_out = counts["train documents left out: over the token limit"]
+    assert left_out + counts["train documents"] == counts["train documents in the corpus"] == len(rows(corpus, "train"))
+
+
+def test_validation_takes_its_limit_of_each_kind(corpus, tokenizer, tmp_path):
+    config = PackConfig(block_tokens=700, max_valid_tokens=600)
+    manifest = pack_corpus(config, corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p")
+    tokens = Counter()
+    for kind, ids, _ in documents(tmp_path / "p", "valid"):
+        tokens[kind] += len(ids)
+    assert set(tokens) == {"dna", "protein", "text"}
+    assert max(tokens.values()) <= 600
+    assert manifest.facts["valid"]["tokens"] == tokens.total()
+
+
+def test_letters_per_token_are_those_of_the_text_alone(corpus, tokenizer, tmp_path):
+    facts = pack_corpus(
+        PackConfig(block_tokens=700), corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p"
+    ).facts
+    opened = load_tokenizer(tokenizer)
+    texts = [row["text"] for row in rows(corpus, "train") if row["kind"] == "dna"]
+    expected = sum(map(len, texts)) / sum(len(opened.encode(text)) for text in texts)
+    assert facts["train"]["kinds"]["dna"]["letters_per_token"] == pytest.approx(expected, abs=0.001)
+
+
+def test_the_same_seed_packs_the_same_bytes(corpus, tokenizer, tmp_path):
+    files = []
+    for name, seed in (("one", 1), ("two", 1), ("three", 2)):
+        pack_corpus(PackConfig(block_tokens=300), corpus=corpus, tokenizer=tokenizer, seed=seed, output=tmp_path / name)
+        files.append((tmp_path / name / "train/00000.parquet").read_bytes())
+    assert files[0] == files[1] != files[2]
+
+
+def test_a_folder_that_is_no_corpus_is_refused(tokenizer, tmp_path):
+    build_stage("model", tmp_path / "m", lambda work, ledger: None, config={}, inputs={}, seed=1, code=1)
+    with pytest.raises(ArtifactError, match=r"a 'model' folder\. Expected the folder of `llama-gene corpus build`"):
+        pack_corpus(PackConfig(), corpus=tmp_path / "m", tokenizer=tokenizer, seed=1, output=tmp_path / "p")
+    with pytest.raises(ArtifactError, match="not a finished stage folder"):
+        pack_corpus(PackConfig(), corpus=tmp_path, tokenizer=tokenizer, seed=1, output=tmp_path / "p")
+
+
+def test_a_limit_below_the_first_document_is_an_error(tmp_path, tokenizer):
+    (tmp_path / "long.txt").write_text("word " * 500)
+    config = CorpusConfig(sources=[Source(path="long.txt", kind="text")])
+    build_corpus(config, data=tmp_path, seed=1, output=tmp_path / "c")
+    with pytest.raises(DataError, match=r"no training document fits\. Check the corpus and pack\.max_tokens"):
+        pack_corpus(
+            PackConfig(max_tokens=1000), corpus=tmp_path / "c", tokenizer=tokenizer, seed=1, output=tmp_path / "p"
+        )
+
+
+@given(st.lists(st.tuples(st.sampled_from(["dna", "text"]), st.integers(1, 50)), max_size=40), st.integers(1, 200))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_a_quota_is_never_exceeded_and_takes_a_prefix_of_each_kind(offers, limit):
+    quota = Quota(10_000, limit)
+    taken = {"dna": [], "text": []}
+    for kind, tokens in offers:
+        if not quota.is_closed(kind) and quota.admit(kind, tokens):
+            taken[kind].append(tokens)
+    for kind, sizes in taken.items():
+        assert sum(sizes) <= limit
+        assert sizes == [tokens for offered, tokens in offers if offered == kind][: len(sizes)]

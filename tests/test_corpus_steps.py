@@ -1,0 +1,200 @@
+"""Each step of `corpus build` against answers worked out by hand."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llama_gene.corpus.best_fit import best_fit
+from llama_gene.corpus.clean import clean, count_letters
+from llama_gene.corpus.cut import cut_protein, cut_text
+from llama_gene.corpus.deduplicate import Seen, digest
+from llama_gene.corpus.kmers import dna_words
+from llama_gene.corpus.mix import PRIORITIES, choose_mixture
+from llama_gene.corpus.near_identical import Sketch, group_near_identical
+from llama_gene.corpus.split import FileUnits, choose_held_out, count_regions, plan_split, stretches
+from llama_gene.errors import ConfigError
+from llama_gene.sequences.alphabets import reverse_complement
+
+BASES = np.array(list("ACGT"))
+
+
+def random_dna(length: int, seed: int) -> str:
+    return "".join(np.random.default_rng(seed).choice(BASES, length))
+
+
+def mutate(dna: str, share: float, seed: int) -> str:
+    rng = np.random.default_rng(seed)
+    letters = np.array(list(dna))
+    places = rng.random(len(letters)) < share
+    letters[places] = rng.choice(BASES, int(places.sum()))
+    return "".join(letters)
+
+
+def test_dna_is_cut_at_every_letter_that_names_no_single_base():
+    cleaned = clean("NNACGTRYGGN", "dna")
+    assert cleaned.runs == ((2, "ACGT"), (8, "GG"))
+    assert cleaned.removed == {"unknown base N": 3, "ambiguous base": 2}
+
+
+@given(st.text(alphabet="ACGTNRY", max_size=60))
+def test_cleaning_dna_accounts_for_every_letter(dna):
+    cleaned = clean(dna, "dna")
+    assert sum(len(run) for _, run in cleaned.runs) + cleaned.removed.total() == len(dna)
+    assert all(dna[start : start + len(run)] == run for start, run in cleaned.runs)
+
+
+@given(st.text(max_size=80))
+def test_cleaning_text_accounts_for_every_byte_and_changes_nothing_the_second_time(text):
+    text = text.encode("utf-8", "ignore").decode()
+    cleaned = clean(text, "text")
+    pages = [run for _, run in cleaned.runs]
+    assert sum(count_letters(page, "text") for page in pages) + cleaned.removed.total() == count_letters(text, "text")
+    assert all(clean(page, "text").runs == ((0, page),) for page in pages)
+
+
+def test_a_sequence_and_its_reverse_complement_have_one_digest():
+    assert digest("AACGGT", "dna") == digest(reverse_complement("AACGGT"), "dna")
+    assert digest("AACGGT", "dna") != digest("AACGGA", "dna")
+
+
+def test_digests_stay_known_after_they_are_settled(monkeypatch):
+    monkeypatch.setattr("llama_gene.corpus.deduplicate._PENDING", 4)
+    seen = Seen()
+    names = [digest(str(number), "text") for number in range(50)]
+    assert [seen.is_new(name) for name in names] == [True] * 50
+    assert not any(seen.is_new(name) for name in names)
+
+
+@given(st.text(alphabet="ACGT", min_size=21, max_size=90))
+def test_words_are_the_same_on_both_strands_and_equal_a_plain_count(dna):
+    code = dict(zip("ACGT", range(4), strict=True))
+
+    def number(word: str) -> int:
+        return sum(code[base] << 2 * (20 - place) for place, base in enumerate(word))
+
+    words = [dna[start : start + 21] for start in range(len(dna) - 20)]
+    expected = [min(number(word), number(reverse_complement(word))) for word in words]
+    assert dna_words(dna).words.tolist() == expected
+    assert dna_words(reverse_complement(dna)).words.tolist() == expected[::-1]
+
+
+def test_words_do_not_depend_on_the_chunks_they_are_made_in(monkeypatch):
+    dna = random_dna(500, seed=1) + "N" + random_dna(300, seed=2)
+    whole = dna_words(dna)
+    monkeypatch.setattr("llama_gene.corpus.kmers._CHUNK", 37)
+    chunked = dna_words(dna)
+    assert chunked.words.tolist() == whole.words.tolist()
+    assert chunked.starts.tolist() == whole.starts.tolist()
+
+
+def test_stretches_cut_a_run_only_where_the_split_changes():
+    held = np.array([False, True, True, False, False])
+    assert list(stretches(0, 45, 10, held)) == [(0, 10, False), (10, 30, True), (30, 45, False)]
+    assert list(stretches(12, 3, 10, held)) == [(0, 3, True)]
+    assert list(stretches(25, 20, 10, held)) == [(0, 5, True), (5, 20, False)]
+
+
+@given(st.integers(2, 500), st.floats(0.001, 0.49), st.integers(0, 9))
+def test_every_source_of_two_units_holds_out_at_least_one_and_never_all(units, share, seed):
+    held = choose_held_out(units, share, np.random.default_rng(seed))
+    assert held.sum() == max(1, round(units * share)) < units
+
+
+def test_a_source_of_one_unit_is_trained_on():
+    assert not choose_held_out(1, 0.4, np.random.default_rng(0)).any()
+
+
+def test_genomes_split_by_region_gene_sets_by_record_and_twins_not_at_all():
+    files = [
+        FileUnits(source=0, kind="dna", records=3, regions=count_regions(250_000, 100_000) + 2),
+        FileUnits(source=0, kind="dna", records=40, regions=40),
+        FileUnits(source=0, kind="dna", records=1, regions=46, has_twin=True),
+        FileUnits(source=1, kind="text", records=12, regions=30),
+        FileUnits(source=1, kind="text", records=12, regions=30),
+        FileUnits(source=2, kind="text", records=2, regions=30),
+        FileUnits(source=3, kind="protein", records=2, regions=2),
+    ]
+    plan = plan_split(files, share=0.1, region_below_records=20, seed=1)
+    assert [split.by for split in plan] == ["region", "record", "nothing", "record", "record", "region", "record"]
+    assert [len(split.held) for split in plan] == [5, 40, 0, 12, 12, 30, 2]
+
+
+def test_a_mutated_copy_and_a_piece_of_a_genome_are_grouped_with_it():
+    genome = random_dna(60_000, seed=1)
+    genomes = {
+        0: genome,
+        1: random_dna(60_000, seed=2),
+        2: mutate(genome, 0.01, seed=3),
+        3: reverse_complement(genome[20_000:35_000]),
+        4: mutate(genome, 0.2, seed=4),
+    }
+    sketches = {}
+    for number, letters in genomes.items():
+        sketch = Sketch()
+        sketch.add(letters)
+        sketches[number] = sketch.words
+    assert group_near_identical(sketches, 0.5) == [(0, 2, 3)]
+
+
+def test_protein_pieces_are_of_nearly_equal_length():
+    assert [len(piece) for _, piece in cut_protein("M" * 1001, 1000)] == [501, 500]
+    assert list(cut_protein("MKL", 1000)) == [(0, "MKL")]
+
+
+@given(st.lists(st.text(alphabet="ab. é", min_size=1, max_size=60), max_size=12), st.integers(8, 60))
+def test_pages_fit_and_lose_nothing_but_space(paragraphs, max_bytes):
+    text = "\n\n".join(" ".join(paragraph.split()) or "x" for paragraph in paragraphs)
+    pages = list(cut_text(text, max_bytes)) if text else []
+    assert all(0 < len(page.encode()) <= max_bytes for _, page in pages)
+    assert all(text.encode()[start : start + len(page.encode())] == page.encode() for start, page in pages)
+    assert "".join("".join(page.split()) for _, page in pages) == "".join(text.split())
+
+
+def test_a_long_line_of_text_is_cut_in_linear_time():
+    line = "word " * 200_000
+    pages = list(cut_text(line.strip(), 3000))
+    assert sum(page.count("word") for _, page in pages) == 200_000
+
+
+def test_the_mixture_holds_the_weights_and_reports_what_is_short():
+    letters = {kind: np.full(PRIORITIES, number) for kind, number in (("dna", 100), ("protein", 10), ("text", 1))}
+    mixture = choose_mixture(letters, {"dna": 0.4, "protein": 0.4, "text": 0.2}, 1_000_000)
+    assert mixture.kept["dna"] == 400_000
+    assert mixture.kept["protein"] == 400_000
+    assert mixture.kept["text"] == PRIORITIES
+    assert mixture.facts()["text"]["short_letters"] == 200_000 - PRIORITIES
+
+
+def test_a_kind_of_weight_zero_is_left_out():
+    letters = {kind: np.ones(PRIORITIES, dtype=np.int64) for kind in ("dna", "text")}
+    assert choose_mixture(letters, {"dna": 1.0, "text": 0.0}, None).kept["text"] == 0
+
+
+def test_one_kind_without_a_budget_is_kept_whole():
+    assert choose_mixture({"dna": np.ones(PRIORITIES, dtype=np.int64)}, {"dna": 0.4}, None).kept["dna"] == PRIORITIES
+
+
+@given(st.lists(st.integers(1, 64), max_size=80))
+def test_best_fit_places_each_document_once_and_overfills_no_block(lengths):
+    blocks = best_fit(lengths, 64)
+    assert sorted(place for block in blocks for place in block) == list(range(len(lengths)))
+    assert all(sum(lengths[place] for place in block) <= 64 for block in blocks)
+    # Any two blocks together hold more than one block can, or one of them would not have been opened.
+    assert sum(sum(lengths[place] for place in block) * 2 <= 64 for block in blocks) <= 1
+
+
+def test_best_fit_refuses_what_does_not_fit():
+    with pytest.raises(ConfigError, match="65 tokens does not fit"):
+        best_fit([65], 64)
+
+
+def test_counts_that_do_not_balance_are_named():
+    from llama_gene.corpus.accounts import count, imbalances
+
+    counts = Counter()
+    count(counts, "protein", "records", "read", 3)
+    count(counts, "protein", "records", "kept", 2)
+    assert imbalances(counts) == {"protein records": 1}
