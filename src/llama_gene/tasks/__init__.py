@@ -1,0 +1,1 @@
+"""Gene tasks: definitions, readers, leakage-safe splits and Alpaca instructions."""

@@ -1,0 +1,70 @@
+"""Items from annotated records: coding sequences of GenBank, comments and terms of UniProt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from llama_gene.config import Kind
+from llama_gene.sequences.files import Inspector, list_files
+from llama_gene.sequences.genbank import read_coding
+from llama_gene.sequences.readers import read_records
+from llama_gene.sequences.records import CodingSequence
+from llama_gene.tasks.definitions import AnnotationReader, CodingReader
+from llama_gene.tasks.files import task_path
+from llama_gene.tasks.items import RawItem
+
+_CODON = 3
+
+
+def read_pairs_of_coding(reader: CodingReader, data: Path, inspector: Inspector) -> Iterator[RawItem]:
+    """Coding sequences with their own protein (two sequences), or with the name of their product.
+
+    A pair in register holds the codons that are read, without the stop: exactly three bases to a residue.
+    """
+    for file in reader.files:
+        for path in list_files(task_path(file.path, data)):
+            for number, coding in enumerate(
+                read_coding(path, on_invalid=inspector.on_invalid, counts=inspector.counts), start=1
+            ):
+                name = coding.locus_tag or f"{coding.record_id}.{number}"
+                where = f"{path}: {name}"
+                if reader.answer == "product":
+                    if coding.product:
+                        yield RawItem(name, where, (coding.dna,), coding.product, split=file.split)
+                    else:
+                        inspector.counts["coding sequence without a product"] += 1
+                    continue
+                pair = _in_register(coding)
+                if pair is None:
+                    inspector.counts["coding sequence not in register with its protein"] += 1
+                else:
+                    yield RawItem(name, where, pair, "", split=file.split)
+
+
+def _in_register(coding: CodingSequence) -> tuple[str, str] | None:
+    """Codons and residues one to one, or None (no protein, partial, a frame shift)."""
+    codons = coding.dna[coding.codon_start - 1 :]
+    protein = coding.protein.rstrip("*")
+    if not protein or len(codons) not in (_CODON * len(protein), _CODON * (len(protein) + 1)):
+        return None
+    return codons[: _CODON * len(protein)], protein
+
+
+def read_annotations(reader: AnnotationReader, kind: Kind, data: Path, inspector: Inspector) -> Iterator[RawItem]:
+    """Sequences with one annotation as the answer; of several terms the first."""
+    for file in reader.files:
+        for path in list_files(task_path(file.path, data)):
+            for record in read_records(
+                path,
+                kind,
+                format=reader.format,
+                source=file.path,
+                on_invalid=inspector.on_invalid,
+                counts=inspector.counts,
+            ):
+                found = record.annotations.get(reader.field, "")
+                answers = (found,) if isinstance(found, str) else found
+                if not any(answers):
+                    inspector.counts[f"record without {reader.field}"] += 1
+                    continue
+                answer = "; ".join(answers) if reader.field == "go" else answers[0]
+                yield RawItem(record.id, f"{path}: {record.id}", (record.text,), answer, split=file.split)

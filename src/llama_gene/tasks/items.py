@@ -1,0 +1,33 @@
+"""The records that pass between reading, cleaning, grouping and writing."""
+
+from dataclasses import dataclass
+
+from llama_gene.config import Split
+
+
+@dataclass(frozen=True)
+class RawItem:
+    """An item as its file gives it; `where` names file and line for messages.
+
+    `answer` is the value of the label, the text of the answer, or one state a letter; `split` is None where the
+    data does not say.
+    """
+
+    id: str
+    where: str
+    sequences: tuple[str, ...]
+    answer: str
+    value: float | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """A checked item: upper-case letters of the alphabet, and a target that the task knows."""
+
+    id: str
+    sequences: tuple[str, ...]
+    target: str
+    value: float | None = None
+    split: Split | None = None
+    group: str = ""

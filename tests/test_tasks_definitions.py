@@ -1,0 +1,117 @@
+"""Task definitions, wordings and bins."""
+
+from pathlib import Path
+
+import pytest
+
+from llama_gene.errors import ConfigError, DataError
+from llama_gene.tasks.bins import bin_names, bin_of, fit_edges
+from llama_gene.tasks.definitions import list_tasks, load_task, read_task, task_files
+from llama_gene.tasks.wordings import PAPER_WORDINGS, input_text, instruction_text
+
+GOOD = """
+name = "mine"
+title = "core promoter detection"
+family = "classification"
+definition = "Is it a promoter?"
+inputs = [{ kind = "dna" }]
+labels = [{ name = "no", values = ["0"] }, { name = "yes", values = ["1"] }]
+reader = { type = "table", files = [{ path = "a.csv" }], sequences = ["sequence"], label = "label" }
+"""
+
+
+def write(folder: Path, text: str, name: str = "mine.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_five_families_are_registered() -> None:
+    families = {task.family for task in list_tasks()}
+    assert families == {"classification", "structure", "multi-sequence", "function", "regression"}
+
+
+def test_every_registered_task_names_its_source() -> None:
+    assert [task.name for task in list_tasks() if not task.source or not task.definition] == []
+
+
+def test_a_folder_of_definitions_adds_tasks(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    assert task_files([tmp_path])["mine"] == path
+    assert load_task("mine", [tmp_path]).label_names == ("no", "yes")
+
+
+def test_a_name_used_twice_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace('"mine"', '"gb1"'))
+    with pytest.raises(ConfigError, match="already defined"):
+        list_tasks([tmp_path])
+
+
+def test_an_unknown_task_gets_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'promoter-core'"):
+        load_task("promotor-core")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("title =", "titel =", "title"),
+        ("definition =", "definitoin =", "defini"),
+        ('family = "classification"', 'family = "class"', "family"),
+        (', { name = "yes", values = ["1"] }', "", "at least two labels"),
+        ('name = "yes"', 'name = "NO"', "must differ"),
+        ('values = ["1"]', 'values = ["0"]', "must differ"),
+        ('name = "yes"', 'name = "yes, sir"', "no ', '"),
+        ('inputs = [{ kind = "dna" }]', 'inputs = [{ kind = "dna" }, { kind = "dna" }]', "takes 1 input"),
+        ('inputs = [{ kind = "dna" }]', 'inputs = [{ kind = "dna" }]\nwordings = ["Is {what} it?"]', "{what}"),
+        ("name =", "name = = ", "not TOML"),
+    ],
+)
+def test_a_bad_definition_is_explained_in_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        read_task(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_wordings_are_those_of_the_paper_examples() -> None:
+    labels = ["alpha helix", "beta sheet", "random coil"]
+    found = instruction_text(
+        PAPER_WORDINGS["structure"], title="secondary structure prediction", kinds=["protein"], labels=labels
+    )
+    assert found == (
+        "Determine the secondary structure prediction of following protein sequence, "
+        "The result will be one of the following: alpha helix, beta sheet, random coil"
+    )
+    pair = instruction_text(
+        PAPER_WORDINGS["multi-sequence"],
+        title="Conform to the Central Dogma prediction",
+        kinds=["DNA", "Protein"],
+        labels=["Conform", "Not Conform"],
+    )
+    assert pair == (
+        "Determine the Conform to the Central Dogma prediction of following DNA sequence and Protein sequence , "
+        "The result will be one of the following: Conform, Not Conform"
+    )
+
+
+def test_two_inputs_are_parted_by_four_marks() -> None:
+    assert input_text(["AC", "MK"], ["dna", "protein"], "spaced") == "dna sequence: A C\n####\nprotein sequence: M K"
+
+
+def test_edges_are_the_quantiles_of_the_values_given() -> None:
+    assert fit_edges([0.0, 1.0, 2.0, 3.0], 2) == (1.5,)
+    edges = fit_edges([float(value) for value in range(100)], 4)
+    assert edges == (24.75, 49.5, 74.25)
+    assert [bin_of(value, edges) for value in (0, 24.75, 60, 99)] == [0, 1, 2, 3]
+
+
+def test_equal_values_that_empty_a_bin_are_an_error() -> None:
+    with pytest.raises(DataError, match="fewer bins"):
+        fit_edges([1.0] * 9 + [2.0], 3)
+
+
+def test_bin_names_are_distinct_for_every_number_of_bins() -> None:
+    assert all(len(set(bin_names(bins))) == bins for bins in range(2, 21))
