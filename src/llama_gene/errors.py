@@ -25,5 +25,17 @@ class ModelError(LlamaGeneError):
     """A model folder is wrong or does not match its tokenizer."""
 
 
+class StoppedError(LlamaGeneError):
+    """A signal ended a training run; its state is saved and the same command goes on.
+
+    Attributes:
+        exit_code: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("stopped; the state is saved, and the same command goes on from here.")
+        self.exit_code = 128 + signal_number
+
+
 class ArtifactError(LlamaGeneError):
     """A stage folder is missing, incomplete or in use."""

@@ -1,0 +1,97 @@
+"""Read and write plain Hugging Face model folders, with the tokenizer's files beside the weights.
+
+Only safetensors are read or written, nothing is fetched, and no code from a folder is run.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from llama_gene.artifacts import write_json
+from llama_gene.errors import ModelError
+from llama_gene.tokenizer.extend import EXTENSION_FILE
+from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.model", EXTENSION_FILE)
+CARD = "llama_gene.json"
+
+
+def load_model(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> PreTrainedModel:
+    """A causal language model from a local folder.
+
+    Args:
+        folder: config.json and model.safetensors (one file or shards).
+        dtype: Type of the weights in memory; None: as stored.
+
+    Raises:
+        ModelError: no such folder, no safetensors, or a folder that transformers cannot read.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json. Expected a Hugging Face model folder; check the path.")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(f"{folder}: no *.safetensors. Convert the weights to safetensors first.")
+    transformers_logging.disable_progress_bar()
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto" if dtype is None else dtype, local_files_only=True, use_safetensors=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise ModelError(f"{folder}: transformers cannot load it ({line}). Expected a LLaMA-type folder.") from error
+
+
+def new_llama(sizes: Mapping[str, Any], *, seed: int) -> PreTrainedModel:
+    """A LLaMA with random float32 weights.
+
+    Args:
+        sizes: Keyword arguments of `LlamaConfig`.
+        seed: Seed of the weights.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(LlamaConfig(**sizes))
+
+
+def save_model(model: PreTrainedModel, tokenizer_folder: Path, output: Path) -> None:
+    """Write weights, config and the tokenizer's files into one folder."""
+    model.config.use_cache = True
+    transformers_logging.disable_progress_bar()
+    model.save_pretrained(output)
+    for name in TOKENIZER_FILES:
+        if (tokenizer_folder / name).is_file():
+            shutil.copyfile(tokenizer_folder / name, output / name)
+
+
+def load_pair(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> tuple[PreTrainedModel, GeneTokenizer]:
+    """A model and its tokenizer from one folder.
+
+    Raises:
+        ModelError: they do not belong together.
+    """
+    tokenizer = load_tokenizer(folder)
+    model = load_model(folder, dtype=dtype)
+    rows = model.get_input_embeddings().weight.shape[0]
+    if rows < tokenizer.size:
+        raise ModelError(
+            f"{folder}: the model has {rows:,} embedding rows but its tokenizer {tokenizer.size:,} ids. "
+            "Run `llama-gene model extend` with this tokenizer."
+        )
+    return model, tokenizer
+
+
+def write_card(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Note beside the weights what the model was made from (`llama_gene.json`)."""
+    write_json(folder / CARD, dict(facts))
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What `write_card` noted; empty for a folder we did not make."""
+    file = folder / CARD
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

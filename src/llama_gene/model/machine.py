@@ -1,0 +1,59 @@
+"""What this machine has, and how fast it multiplies: the ground of time estimates."""
+
+import os
+import platform
+import shutil
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PARTS = (
+    "llama-gene", "torch", "transformers", "peft", "accelerate", "datasets", "tokenizers", "sentencepiece", "biopython",
+    "scikit-learn",
+)  # fmt: skip
+_OPTIONAL = ("deepspeed", "ray", "vllm", "liger-kernel", "bitsandbytes")
+
+
+def examine(folder: Path) -> dict[str, Any]:
+    """Versions, accelerators, memory in GiB, free disk of `folder` in GiB, multiply rate in GFLOP/s."""
+    found: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform(terse=True)}
+    found |= {name: _version(name) for name in _PARTS}
+    found |= {name: _version(name) for name in _OPTIONAL}
+    found["cores"] = len(os.sched_getaffinity(0))
+    found["memory_GiB"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    found["free_disk_GiB"] = round(shutil.disk_usage(folder).free / 2**30, 1)
+    found["accelerators"] = ", ".join(accelerators()) or "none"
+    found["bf16_on_cpu"] = torch.cpu._is_avx512_bf16_supported()
+    found["multiply_GFLOPs"] = round(multiply_rate() / 1e9)
+    return found
+
+
+def accelerators() -> list[str]:
+    """Name and memory of each GPU."""
+    devices = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return [f"{device.name} ({device.total_memory / 2**30:.0f} GiB)" for device in devices]
+
+
+def multiply_rate(seconds: float = 0.5) -> float:
+    """Measured float32 matrix-multiply rate of the training device, in FLOP per second."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    left, right = torch.randn(1024, 512, device=device), torch.randn(512, 1024, device=device)
+    left @ right
+    rounds, started = 0, time.monotonic()
+    while time.monotonic() - started < seconds:
+        for _ in range(10):
+            left @ right
+        if device == "cuda":
+            torch.cuda.synchronize()
+        rounds += 10
+    return 2 * 1024 * 512 * 1024 * rounds / (time.monotonic() - started)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

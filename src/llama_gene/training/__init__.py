@@ -1,0 +1,1 @@
+"""Pre-training and instruction tuning: packed rows, the transformers training loop, resume."""
