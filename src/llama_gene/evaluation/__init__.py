@@ -1,0 +1,1 @@
+"""Answer the test instructions, compare with simple baselines, write the report."""

@@ -1,0 +1,213 @@
+"""The stage: predictions, three reports, and what it refuses."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from answering import (
+    LABELS,
+    function_items,
+    item,
+    motif_items,
+    strength_items,
+    write_answering_model,
+    write_instructions,
+)
+from llama_gene.artifacts import build_stage
+from llama_gene.config import EvaluateConfig
+from llama_gene.errors import DataError
+from llama_gene.evaluation.evaluate import evaluate
+from llama_gene.evaluation.items import read_items
+
+CONFIG = EvaluateConfig(bootstrap=100, generate_items=4, max_new_tokens=4, kmer_max=3, batch_items=8)
+
+
+def write_curve(folder: Path) -> Path:
+    def build(_work, ledger):
+        ledger.facts["history"] = [{"step": step, "loss": 3.0 / step, "learning_rate": 1e-3} for step in (1, 2, 3)]
+        ledger.facts["validation"] = {"bits_per_base": 1.93}
+        ledger.facts["validation_before"] = {"bits_per_base": 2.4}
+
+    build_stage("pretrain", folder, build, config={}, inputs={}, seed=1, code=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("evaluation")
+    model = write_answering_model(folder / "model")
+    sizes = {"train": 60, "valid": 20, "test": 24}
+    splits = {
+        name: [
+            *motif_items(count, seed=count, split=name),
+            *strength_items(count, seed=count),
+            *function_items(count, seed=count),
+        ]
+        for name, count in sizes.items()
+    }
+    evaluate(
+        CONFIG,
+        model=model,
+        instructions=write_instructions(folder / "instructions", splits),
+        seed=1,
+        output=folder / "out",
+        title="A <small> run",
+        synthetic=True,
+        notes=("A note.",),
+        training=[write_curve(folder / "pretrained")],
+    )
+    return folder / "out"
+
+
+def predictions(made: Path) -> list[dict]:
+    return [json.loads(line) for line in (made / "predictions.jsonl").read_text().splitlines()]
+
+
+def test_every_test_item_has_a_prediction_with_probabilities_and_a_verdict(made):
+    found = predictions(made)
+    assert len(found) == 72
+    for record in found:
+        if record["labels"]:
+            assert sum(record["scores"].values()) == pytest.approx(1.0)
+            assert record["response"] == max(record["scores"], key=record["scores"].get)
+            assert record["correct"] == (record["response"] == record["output"])
+        else:
+            assert record["scores"] is None
+
+
+def test_a_sample_of_closed_items_is_also_answered_freely(made):
+    assert sum("generated" in record for record in predictions(made)) == 2 * CONFIG.generate_items
+
+
+def test_report_json_holds_each_score_with_size_interval_baselines_config_and_hardware(made):
+    report = json.loads((made / "report.json").read_text())
+    tasks = {task["task"]: task for task in report["tasks"]}
+    assert {name: task["headline"] for name, task in tasks.items()} == {
+        "boxes": "mcc", "strength": "spearman", "function": "token_f1",
+    }  # fmt: skip
+    for task in tasks.values():
+        for found in task["comparisons"]:
+            assert found["ours"]["n"] == 24
+            assert found["ours"]["low"] <= found["ours"]["value"] <= found["ours"]["high"]
+            assert found["kmer"]["value"] is not None
+    assert (
+        tasks["function"]["comparisons"][0]["kmer"]["value"] > tasks["function"]["comparisons"][0]["majority"]["value"]
+    )
+    assert report["config"]["bootstrap"] == 100
+    assert report["hardware"]["cores"] >= 1
+    assert report["synthetic"] is True
+
+
+def test_the_confusion_matrix_adds_up_to_the_items(made):
+    for task in json.loads((made / "report.json").read_text())["tasks"]:
+        assert sum(map(sum, task["confusion"])) == (24 if task["closed"] else 0)
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+def test_the_page_asks_nothing_of_the_network(made):
+    page = (made / "report.html").read_text()
+    assert not re.search(r"(?:src|href|action|data)\s*=\s*[\"']?\s*(?:https?:)?//", page)
+    assert "url(http" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+    parser = Page()
+    parser.feed(page)
+    assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in parser.found}
+
+
+def test_every_picture_of_the_page_is_described_in_words_and_ids_are_unique(made):
+    parser = Page()
+    parser.feed((made / "report.html").read_text())
+    pictures = [values for tag, values in parser.found if tag == "svg"]
+    assert len(pictures) == 3 + 1 + 2
+    assert all(values["role"] == "img" and len(values["aria-label"]) > 20 for values in pictures)
+    ids = [values["id"] for _, values in parser.found if "id" in values]
+    assert len(ids) == len(set(ids))
+
+
+def test_titles_are_escaped(made):
+    page = (made / "report.html").read_text()
+    assert "A &lt;small&gt; run" in page
+    assert "<small>" not in page
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.html"])
+def test_synthetic_data_is_called_synthetic_on_every_page(made, name):
+    assert "Synthetic data: a made-up organism" in (made / name).read_text()
+
+
+def test_the_table_names_each_task_with_its_baselines(made):
+    text = (made / "report.md").read_text()
+    assert re.search(r"\| boxes \| classification \| \*\*MCC\*\* \| 24 \| -?[\d.]+ \[.*\] \| 0\.000 \|", text)
+    assert "bits per base on validation 1.93 (before: 2.4)" in text
+
+
+def test_the_same_inputs_give_the_same_bytes_elsewhere(made, tmp_path):
+    again = evaluate(
+        CONFIG,
+        model=made.parent / "model",
+        instructions=made.parent / "instructions",
+        seed=1,
+        output=tmp_path / "again",
+        title="A <small> run",
+        synthetic=True,
+        notes=("A note.",),
+        training=[made.parent / "pretrained"],
+    )
+    assert again.counts["items"] == 72
+    for name in ("predictions.jsonl", "report.json", "report.md", "report.html"):
+        assert (tmp_path / "again" / name).read_bytes() == (made / name).read_bytes()
+
+
+def small_run(tmp_path, splits):
+    model = write_answering_model(tmp_path / "model")
+    instructions = write_instructions(tmp_path / "instructions", splits)
+    return evaluate(CONFIG, model=model, instructions=instructions, seed=1, output=tmp_path / "out")
+
+
+def test_a_test_split_of_one_class_is_reported_as_undefined(tmp_path):
+    splits = {"train": motif_items(20, seed=1), "test": motif_items(6, seed=2, output="promoter")}
+    small_run(tmp_path, splits)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    headline = report["tasks"][0]["comparisons"][0]
+    assert (headline["metric"], headline["ours"]["value"], headline["verdict"]) == ("mcc", None, "undefined")
+    assert "undefined" in (tmp_path / "out" / "report.md").read_text()
+    assert "Synthetic" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_label_never_seen_in_training_is_refused_before_any_answer(tmp_path):
+    splits = {"train": motif_items(10, seed=1, output="Non-promoter"), "test": [item(id="t9")]}
+    with pytest.raises(DataError, match=r"task 'boxes', item 't9': label 'promoter' is never seen in training"):
+        small_run(tmp_path, splits)
+
+
+def test_an_empty_test_split_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"test\.jsonl: holds no instructions"):
+        small_run(tmp_path, {"train": motif_items(10, seed=1), "test": []})
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", r"test\.jsonl:2: not JSON"),
+        ("[]", r"test\.jsonl:2: expected a JSON object"),
+        ('{"id": "1"}', r"test\.jsonl:2: field 'instruction' is missing or empty"),
+        (json.dumps(item(output="enhancer").record()), rf"'enhancer' is none of the labels {', '.join(LABELS)}"),
+    ],
+)
+def test_a_bad_record_is_refused_with_its_line(tmp_path, line, message):
+    path = tmp_path / "test.jsonl"
+    path.write_text(json.dumps(item().record()) + "\n" + line + "\n")
+    with pytest.raises(DataError, match=message):
+        list(read_items(path))
