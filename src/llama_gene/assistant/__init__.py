@@ -1,0 +1,1 @@
+"""Talk with a tuned model in the terminal."""

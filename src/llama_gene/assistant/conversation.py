@@ -1,0 +1,259 @@
+"""Ask a tuned model: the question as training saw it, room for the answer, the turns before it.
+
+A task's question is asked alone, in the task's words, as it was trained and measured; free questions see the turns
+before them. Everything from outside is defused before `prompts.render` makes the prompt.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from llama_gene.assistant.streaming import join_text, stream_ids
+from llama_gene.config import ChatConfig
+from llama_gene.errors import DataError
+from llama_gene.model.folders import load_pair, read_card
+from llama_gene.prompts import Message, defuse, render, user_content
+from llama_gene.sequences.records import Record
+from llama_gene.tasks import fitting
+from llama_gene.tasks.bins import bin_names
+from llama_gene.tasks.definitions import Task, load_task, read_task
+from llama_gene.tasks.shorten import cut, try_sizes
+from llama_gene.tasks.wordings import PAPER_WORDINGS, input_text
+from llama_gene.tokenizer.load import GeneTokenizer
+
+TASKS_FOLDER = "tasks"
+SYNTHETIC = "This model learnt a synthetic organism: its answers say nothing about real ones."
+_MEDIAN_BINS = 2
+_TURN = 2
+_MOST_LETTERS_PER_TOKEN = 64
+# Prompt and answer are encoded apart when they are asked, together when they are fitted.
+_MARGIN_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Assistant:
+    """A tuned model, its tokenizer, and what its folder says of itself."""
+
+    model: PreTrainedModel
+    tokenizer: GeneTokenizer
+    folder: Path
+    config: ChatConfig = field(default_factory=ChatConfig)
+    definitions: tuple[Path, ...] = ()
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path, config: ChatConfig | None = None, definitions: Sequence[Path] = ()) -> "Assistant":
+        """Load a model folder, onto the GPU where there is one.
+
+        Args:
+            folder: Hugging Face folder of `llama-gene finetune`, or any LLaMA folder.
+            config: How to answer; None: the defaults.
+            definitions: Folders of further task definitions.
+
+        Raises:
+            ModelError: no such model, or tokenizer and weights do not belong together.
+            TokenizerError: no tokenizer there.
+        """
+        config = config or ChatConfig()
+        model, tokenizer = load_pair(folder, dtype=None if config.dtype == "auto" else getattr(torch, config.dtype))
+        model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        return cls(model, tokenizer, folder, config, tuple(definitions), read_card(folder))
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens of prompt and answer that the model reads."""
+        return int(self.model.config.max_position_embeddings)
+
+    @property
+    def is_synthetic(self) -> bool:
+        """True where the model learnt a made-up organism."""
+        return bool(self.card.get("synthetic"))
+
+    @property
+    def learnt(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tasks the model was tuned on; of each, where noted: `definition`, and `spelling` and `labels` used."""
+        tasks = self.card.get("tasks") or {}
+        return tasks if isinstance(tasks, Mapping) else {name: {} for name in tasks}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt ready for the model: its turns, its tokens, and what has to be said about it."""
+
+    user: Message
+    history: tuple[Message, ...]
+    prompt: tuple[int, ...]
+    notices: tuple[str, ...] = ()
+    is_free: bool = False
+
+
+def find_task(assistant: Assistant, name: str) -> Task:
+    """The definition in the model folder (`tasks/NAME.toml`, or the card), else the registered one.
+
+    Raises:
+        ConfigError: no task has this name.
+    """
+    learnt = assistant.learnt.get(name, {})
+    own = assistant.folder / TASKS_FOLDER / f"{name}.toml"
+    if Path(name).name == name and own.is_file():
+        task = read_task(own)
+    elif "definition" in learnt:
+        task = Task.model_validate(learnt["definition"])
+    else:
+        task = load_task(name, assistant.definitions)
+    return task.model_copy(update={"spelling": learnt.get("spelling", task.spelling)})
+
+
+def labels_of(assistant: Assistant, task: Task) -> tuple[str, ...]:
+    """The closed answers of a task in order; empty where the answer is free text."""
+    if task.family == "regression":
+        return tuple(assistant.learnt.get(task.name, {}).get("labels") or bin_names(_MEDIAN_BINS))
+    return task.label_names
+
+
+def wording_of(task: Task) -> str:
+    """The wording that models are judged with: the task's first, else the paper's."""
+    return task.wordings[0] if task.wordings else PAPER_WORDINGS[task.family]
+
+
+def ask_task(assistant: Assistant, task: Task, sequences: Sequence[str]) -> Question:
+    """A task's question about one item, alone; a sequence too long is shortened as the task says.
+
+    Args:
+        assistant: The model.
+        task: Says wording, labels, spelling and what is kept.
+        sequences: Checked letters, one per input of the task.
+
+    Raises:
+        DataError: not as many sequences as inputs, or they cannot be shortened so that the question fits.
+    """
+    if len(sequences) != len(task.inputs):
+        raise DataError(
+            f"task {task.name!r} asks about {len(task.inputs)} sequence(s) at a time, not {len(sequences)}. "
+            f"Give {' and '.join(wanted.kind for wanted in task.inputs)}."
+        )
+    labels = labels_of(assistant, task)
+    # The longest answer stands in for the unknown one, so that there is room for whichever comes.
+    longest = max(labels, key=lambda label: len(assistant.tokenizer.encode(label)), default="")
+    limit = assistant.context_tokens if labels else assistant.context_tokens - _answer_room(assistant)
+    limit = min(limit, int(assistant.card.get("max_tokens") or limit))
+    setting = fitting.Setting(task, task.spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+    counts: Counter[str] = Counter()
+    asked = fitting.Question(wording_of(task), tuple(sequences), longest, tuple(labels))
+    made = fitting.fit(setting, [asked], counts)[0]
+    if made is None:
+        raise DataError(
+            f"task {task.name!r}: the question does not fit {limit:,} tokens, and its answer would not hold for a part "
+            f"({max(map(len, sequences)):,} letters, keep = {task.keep!r}). Give a shorter sequence."
+        )
+    notices = [
+        f"{wanted.called}: shortened from {len(whole):,} to {len(kept):,} letters to fit {limit:,} tokens "
+        f"(kept: {'start, in register' if task.in_register else task.keep})."
+        for wanted, whole, kept in zip(task.inputs, sequences, made.sequences, strict=True)
+        if len(kept) < len(whole)
+    ]
+    user = Message("user", user_content(made.instruction, made.input))
+    return Question(user, (), _encode(assistant, [user]), (*notices, *_defused_notice(counts["defused"])))
+
+
+def ask_freely(
+    assistant: Assistant, text: str, sequences: Sequence[Record] = (), history: Sequence[Message] = ()
+) -> Question:
+    """A question in the user's own words, after the turns before it.
+
+    Where all does not fit, the oldest turns go first; then the sequences lose their ends.
+
+    Args:
+        assistant: The model.
+        text: As typed; special tokens and headings in it are made harmless.
+        sequences: Checked records the question is about.
+        history: Earlier turns, user and assistant in turn.
+
+    Raises:
+        DataError: no question, or one longer than the model reads.
+    """
+    if not text.strip():
+        raise DataError("no question. Type what you want to know about the sequence, or choose a task with /task NAME.")
+    words = defuse(text, assistant.tokenizer.special_tokens)
+    letters = [record.text for record in sequences]
+    names = [record.kind for record in sequences]
+    limit = assistant.context_tokens - _answer_room(assistant)
+
+    def make(size: int) -> Message:
+        kept = [cut(each, size, "start") for each in letters]
+        return Message("user", user_content(words.text, input_text(kept, names, "joined") if kept else ""))
+
+    def measure(size: int, turns: Sequence[Message] = ()) -> int:
+        return len(_encode(assistant, [*turns, make(size)]))
+
+    turns = list(history)
+    # No token spells more letters than this: what lies beyond can never fit, and is not encoded to find out.
+    whole = min(max(map(len, letters), default=0), limit * _MOST_LETTERS_PER_TOKEN)
+    while turns and measure(whole, turns) > limit:
+        turns = turns[_TURN:]
+    size = _largest_size(whole, limit, measure)
+    if size is None:
+        raise DataError(
+            f"the question has {measure(whole):,} tokens, the model reads {limit:,} beside its answer. Shorten it."
+        )
+    notices = _defused_notice(words.changes)
+    if dropped := (len(history) - len(turns)) // _TURN:
+        notices.append(
+            f"The oldest {dropped} question(s) with their answers were forgotten: the model reads {limit:,} tokens."
+        )
+    notices += [
+        f"{record.id}: shortened from {len(record.text):,} to {size:,} letters to fit {limit:,} tokens (kept: start)."
+        for record in sequences
+        if len(record.text) > size
+    ]
+    user = make(size)
+    return Question(user, tuple(turns), _encode(assistant, [*turns, user]), tuple(notices), is_free=True)
+
+
+def _largest_size(whole: int, limit: int, measure: Callable[[int], int]) -> int | None:
+    """The most letters whose prompt is within the limit; None where not even one is."""
+    search = try_sizes(whole, limit, smallest=min(1, whole))
+    size = next(search)
+    while True:
+        try:
+            size = search.send(measure(size))
+        except StopIteration as end:
+            return end.value
+
+
+def answer(assistant: Assistant, question: Question) -> Generator[str]:
+    """Stream the answer; the pieces join to the whole. Closing the iterator stops the model.
+
+    Greedy at temperature 0, else sampled with the config's seed: the same question gives the same answer.
+    """
+    room = assistant.context_tokens - len(question.prompt)
+    config = assistant.config.model_copy(update={"max_new_tokens": min(assistant.config.max_new_tokens, room)})
+    tokenizer = assistant.tokenizer
+    ids = stream_ids(assistant.model, question.prompt, config, eos_id=tokenizer.eos_id, size=tokenizer.size)
+    yield from join_text(ids, tokenizer.decode)
+
+
+def remember(assistant: Assistant, question: Question, reply: str) -> tuple[Message, ...]:
+    """The history after an answer; what the model wrote is made harmless as well."""
+    harmless = defuse(reply.strip(), assistant.tokenizer.special_tokens).text
+    return (*question.history, question.user, Message("assistant", harmless))
+
+
+def _answer_room(assistant: Assistant) -> int:
+    return min(assistant.config.max_new_tokens, assistant.context_tokens // 2)
+
+
+def _encode(assistant: Assistant, messages: Sequence[Message]) -> tuple[int, ...]:
+    tokenizer = assistant.tokenizer
+    return tuple(tokenizer.encode_prompt(render(messages, bos=tokenizer.bos, eos=tokenizer.eos)))
+
+
+def _defused_notice(changes: int) -> list[str]:
+    if not changes:
+        return []
+    return [f"{changes} special token(s) or '### ' heading(s) in the text were made harmless by a space."]

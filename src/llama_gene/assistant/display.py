@@ -1,0 +1,107 @@
+"""How answers are shown: probabilities as text bars, how sure the model is in plain words, safe characters only."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_BAR_CELLS = 24
+_VERY_SURE, _FAIRLY_SURE = 0.9, 0.7
+_MOST_SHOWN = 8
+_LINE_LETTERS = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a closed question: the likeliest label, and the probability of each label, summing to 1.
+
+    Of a chain, `states` holds one sign per letter, the probabilities are means over the letters, and `sureness` is the
+    mean probability of the chosen states.
+    """
+
+    label: str
+    probabilities: Mapping[str, float]
+    notices: tuple[str, ...] = ()
+    chain: str = ""
+    states: str = ""
+    sureness: float = 0.0
+
+    @property
+    def reply(self) -> str:
+        """The answer in the model's words, as the conversation remembers it."""
+        return self.states or self.label
+
+
+def describe_answer(answer: Answer, *, ascii_only: bool = False) -> str:
+    """The label, one bar per label, and a sentence on how sure the model is.
+
+    Args:
+        answer: With at least one label; beyond eight, the least likely are summed up in a line.
+        ascii_only: Draw bars with `#` and `.`.
+
+    >>> print(describe_answer(Answer("yes", {"no": 0.25, "yes": 0.75}), ascii_only=True))
+    yes
+      yes  ##################......   75.0 %
+      no   ######..................   25.0 %
+    The model is fairly sure: 75 % for yes, where chance gives 50 %.
+    """
+    full, empty = ("#", ".") if ascii_only else ("█", "░")
+    ordered = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
+    shown, rest = ordered[:_MOST_SHOWN], ordered[_MOST_SHOWN:]
+    width = max(len(label) for label, _ in shown)
+    lines = _chain_lines(answer) if answer.states else [answer.label]
+    for label, share in shown:
+        cells = round(share * _BAR_CELLS)
+        lines.append(
+            f"  {label:<{width}}  {full * cells}{empty * (_BAR_CELLS - cells)}  {share:>6.1%}".replace("%", " %")
+        )
+    if rest:
+        lines.append(f"  and {len(rest)} more with {sum(share for _, share in rest):.1%} together".replace("%", " %"))
+    lines.append(describe_sureness(answer))
+    return "\n".join(lines)
+
+
+def _chain_lines(answer: Answer) -> list[str]:
+    """The chain with the state under each letter, and the 1-based position before each line."""
+    lines = []
+    for start in range(0, len(answer.chain), _LINE_LETTERS):
+        lines.append(f"{start + 1:>6} {answer.chain[start : start + _LINE_LETTERS]}")
+        lines.append(f"{'':>6} {answer.states[start : start + _LINE_LETTERS]}")
+    return [*lines, "Mean over the letters:"]
+
+
+def describe_sureness(answer: Answer) -> str:
+    """How sure the model is, in one sentence; its probabilities are its own view, not a measured accuracy.
+
+    >>> describe_sureness(Answer("a", {"a": 0.52, "b": 0.48}))
+    'The model is not sure: 52 % for a, 48 % for b.'
+    """
+    (label, share), *others = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
+    if answer.states:
+        return f"The model gives the states shown {_percent(answer.sureness)} on average over the letters."
+    if not others:
+        return f"The task knows one answer only: {label}."
+    chance = 1 / (1 + len(others))
+    if share < _FAIRLY_SURE:
+        return f"The model is not sure: {_percent(share)} for {label}, {_percent(others[0][1])} for {others[0][0]}."
+    sure = "very" if share >= _VERY_SURE else "fairly"
+    return f"The model is {sure} sure: {_percent(share)} for {label}, where chance gives {_percent(chance)}."
+
+
+def _percent(share: float) -> str:
+    """Whole percent; never 100 for less than certainty.
+
+    >>> _percent(0.9996), _percent(0.5)
+    ('over 99 %', '50 %')
+    """
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    return f"{share:.0%}".replace("%", " %")
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which could command the terminal; line ends and tabs stay.
+
+    >>> printable("a\\x1b[2Jb\\n")
+    'a[2Jb\\n'
+    """
+    return "".join(letter for letter in text if letter in "\n\t" or unicodedata.category(letter) != "Cc")

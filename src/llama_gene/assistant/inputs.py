@@ -1,0 +1,235 @@
+"""Find the sequences in what a user types: FASTA, `@file`, or bare letters among the words.
+
+What looks like a sequence is a guess, so the rules are few: `>` starts a FASTA record that an empty line ends; `@name`
+reads a file; 10 or more letters of ACGTUN are DNA in any case; 20 or more capitals (40 of any case) are protein.
+Lines of bare letters that follow each other are one sequence.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from llama_gene.config import Kind
+from llama_gene.errors import DataError
+from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters
+from llama_gene.sequences.readers import read_records
+from llama_gene.sequences.records import Record
+
+_FILE = re.compile(r'(?<!\S)@(?:"([^"]+)"|(\S+))')
+_DNA_WORD = re.compile(r"[ACGTUN]{10,}", re.IGNORECASE)
+_PROTEIN_WORD = re.compile(r"[A-Z]{20,}\*?|[A-Za-z]{40,}\*?")
+_TAIL = {"dna": re.compile(r"[ACGT]{4,}|[acgt]{4,}"), "protein": re.compile(r"[A-Z]{2,}\*?")}
+_LONE_WORD_LETTERS = 15
+_PUNCTUATION = ".,;:!?()[]'\"#"
+_PLAIN_BASES = 0.9
+_ALPHABETS: dict[Kind, Alphabet] = {"dna": DNA, "protein": PROTEIN}
+
+
+class Typed(NamedTuple):
+    """A typed message: the words, the sequences in order, and what was mended in them."""
+
+    question: str
+    sequences: tuple[Record, ...]
+    notices: tuple[str, ...]
+
+
+class _Piece(NamedTuple):
+    """Words (kind ""), raw letters of a guessed kind, or the name of a file (kind "file")."""
+
+    kind: str
+    text: str
+    id: str = ""
+
+
+def read_typed(text: str, *, kinds: Sequence[Kind] = (), most: int = 16, folder: Path = Path()) -> Typed:
+    """Split a message into its question and its sequences.
+
+    Args:
+        text: What was typed or pasted.
+        kinds: What the task's sequences are, in order, repeated as needed; empty: guess from the letters.
+        most: Most sequences of one message.
+        folder: Where the names after `@` start.
+
+    Raises:
+        DataError: a file cannot be read, letters are not of the expected alphabet, a record is empty, too many.
+
+    >>> typed = read_typed("Is it a promoter? tataaagcta gcgcat")
+    >>> typed.question, [record.text for record in typed.sequences]
+    ('Is it a promoter?', ['TATAAAGCTAGCGCAT'])
+    """
+    pieces = list(_pieces(text, expected=bool(kinds)))
+    records: list[Record] = []
+    notices: list[str] = []
+    for piece in pieces:
+        if not piece.kind:
+            continue
+        wanted = kinds[len(records) % len(kinds)] if kinds else None
+        if piece.kind == "file":
+            found = _read_file(folder / Path(piece.text).expanduser(), kinds, wanted, most - len(records))
+        else:
+            name = piece.id or f"sequence {len(records) + 1}"
+            record, mended = checked_record(piece.text, wanted or guess_kind(piece.text), name)
+            found = [record]
+            notices.extend(mended)
+        records.extend(found)
+        if len(records) > most:
+            raise DataError(f"more than {most} sequences. Ask about at most {most} at a time (chat.max_sequences).")
+    # A comma or `####` between two sequences is no question.
+    words = [piece.text for piece in pieces if not piece.kind]
+    question = " ".join(word for word in words if not records or word.strip(_PUNCTUATION))
+    return Typed(question, tuple(records), tuple(notices))
+
+
+def guess_kind(letters: str) -> Kind:
+    """DNA where nine letters in ten are ACGTUN, else protein.
+
+    >>> guess_kind("acgtnnacgu"), guess_kind("MKVLAAGIVG")
+    ('dna', 'protein')
+    """
+    plain = sum(letters.upper().count(base) for base in "ACGTUN")
+    return "dna" if plain >= _PLAIN_BASES * len(letters) else "protein"
+
+
+def _pieces(text: str, *, expected: bool) -> Iterator[_Piece]:
+    """The parts of a message in order."""
+    words: list[str] = []
+    lines = iter(text.splitlines())
+    for line in lines:
+        if not line.startswith(">"):
+            words.append(line)
+            continue
+        yield from _loose_pieces("\n".join(words), expected=expected)
+        words = []
+        yield from _fasta_pieces(line, lines)
+    yield from _loose_pieces("\n".join(words), expected=expected)
+
+
+def _fasta_pieces(header: str, lines: Iterator[str]) -> Iterator[_Piece]:
+    """Records from a header on, up to an empty line."""
+    letters: list[str] = []
+    for line in lines:
+        if not line.strip():
+            break
+        if line.startswith(">"):
+            yield _fasta_piece(header, letters)
+            header, letters = line, []
+        else:
+            letters.append("".join(line.split()))
+    yield _fasta_piece(header, letters)
+
+
+def _fasta_piece(header: str, letters: list[str]) -> _Piece:
+    name = header[1:].split()
+    return _Piece("fasta", "".join(letters), name[0] if name else "")
+
+
+def _loose_pieces(text: str, *, expected: bool) -> Iterator[_Piece]:
+    """Files, bare sequences and words of text without FASTA records."""
+    # With a task the message is its sequence, even a short or a wrong one: the alphabet check then says why.
+    if expected and _is_lone_sequence(text.strip()):
+        yield _Piece("bare", text.strip())
+        return
+    place = 0
+    for match in _FILE.finditer(text):
+        yield from _bare_pieces(text[place : match.start()])
+        yield _Piece("file", match[1] or match[2])
+        place = match.end()
+    yield from _bare_pieces(text[place:])
+
+
+def _is_lone_sequence(text: str) -> bool:
+    if len(text.split()) != 1 or text.startswith("@"):
+        return False
+    return len(text) >= _LONE_WORD_LETTERS or (text.isalpha() and text.isupper())
+
+
+def _bare_pieces(text: str) -> Iterator[_Piece]:
+    """Runs of words that are letters of one sequence, and the words between them; punctuation ends a run."""
+    kind, run = "", list[str]()
+    for word in text.split():
+        core = word.strip(_PUNCTUATION)
+        found = _word_kind(core) or (kind if kind and _TAIL[kind].fullmatch(core) else "")
+        if run and (found != kind or (found and not word.startswith(core))):
+            yield _joined(kind, run)
+            run = []
+        kind = found
+        run.append(core if found else word)
+        if found and not word.endswith(core):
+            yield _joined(kind, run)
+            kind, run = "", []
+    if run:
+        yield _joined(kind, run)
+
+
+def _joined(kind: str, run: Sequence[str]) -> _Piece:
+    return _Piece(kind, ("" if kind else " ").join(run))
+
+
+def _word_kind(word: str) -> str:
+    if _DNA_WORD.fullmatch(word):
+        return "dna"
+    return "protein" if _PROTEIN_WORD.fullmatch(word) else ""
+
+
+def checked_record(letters: str, kind: Kind, name: str = "") -> tuple[Record, tuple[str, ...]]:
+    """A record of upper-case letters, and what was mended in them.
+
+    Args:
+        letters: Raw letters, any case; white space is left out.
+        kind: What they should be.
+        name: For messages.
+
+    Raises:
+        DataError: no letters, or some outside the alphabet.
+
+    >>> checked_record("acg uug", "dna", "mine")
+    (Record(id='mine', kind='dna', text='ACGTTG', ...), ('mine: U was read as T.',))
+    """
+    cleaned = clean_letters("".join(letters.split()), _ALPHABETS[kind])
+    alphabet = _ALPHABETS[kind]
+    if cleaned.problem:
+        raise DataError(
+            f"{name}: {cleaned.problem}. Expected {alphabet.letters}, or {alphabet.ambiguous} where unknown; "
+            "mend the letters or give another sequence."
+        )
+    if not cleaned.letters:
+        raise DataError(f"{name}: no letters. Expected a {alphabet.name} sequence; paste it again.")
+    mended = [f"{name}: U was read as T."] * cleaned.uracil + [
+        f"{name}: the final * was left out."
+    ] * cleaned.final_stop
+    return Record(name, kind, cleaned.letters, "typed"), tuple(mended)
+
+
+def _read_file(path: Path, kinds: Sequence[Kind], wanted: Kind | None, most: int) -> list[Record]:
+    """At most `most` + 1 records; without an expected kind the letters decide."""
+    if not path.is_file():
+        raise DataError(f"@{path}: no such file. Expected a FASTA, GenBank or UniProt file; check the path.")
+    if wanted is None:
+        return _guessed_records(path, most + 1)
+    records = _first_records(path, wanted, most + 1)
+    if len(set(kinds)) > 1 and len(records) > 1:
+        raise DataError(
+            f"@{path}: holds several records, but the task asks about {' and '.join(kinds)}. "
+            "Give one file with one record for each."
+        )
+    return records
+
+
+def _guessed_records(path: Path, most: int) -> list[Record]:
+    try:
+        records = _first_records(path, "dna", most)
+    except DataError:
+        return _first_records(path, "protein", most)
+    if all(guess_kind(record.text) == "dna" for record in records):
+        return records
+    return _first_records(path, "protein", most)
+
+
+def _first_records(path: Path, kind: Kind, most: int) -> list[Record]:
+    records = []
+    for record in read_records(path, kind):
+        records.append(record)
+        if len(records) >= most:
+            break
+    return records
