@@ -20,7 +20,7 @@ Split = Literal["train", "valid", "test"]
 Spelling = Literal["joined", "spaced"]
 OnInvalid = Literal["error", "skip"]
 SourceFormat = Literal[
-    "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "text", "markdown", "jats", "json", "jsonl"
+    "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "json", "jsonl"
 ]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -58,7 +58,7 @@ class CorpusConfig(Section):
     weights: dict[Kind, float] = Field(
         {"dna": 0.4, "protein": 0.4, "text": 0.2}, description="Share of training letters per kind."
     )
-    max_letters: int | None = Field(None, ge=1000, description="Training letters in all; none: all there are.")
+    max_letters: int | None = Field(None, ge=1000, description="Training letters, shared out by weight; none: all there are.")
     shard_letters: int = Field(64_000_000, ge=1000, description="Letters in one Parquet shard.")
 
     @model_validator(mode="after")
@@ -190,12 +190,24 @@ class EvaluateConfig(Section):
     kmer_max: int = Field(6, ge=1, le=8, description="Longest DNA k-mer of the baseline.")
 
 
+class ChatConfig(Section):
+    """Talk with a tuned model."""
+
+    max_new_tokens: int = Field(256, ge=1, description="Longest free answer.")
+    temperature: float = Field(0.0, ge=0, le=5, description="0: greedy, always the same answer; higher: more varied.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
+    seed: int = Field(1, ge=0, description="Seed of the sampling.")
+    max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")
+    max_chain_letters: int = Field(2000, ge=1, description="Structure: longest chain; each of its tokens is asked.")
+    dtype: Literal["float32", "bfloat16", "auto"] = Field("float32", description="Weights in memory; auto: as stored.")
+
+
 class DemoConfig(Section):
     """The synthetic organism of the offline quick start."""
 
     genes: int = Field(600, ge=20, description="Genes per species.")
-    task_items: int = Field(2000, ge=50, description="Items per task.")
-    pairs: int = Field(600, ge=20, description="Interacting pairs.")
+    task_items: int = Field(2400, ge=50, description="Items per task.")
+    pairs: int = Field(1200, ge=20, description="Interacting pairs; as many that do not interact are added.")
 
 
 class Recipe(Section):
@@ -214,6 +226,7 @@ class Recipe(Section):
     tasks: TasksConfig = TasksConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    chat: ChatConfig = ChatConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:

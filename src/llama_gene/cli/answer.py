@@ -1,0 +1,153 @@
+"""Verbs that ask and score: tasks list|show|split|build, evaluate, score, chat."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+
+ScoringRule = Literal["strict", "paper"]
+Definitions = Annotated[
+    list[Path], typer.Option("--definitions", help="More folders of task definitions; may be repeated.")
+]
+
+
+def add_answer_commands(app: typer.Typer) -> None:
+    """Register the verbs."""
+    tasks = typer.Typer(no_args_is_help=True, help="Gene tasks as definitions, and the instructions made of them.")
+    tasks.command("list")(list_all)
+    tasks.command("show")(show_one)
+    tasks.command("split")(split)
+    tasks.command("build")(build)
+    app.add_typer(tasks, name="tasks", rich_help_panel="4 · Tasks")
+    app.command("evaluate", rich_help_panel="5 · Answers")(evaluate_model)
+    app.command("score", rich_help_panel="5 · Answers")(score)
+    app.command("chat", rich_help_panel="5 · Answers")(chat_with)
+
+
+def list_all(
+    definitions: Definitions = [],  # noqa: B006
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """List the registered tasks."""
+    from llama_gene.tasks.definitions import list_tasks
+
+    settings(config, overrides)
+    rows = [(task.name, task.family, "+".join(part.kind for part in task.inputs), task.metric) for task in list_tasks(definitions)]
+    if as_json:
+        show_json([dict(zip(("name", "family", "kinds", "metric"), row, strict=True)) for row in rows])
+    else:
+        show_table("tasks", ("name", "family", "reads", "metric"), rows)
+
+
+def show_one(
+    name: Annotated[str, typer.Argument(help="Name of a registered task.")],
+    definitions: Definitions = [],  # noqa: B006
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Show one task: wordings, labels, source, licence, published scores."""
+    from llama_gene.config import describe
+    from llama_gene.tasks.definitions import load_task
+
+    settings(config, overrides)
+    task = describe(load_task(name, definitions))
+    if as_json:
+        show_json(task)
+    else:
+        show_table(name, ("what", "value"), [(key, value) for key, value in task.items() if value])
+
+
+def split(
+    output: Output,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder relative paths start from.")] = None,
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Read the recipe's tasks and split their items without leakage."""
+    from llama_gene.tasks.split import split_tasks
+
+    recipe = settings(config, overrides)
+    made = split_tasks(recipe.tasks, data=data or Path(recipe.data), seed=recipe.seed, output=output)
+    show(made, output, as_json=as_json)
+
+
+def build(
+    output: Output,
+    splits: Annotated[Path, typer.Option("--splits", help="Folder of `tasks split`.")],
+    tokenizer: Annotated[Path, typer.Option("--tokenizer", help="Tokenizer folder.")],
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Turn split items into Alpaca instructions."""
+    from llama_gene.tasks.build import build_tasks
+
+    recipe = settings(config, overrides)
+    made = build_tasks(recipe.tasks, splits=splits, tokenizer=tokenizer, seed=recipe.seed, output=output)
+    show(made, output, as_json=as_json)
+
+
+def evaluate_model(
+    model: Annotated[Path, typer.Argument(help="Tuned model folder.", show_default=False)],
+    output: Output,
+    instructions: Annotated[Path, typer.Option("--instructions", help="Folder of `tasks build`.")],
+    training: Annotated[
+        list[Path], typer.Option("--training", help="Stage folders whose training curves the report shows.")
+    ] = [],  # noqa: B006
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Answer the held-out instructions; write report.json, report.md and report.html."""
+    from llama_gene.evaluation.evaluate import evaluate
+
+    recipe = settings(config, overrides)
+    made = evaluate(
+        recipe.evaluate, model=model, instructions=instructions, training=training, seed=recipe.seed, output=output,
+        title=recipe.name, synthetic=recipe.demo is not None,
+    )  # fmt: skip
+    show(made, output, as_json=as_json)
+
+
+def score(
+    file: Annotated[Path, typer.Argument(help="Predictions: .json, .jsonl or .csv.", show_default=False)],
+    rule: Annotated[ScoringRule, typer.Option(help="strict: the documented reading; paper: its author's.")] = "strict",
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Score a file of answers; no model needed."""
+    from dataclasses import asdict
+
+    from llama_gene.evaluation.score import score_file
+
+    settings(config, overrides)
+    found = asdict(score_file(file, rule=rule))
+    if as_json:
+        show_json(found)
+    else:
+        show_table(str(file), ("what", "value"), list(found.items()))
+
+
+def chat_with(
+    model: Annotated[Path, typer.Argument(help="Tuned model folder.", show_default=False)],
+    task: Annotated[str | None, typer.Option("--task", help="Use this task's wording and labels.")] = None,
+    definitions: Definitions = [],  # noqa: B006
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+) -> None:
+    """Talk to a model: paste a sequence, or name a file with @file.fasta.
+
+    Sampling is set with --set chat.temperature=0.7 and the like; the default is the likeliest answer.
+    """
+    from llama_gene.assistant.conversation import Assistant
+    from llama_gene.assistant.terminal import chat
+
+    recipe = settings(config, overrides)
+    chat(Assistant.open(model, recipe.chat, definitions), task=task)

@@ -1,0 +1,138 @@
+"""Verbs that read sequences: corpus build|pack, tokenizer train|extend|audit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+
+Files = Annotated[list[Path], typer.Option(help="File, folder or quoted glob, plain, .gz or .zst; may be repeated.")]
+
+
+def add_data_commands(app: typer.Typer) -> None:
+    """Register the verbs."""
+    corpus = typer.Typer(no_args_is_help=True, help="Clean, split, fragment and mix sequences; pack token blocks.")
+    corpus.command("build")(build)
+    corpus.command("pack")(pack)
+    app.add_typer(corpus, name="corpus", rich_help_panel="1 · Corpus")
+    tokenizer = typer.Typer(no_args_is_help=True, help="Learn gene vocabularies and put them into a LLaMA's own.")
+    tokenizer.command("train")(train)
+    tokenizer.command("extend")(extend)
+    tokenizer.command("audit")(audit_tokenizer)
+    app.add_typer(tokenizer, name="tokenizer", rich_help_panel="2 · Vocabulary")
+
+
+def build(
+    output: Output,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder relative paths start from.")] = None,
+    exclude: Annotated[
+        Path | None, typer.Option("--exclude", help="Folder of `tasks split`: its held-out items are dropped.")
+    ] = None,
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Read the recipe's sources and write cleaned, split, mixed Parquet shards."""
+    from llama_gene.corpus.build import build_corpus
+
+    recipe = settings(config, overrides)
+    place = data or Path(recipe.data)
+    made = build_corpus(recipe.corpus, data=place, exclude=exclude, seed=recipe.seed, output=output)
+    show(made, output, as_json=as_json)
+
+
+def pack(
+    output: Output,
+    corpus: Annotated[Path, typer.Option("--corpus", help="Folder of `corpus build`.")],
+    tokenizer: Annotated[Path, typer.Option("--tokenizer", help="Tokenizer folder.")],
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Turn a corpus into blocks of whole documents with end tokens."""
+    from llama_gene.corpus.pack import pack_corpus
+
+    recipe = settings(config, overrides)
+    made = pack_corpus(recipe.pack, corpus=corpus, tokenizer=tokenizer, seed=recipe.seed, output=output)
+    show(made, output, as_json=as_json)
+
+
+def train(
+    output: Output,
+    dna: Files = [],  # noqa: B006
+    protein: Files = [],  # noqa: B006
+    size: Annotated[int, typer.Option(help="Tokens of the vocabulary.", min=1)] = 30_000,
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Learn a stand-alone DNA or protein vocabulary (give one of --dna, --protein)."""
+    from llama_gene.errors import ConfigError
+    from llama_gene.tokenizer.extend import train_vocabulary
+
+    if bool(dna) == bool(protein):
+        raise ConfigError("tokenizer train: expected either --dna FILES or --protein FILES.")
+    recipe = settings(config, overrides)
+    made = train_vocabulary(
+        "dna" if dna else "protein",
+        dna or protein,
+        size,
+        output,
+        seed=recipe.seed,
+        max_token_letters=recipe.tokenizer.max_token_letters,
+        sample_letters_at_most=recipe.tokenizer.sample_letters,
+    )
+    show(made, output, as_json=as_json)
+
+
+def extend(
+    base: Annotated[str, typer.Argument(help="'tiny', a SentencePiece .model, a tokenizer.json or their folder.")],
+    output: Output,
+    dna: Files = [],  # noqa: B006
+    protein: Files = [],  # noqa: B006
+    dna_size: Annotated[int | None, typer.Option(help="New DNA tokens [default: 30000].", min=0)] = None,
+    protein_size: Annotated[int | None, typer.Option(help="New protein tokens [default: 30000].", min=0)] = None,
+    method: Annotated[str | None, typer.Option(help="continue (default) or append (as the paper).")] = None,
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Add DNA and protein tokens to a LLaMA vocabulary; base ids never move."""
+    from llama_gene.tokenizer.extend import extend_from_files
+
+    asked = {"tokenizer.dna_size": dna_size, "tokenizer.protein_size": protein_size, "tokenizer.method": method}
+    recipe = settings(config, [*overrides, *(f"{key}={value}" for key, value in asked.items() if value is not None)])
+    made = extend_from_files(
+        recipe.tokenizer, base=None if base == "tiny" else Path(base), dna=dna, protein=protein, seed=recipe.seed,
+        output=output,
+    )  # fmt: skip
+    show(made, output, as_json=as_json)
+
+
+def audit_tokenizer(
+    tokenizer: Annotated[Path, typer.Argument(help="Tokenizer folder.")],
+    base: Annotated[Path | None, typer.Option("--base", help="What it was extended from.")] = None,
+    dna: Files = [],  # noqa: B006
+    protein: Files = [],  # noqa: B006
+    text: Files = [],  # noqa: B006
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write audit.json here.")] = None,
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Measure what an extension changed: letters per token, moved ids, English drift, unreachable tokens."""
+    from dataclasses import asdict
+
+    from llama_gene.artifacts import write_json
+    from llama_gene.tokenizer.audit import audit_files
+
+    settings(config, overrides)
+    found = asdict(audit_files(tokenizer, base=base, dna=dna, protein=protein, text=text))
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(output / "audit.json", found)
+    if as_json:
+        show_json(found)
+    else:
+        show_table(f"audit of {tokenizer}", ("what", "value"), list(found.items()))

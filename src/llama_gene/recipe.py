@@ -1,0 +1,153 @@
+"""Chain the stages of a recipe: each is skipped where its folder is up to date.
+
+Order: demo data (synthetic recipes) → tasks split → corpus build → tokenizer extend → corpus pack → model extend →
+pretrain → tasks build → finetune → evaluate. Stages meet only through their folders under the run's folder.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from llama_gene.artifacts import MANIFEST, Manifest, read_manifest
+from llama_gene.config import Recipe, resolve
+from llama_gene.corpus.build import build_corpus
+from llama_gene.corpus.pack import pack_corpus
+from llama_gene.demo.organism import write_demo
+from llama_gene.errors import ConfigError
+from llama_gene.evaluation.evaluate import evaluate
+from llama_gene.model.extend import extend_model
+from llama_gene.tasks.build import build_tasks
+from llama_gene.tasks.split import split_tasks
+from llama_gene.tokenizer.extend import extend_from_corpus
+from llama_gene.training.finetune import finetune
+from llama_gene.training.pretrain import pretrain
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a run: its name, its folder and how to make it."""
+
+    name: str
+    folder: Path
+    make: Callable[[], Manifest]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that is finished, and whether it had to run."""
+
+    name: str
+    folder: Path
+    manifest: Manifest
+    ran: bool
+
+
+def run(recipe: Recipe, output: Path) -> Iterator[Done]:
+    """Make every stage in order, yielding each as it is finished.
+
+    Args:
+        recipe: The settings.
+        output: Folder of the run; one subfolder per stage.
+
+    Raises:
+        LlamaGeneError: whatever a stage finds wrong; the stages before it stay whole.
+    """
+    for step in steps(recipe, output):
+        before = read_manifest(step.folder).key if (step.folder / MANIFEST).is_file() else None
+        manifest = step.make()
+        yield Done(step.name, step.folder, manifest, ran=manifest.key != before)
+
+
+def data_folder(recipe: Recipe, output: Path) -> Path:
+    """Where relative paths of the recipe start: the demo's own data, or `data`."""
+    return output / "data" if recipe.demo else Path(recipe.data).expanduser()
+
+
+def steps(recipe: Recipe, output: Path) -> list[Step]:
+    """The stages of a recipe, in order; nothing is run.
+
+    Raises:
+        ConfigError: the recipe has no sources, no tasks or no data folder.
+    """
+    data = data_folder(recipe, output)
+    _check(recipe, data)
+    seed = recipe.seed
+    splits, corpus, vocabulary, blocks = (output / name for name in ("splits", "corpus", "tokenizer", "blocks"))
+    extended, pretrained, instructions = (output / name for name in ("model", "pretrained", "instructions"))
+    tuned, report = output / "finetuned", output / "evaluation"
+    word_base = None if recipe.tokenizer.base == "tiny" else resolve(recipe.tokenizer.base, data)
+    model_base = None if recipe.model.base == "tiny" else resolve(recipe.model.base, data)
+    chain = [
+        Step("tasks split", splits, lambda: split_tasks(recipe.tasks, data=data, seed=seed, output=splits)),
+        Step(
+            "corpus build",
+            corpus,
+            lambda: build_corpus(recipe.corpus, data=data, exclude=splits, seed=seed, output=corpus),
+        ),
+        Step(
+            "tokenizer extend",
+            vocabulary,
+            lambda: extend_from_corpus(recipe.tokenizer, base=word_base, corpus=corpus, seed=seed, output=vocabulary),
+        ),
+        Step(
+            "corpus pack",
+            blocks,
+            lambda: pack_corpus(recipe.pack, corpus=corpus, tokenizer=vocabulary, seed=seed, output=blocks),
+        ),
+        Step(
+            "model extend",
+            extended,
+            lambda: extend_model(recipe.model, base=model_base, tokenizer=vocabulary, seed=seed, output=extended),
+        ),
+        Step(
+            "pretrain",
+            pretrained,
+            lambda: pretrain(recipe.pretrain, model=extended, blocks=blocks, seed=seed, output=pretrained),
+        ),
+        Step(
+            "tasks build",
+            instructions,
+            lambda: build_tasks(recipe.tasks, splits=splits, tokenizer=vocabulary, seed=seed, output=instructions),
+        ),
+        Step(
+            "finetune",
+            tuned,
+            lambda: finetune(
+                recipe.finetune,
+                model=pretrained,
+                instructions=instructions,
+                seed=seed,
+                output=tuned,
+                synthetic=recipe.demo is not None,
+            ),
+        ),
+        Step(
+            "evaluate",
+            report,
+            lambda: evaluate(
+                recipe.evaluate,
+                model=tuned,
+                instructions=instructions,
+                training=(pretrained, tuned),
+                seed=seed,
+                output=report,
+                title=recipe.name,
+                synthetic=recipe.demo is not None,
+            ),
+        ),
+    ]
+    if recipe.demo is None:
+        return chain
+    demo = recipe.demo
+    return [Step("demo data", data, lambda: write_demo(demo, seed=seed, output=data)), *chain]
+
+
+def _check(recipe: Recipe, data: Path) -> None:
+    if not recipe.corpus.sources:
+        raise ConfigError(f"recipe {recipe.name!r}: no corpus.sources. Name at least one file of DNA, protein or text.")
+    if not recipe.tasks.choices:
+        raise ConfigError(f"recipe {recipe.name!r}: no tasks.choices. See `llama-gene tasks list`.")
+    if recipe.demo is None and (not recipe.data or not data.is_dir()):
+        raise ConfigError(
+            f"recipe {recipe.name!r}: data = {recipe.data!r} is no folder. Name it with --set data=FOLDER."
+        )
