@@ -19,7 +19,7 @@ check: $(READY)  ## style, types and layers
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## quick benchmarks against peers, a table each
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file --quick || exit 1; done
+	@for file in benchmarks/[!_]*.py; do echo "== $$file"; $(BIN)/python $$file --quick || exit 1; done
 
 docs: $(READY)  ## the documentation site, under site/
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'

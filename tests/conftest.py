@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tiny models on two workers: more threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:

@@ -58,7 +58,9 @@ class CorpusConfig(Section):
     weights: dict[Kind, float] = Field(
         {"dna": 0.4, "protein": 0.4, "text": 0.2}, description="Share of training letters per kind."
     )
-    max_letters: int | None = Field(None, ge=1000, description="Training letters, shared out by weight; none: all there are.")
+    max_letters: int | None = Field(
+        None, ge=1000, description="Training letters, shared out by weight; none: as many as the sources have."
+    )
     shard_letters: int = Field(64_000_000, ge=1000, description="Letters in one Parquet shard.")
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ from llama_gene.model.machine import accelerators, multiply_rate
 from llama_gene.recipe import data_folder, steps
 from llama_gene.sequences.readers import list_files
 from llama_gene.tasks.definitions import load_task
-from llama_gene.tokenizer.extend import base_size
+from llama_gene.tokenizer.extend import read_base
 from llama_gene.training.loop import uses_bf16
 
 _EFFICIENCY = 0.4
@@ -114,7 +114,7 @@ def _letters(recipe: Recipe, data: Path) -> float:
 
 
 def _model_config(recipe: Recipe, data: Path) -> LlamaConfig:
-    words = base_size(None if recipe.tokenizer.base == "tiny" else resolve(recipe.tokenizer.base, data))
+    words = read_base(None if recipe.tokenizer.base == "tiny" else resolve(recipe.tokenizer.base, data)).size
     rows = words + recipe.tokenizer.dna_size + recipe.tokenizer.protein_size
     rows = -(-rows // recipe.model.pad_rows_to) * recipe.model.pad_rows_to
     if recipe.model.base == "tiny":

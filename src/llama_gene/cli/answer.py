@@ -36,7 +36,8 @@ def list_all(
     from llama_gene.tasks.definitions import list_tasks
 
     settings(config, overrides)
-    rows = [(task.name, task.family, "+".join(part.kind for part in task.inputs), task.metric) for task in list_tasks(definitions)]
+    tasks = list_tasks(definitions)
+    rows = [(task.name, task.family, "+".join(part.kind for part in task.inputs), task.metric) for task in tasks]
     if as_json:
         show_json([dict(zip(("name", "family", "kinds", "metric"), row, strict=True)) for row in rows])
     else:

@@ -122,13 +122,13 @@ def audit_tokenizer(
     as_json: Json = False,
 ) -> None:
     """Measure what an extension changed: letters per token, moved ids, English drift, unreachable tokens."""
-    from dataclasses import asdict
-
     from llama_gene.artifacts import write_json
-    from llama_gene.tokenizer.audit import audit_files
+    from llama_gene.sequences.readers import read_texts
+    from llama_gene.tokenizer.audit import audit
 
     settings(config, overrides)
-    found = asdict(audit_files(tokenizer, base=base, dna=dna, protein=protein, text=text))
+    texts = {"dna": read_texts(dna, "dna"), "protein": read_texts(protein, "protein"), "text": read_texts(text, "text")}
+    found = audit(tokenizer, base=base, **texts).as_json()
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         write_json(output / "audit.json", found)

@@ -27,15 +27,15 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """The whole pipeline on a synthetic organism: CPU, offline, minutes."""
+    from llama_gene.cli.showcase import ask_one_question, results_table
     from llama_gene.demo import RECIPE
-    from llama_gene.demo.showcase import ask_one_question, results_table
 
     recipe = settings(config or RECIPE, overrides)
     folders = _run(recipe, output, as_json=as_json)
     report = folders["evaluate"] / "report.html"
     if as_json:
         return
-    show_table("Results on synthetic data", *results_table(folders["evaluate"]))
+    show_table("Results on synthetic data: they say nothing about real biology", *results_table(folders["evaluate"]))
     for line in ask_one_question(folders["finetune"], folders["tasks build"]):
         print(line)
     print(report)

@@ -1,7 +1,7 @@
 """Stream records from one file of any supported format, checked letter by letter and counted by reason."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -241,3 +241,13 @@ def _is_repeated(name: str, seen: set[str], entry: Entry, reading: Reading) -> b
         line=entry.line,
     )
     return True
+
+
+def read_texts(
+    paths: Iterable[Path], kind: Kind, *, on_invalid: OnInvalid = "error", counts: Counter[str] | None = None
+) -> Iterator[str]:
+    """The letters alone of every record of many files, folders or globs; arguments and errors as `read_records`."""
+    for path in paths:
+        for file in list_files(path):
+            for record in read_records(file, kind, on_invalid=on_invalid, counts=counts):
+                yield record.text

@@ -1,7 +1,8 @@
 """Stage `tasks build`: items become Alpaca instructions in the paper's words.
 
-Writes train.jsonl, valid.jsonl and test.jsonl, and carries tasks.json along. A prompt with its answer and end token never exceeds
-`config.max_tokens`: the sequence is shortened as the task says, or the item refused and counted; the answer is whole.
+Writes train.jsonl, valid.jsonl and test.jsonl, and carries tasks.json along. A prompt with its answer and end token
+never exceeds `config.max_tokens`: the sequence is shortened as the task says, or the item refused and counted; the
+answer is whole.
 """
 
 import json

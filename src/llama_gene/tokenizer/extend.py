@@ -13,7 +13,7 @@ from rich.console import Console
 from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import Kind, OnInvalid, TokenizerConfig
 from llama_gene.errors import TokenizerError
-from llama_gene.sequences.readers import list_files, read_records
+from llama_gene.sequences.readers import list_files, read_texts
 from llama_gene.tokenizer.grow import GENE_KINDS, GeneKind, Growth, Sampler, grow_vocabulary, spelling
 from llama_gene.tokenizer.sample import sample_letters
 from llama_gene.tokenizer.tiny import learn_byte_level, tiny_vocabulary
@@ -82,7 +82,7 @@ def extend_from_files(
 
     def build(work: Path, ledger: Ledger) -> None:
         def sample(kind: GeneKind) -> Sequence[str]:
-            texts = _file_texts(files[kind], kind, on_invalid, ledger.counts)
+            texts = read_texts(files[kind], kind, on_invalid=on_invalid, counts=ledger.counts)
             return _draw(texts, kind, config, seed, f"--{kind}")
 
         _extend(work, ledger, config, base, sample)
@@ -119,7 +119,7 @@ def train_vocabulary(
     paths = _expand(files)
 
     def build(work: Path, ledger: Ledger) -> None:
-        texts = _file_texts(paths, kind, "error", ledger.counts)
+        texts = read_texts(paths, kind, counts=ledger.counts)
         pieces = sample_letters(texts, kind, letters=sample_letters_at_most, seed=seed)
         ledger.counts["letters"] = sum(map(len, pieces))
         write_vocabulary(learn_byte_level(pieces, size=size, max_token_letters=max_token_letters), work)
@@ -180,12 +180,6 @@ def _draw(texts: Iterable[str], kind: GeneKind, config: TokenizerConfig, seed: i
 
 def _expand(paths: Sequence[Path]) -> list[Path]:
     return [file for path in paths for file in list_files(path)]
-
-
-def _file_texts(files: Iterable[Path], kind: Kind, on_invalid: OnInvalid, counts: Counter[str]) -> Iterator[str]:
-    for file in files:
-        for record in read_records(file, kind, on_invalid=on_invalid, counts=counts):
-            yield record.text
 
 
 def _corpus_texts(corpus: Path, kind: Kind) -> Iterator[str]:

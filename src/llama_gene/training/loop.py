@@ -97,7 +97,6 @@ def train(
         warmup_steps=math.ceil(steps * config.warmup_share),
         bf16=uses_bf16(config),
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=config.gradient_checkpointing,
         logging_steps=max(1, steps // 200),
         save_strategy="no",
         save_total_limit=config.keep_checkpoints,
@@ -107,6 +106,8 @@ def train(
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=True,
         report_to=[],
+        # Named only where it is wanted: transformers 5.23 warns of the name, 5.17 knows no other.
+        **({"gradient_checkpointing": True} if config.gradient_checkpointing else {}),
     )
     watch = _Watch(config.save_minutes * 60, title)
     trainer = Trainer(
@@ -152,7 +153,7 @@ def _newest_checkpoint(work: Path) -> str | None:
     return str(max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]))) if whole else None
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
+class _Watch(TrainerCallback):
     """Saves by the clock and on signals, and shows progress on standard error."""
 
     def __init__(self, save_seconds: float, title: str) -> None:
@@ -172,7 +173,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
 
         def note(number: int, _frame: FrameType | None) -> None:
             self.caught = number
-            signal.signal(number, before[number])
+            signal.signal(number, before[signal.Signals(number)])
 
         for number in before:
             signal.signal(number, note)

@@ -38,19 +38,17 @@ def bits_per_letter(model: PreTrainedModel, blocks: Iterable[Mapping[str, Any]],
 def token_losses(model: PreTrainedModel, row: Mapping[str, Any], *, bf16: bool) -> np.ndarray[Any, Any]:
     """Loss in nats at each token of one row, 0 where it has no target."""
     model.eval()
-    batch = {
-        name: value.to(model.device) if isinstance(value, torch.Tensor) else value
-        for name, value in PackedRows()([row]).items()
-    }
-    labels_BK, kept = batch.pop("labels"), batch["logits_to_keep"]
-    batch.pop("shift_labels")
+    inputs = PackedRows()([row])
+    labels_BK, kept = inputs.pop("shift_labels"), inputs["logits_to_keep"]
+    inputs.pop("labels")
+    batch = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in inputs.items()}
     with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         logits_BKV = model(**batch).logits
     losses_K = torch.nn.functional.cross_entropy(
-        logits_BKV[0].float(), labels_BK[0], ignore_index=NO_TARGET, reduction="none"
+        logits_BKV[0].float(), labels_BK[0].to(model.device), ignore_index=NO_TARGET, reduction="none"
     )
     nats = np.zeros(len(row["input_ids"]))
-    nats[kept.cpu().numpy()] = losses_K.cpu().numpy()
+    nats[kept.numpy()] = losses_K.cpu().numpy()
     return nats
 
 
@@ -59,5 +57,5 @@ def nats_per_target(model: PreTrainedModel, rows: Iterable[Mapping[str, Any]], *
     total, targets = 0.0, 0
     for row in rows:
         total += float(token_losses(model, row, bf16=bf16).sum())
-        targets += int((PackedRows()([row])["labels"] != NO_TARGET).sum())  # type: ignore[union-attr]
+        targets += int((PackedRows()([row])["labels"] != NO_TARGET).sum())
     return total / max(targets, 1)

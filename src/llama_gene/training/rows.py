@@ -27,7 +27,7 @@ class PackedRows:
     ([[0, 1, 2, 0, 1, 2]], [[5, 2, -100, 6, 2, -100]])
     """
 
-    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor | bool]:
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Stack rows; logits are asked for only where some row of the batch has a target."""
         longest = max(len(row["input_ids"]) for row in rows)
         ids_BT = np.zeros((len(rows), longest), dtype=np.int64)

@@ -1,0 +1,117 @@
+"""What the benchmarks share: arguments, paired runs that take turns, medians, a table and one JSON document.
+
+Each round runs us and every peer on the same work, and the order turns round by round, so that a machine that slows
+down or speeds up slows or speeds all alike. A ratio is the median over rounds of our speed divided by the peer's in
+the same round: above 1 we are faster.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from llama_gene.config import ModelConfig
+from llama_gene.evaluation.evaluate import describe_hardware
+
+DEMO_SHAPE = ModelConfig(hidden_size=96, layers=4, heads=4, intermediate_size=256, max_positions=1024)
+DEMO_ROWS = 1280
+REAL_SHAPE = ModelConfig(hidden_size=192, layers=6, heads=6, intermediate_size=512, max_positions=1024, tied=True)
+REAL_ROWS = 40_000
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the user asked for."""
+
+    quick: bool
+    json: Path | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Speeds of us and one peer, units per second, round by round."""
+
+    ours: tuple[float, ...]
+    peer: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Median over rounds of our speed by the peer's."""
+        return statistics.median(a / b for a, b in zip(self.ours, self.peer, strict=True))
+
+
+def read_arguments(description: str) -> Arguments:
+    """`--quick` and `--json FILE`."""
+    parser = argparse.ArgumentParser(description=description.strip().splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="under a minute, small sizes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    found = parser.parse_args()
+    return Arguments(found.quick, found.json)
+
+
+def take_turns(ours: Callable[[], None], peer: Callable[[], None], *, units: float, rounds: int) -> Pair:
+    """Time both on the same work, `rounds` times each, after one run of each that does not count.
+
+    Args:
+        ours: Does the work once.
+        peer: Does the same work once.
+        units: How much work that is.
+        rounds: Paired runs, >= 1.
+    """
+    speeds: dict[str, list[float]] = {"ours": [], "peer": []}
+    sides = [("ours", ours), ("peer", peer)]
+    for number in range(rounds + 1):
+        for name, work in sides if number % 2 else reversed(sides):
+            started = time.perf_counter()
+            work()
+            if number:
+                speeds[name].append(units / (time.perf_counter() - started))
+    return Pair(tuple(speeds["ours"]), tuple(speeds["peer"]))
+
+
+def summary(speeds: tuple[float, ...], unit: str) -> dict[str, Any]:
+    """Median and all rounds of one side."""
+    return {unit: round(statistics.median(speeds), 2), "rounds": [round(speed, 2) for speed in speeds]}
+
+
+def report(
+    arguments: Arguments,
+    *,
+    work: Mapping[str, Any],
+    ours: Mapping[str, Any],
+    peers: Mapping[str, Any],
+    ratios: Mapping[str, float],
+    table: list[tuple[str, ...]],
+) -> None:
+    """Print a table; write the JSON document where one is asked for.
+
+    Args:
+        arguments: From `read_arguments`.
+        work: What was done.
+        ours: Our figures.
+        peers: The peers' figures by name.
+        ratios: Our speed by the peer's, at the largest size run.
+        table: First the heads, then rows.
+    """
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for place, head in enumerate(table[0]):
+        shown.add_column(head, justify="left" if place == 0 else "right")
+    for row in table[1:]:
+        shown.add_row(*row)
+    Console().print(shown)
+    document = {
+        "work": dict(work),
+        "machine": describe_hardware(),
+        "ours": dict(ours),
+        "peers": dict(peers),
+        "ratios": {name: round(ratio, 3) for name, ratio in ratios.items()},
+    }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,42 @@
+"""Every benchmark runs with `--quick` and writes the JSON document that scripts read."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RATIOS = {
+    "evaluate": {"generate_one_by_one"},
+    "train_cpu": {"pretrain", "finetune"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(RATIOS))
+def test_a_benchmark_writes_its_figures_under_the_fixed_names(name, tmp_path):
+    file = tmp_path / "figures.json"
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / f"{name}.py", "--quick", "--json", file],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    assert list(figures) == ["work", "machine", "ours", "peers", "ratios"]
+    assert set(figures["ratios"]) == RATIOS[name]
+    assert all(isinstance(ratio, float) and ratio > 0 for ratio in figures["ratios"].values())
+    assert figures["ours"]
+    assert figures["peers"]
+    assert figures["machine"]["cores"] >= 1
+    assert "ratio" in done.stdout
+
+
+def test_every_benchmark_file_is_tested_here():
+    files = {file.stem for file in (ROOT / "benchmarks").glob("*.py") if not file.name.startswith("_")}
+    assert files == set(RATIOS)

@@ -1,0 +1,141 @@
+"""What the pages say is true: blocks run, links lead somewhere, and every command has its line."""
+
+import fcntl
+import io
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import typer.main
+
+from llama_gene import cli
+from llama_gene.config import Recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+SMALL = (
+    "demo.genes=40", "demo.task_items=60", "demo.pairs=40", "corpus.max_letters=120000", "tokenizer.dna_size=64",
+    "tokenizer.protein_size=64", "model.hidden_size=32", "model.layers=2", "model.intermediate_size=48",
+    "pretrain.max_steps=3", "finetune.epochs=0.2", "evaluate.bootstrap=100", "evaluate.generate_items=2",
+    "evaluate.max_new_tokens=8",
+)  # fmt: skip
+_BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, the file it stands for, its text and its first line in the page."""
+
+    language: str
+    title: str
+    text: str
+    line: int
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for match in _BLOCK.finditer(text):
+        yield Block(match[1], match[2] or "", match[3], text.count("\n", 0, match.start()) + 2)
+
+
+def runs(page: Path) -> bool:
+    return any(block.language in ("python", "console") for block in blocks_of(page))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """A folder with `recipes/` and a small synthetic run under `runs/demo`, shared by all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "docs-run"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "recipes").exists():
+            (folder / "recipes").symlink_to(ROOT / "recipes")
+        overrides = [part for setting in SMALL for part in ("--set", setting)]
+        assert cli.run(["run", str(ROOT / "recipes" / "demo"), "--output", str(folder / "runs/demo"), *overrides]) == 0
+    return folder
+
+
+@pytest.fixture
+def page_folder(small_run, tmp_path, monkeypatch):
+    """A folder of the test's own in which `runs` and `recipes` are those of the small run."""
+    for name in ("runs", "recipes"):
+        (tmp_path / name).symlink_to(small_run / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", filter(runs, PAGES), ids=lambda page: page.stem)
+def test_every_block_of_a_page_runs_in_order(page, page_folder, monkeypatch, capsys):
+    names: dict[str, object] = {"__name__": page.stem}
+    for block in blocks_of(page):
+        if block.title:
+            file = page_folder / block.title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), names)
+        elif block.language == "console":
+            for command in block.text.splitlines():
+                run_command(command, f"{page.name}:{block.line}", monkeypatch, capsys)
+
+
+def run_command(line: str, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert line.startswith("$ llama-gene "), f"{where}: {line!r} is not a command of ours"
+    command, _, source = line.removeprefix("$ llama-gene ").partition(" < ")
+    stdin = Path(source.strip()).read_text(encoding="utf-8") if source else ""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+    code = cli.run(shlex.split(command))
+    shown = capsys.readouterr()
+    assert code == 0, f"{where}: {line}\n{shown.err}"
+    assert shown.out, f"{where}: {line} shows nothing"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_relative_link_and_image_leads_somewhere(page):
+    for target in _LINK.findall(_BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def commands(group: object, before: str = "") -> Iterator[str]:
+    for name, command in sorted(getattr(group, "commands", {}).items()):
+        yield from commands(command, f"{before}{name} ") if hasattr(command, "commands") else [f"{before}{name}"]
+
+
+def test_every_command_has_a_line_and_every_line_a_command():
+    listed = re.findall(
+        r"^\| `llama-gene ([a-z -]+?)(?: [A-Z]+)?` \|", (ROOT / "docs/cli.md").read_text(), re.MULTILINE
+    )
+    assert sorted(listed) == sorted(commands(typer.main.get_command(cli.build_app())))
+
+
+def test_the_pages_of_the_site_are_all_in_its_menu():
+    menu = set(re.findall(r": (\w+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    assert menu == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_page_on_recipes_names_every_table_of_one():
+    text = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+    for name, field in Recipe.model_fields.items():
+        wanted = f"`{name}`" if field.annotation in (str, int) else f"`[{name}]`"
+        assert wanted in text or name == "description", f"docs/recipes.md does not name {wanted}"
+
+
+def test_the_readme_keeps_a_place_for_the_results():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.index("<!-- results:start -->") < text.index("<!-- results:end -->")
+
+
+def test_python_and_console_blocks_are_the_only_ones_that_look_like_commands_of_ours():
+    for page in PAGES:
+        for block in blocks_of(page):
+            assert block.language in ("python", "console", "text", "toml"), f"{page.name}:{block.line}"
+            assert "$ llama-gene" not in block.text or block.language == "console", f"{page.name}:{block.line}"
