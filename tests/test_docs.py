@@ -1,8 +1,6 @@
 """What the pages say is true: blocks run, links lead somewhere, and every command has its line."""
 
-import fcntl
 import io
-import os
 import re
 import shlex
 import sys
@@ -18,12 +16,6 @@ from llama_gene.config import Recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-SMALL = (
-    "demo.genes=40", "demo.task_items=60", "demo.pairs=40", "corpus.max_letters=120000", "tokenizer.dna_size=64",
-    "tokenizer.protein_size=64", "model.hidden_size=32", "model.layers=2", "model.intermediate_size=48",
-    "pretrain.max_steps=3", "finetune.epochs=0.2", "evaluate.bootstrap=100", "evaluate.generate_items=2",
-    "evaluate.max_new_tokens=8",
-)  # fmt: skip
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
@@ -45,21 +37,6 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 def runs(page: Path) -> bool:
     return any(block.language in ("python", "console") for block in blocks_of(page))
-
-
-@pytest.fixture(scope="session")
-def small_run(tmp_path_factory):
-    """A folder with `recipes/` and a small synthetic run under `runs/demo`, shared by all workers."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "docs-run"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "recipes").exists():
-            (folder / "recipes").symlink_to(ROOT / "recipes")
-        overrides = [part for setting in SMALL for part in ("--set", setting)]
-        assert cli.run(["run", str(ROOT / "recipes" / "demo"), "--output", str(folder / "runs/demo"), *overrides]) == 0
-    return folder
 
 
 @pytest.fixture

@@ -5,11 +5,13 @@ one is complete, and a killed stage that can resume finds its own partial work a
 seed and code format are unchanged is not run again.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import time
 from collections import Counter
@@ -26,6 +28,15 @@ from llama_gene.errors import ArtifactError
 FORMAT = 1
 MANIFEST = "manifest.json"
 _WHOLE_FILE_BYTES = 256 * 1024 * 1024
+FULL_DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file is larger than this disk or your limits allow",
+}
+# safetensors and tokenizers name the errno in words, torch.save not even that.
+_FULL_IN_WORDS = re.compile(
+    rf"os error ({'|'.join(map(str, FULL_DISK))})\b|PytorchStreamWriter failed writing|inline_container.*unexpected pos"
+)
 _VERSIONS_OF = ("llama-gene", "datasets", "numpy", "peft", "tokenizers", "torch", "transformers")
 
 
@@ -141,7 +152,7 @@ def build_stage(
         code: Format number of the stage's code; raise it when the result changes.
 
     Raises:
-        ArtifactError: an input is missing, `output` is in use or holds something else.
+        ArtifactError: an input is missing, the disk is full, `output` is in use or holds something else.
     """
     hashes = {name: fingerprint(path) for name, path in sorted(inputs.items())}
     key = stage_key(stage, config, hashes, seed, code)
@@ -153,7 +164,8 @@ def build_stage(
     with _claimed(work, key):
         started = time.monotonic()
         ledger = Ledger()
-        build(work, ledger)
+        with _told_when_full(output):
+            build(work, ledger)
         manifest = Manifest(
             stage=stage, key=key, format=FORMAT, config=describe(config), inputs=hashes, seed=seed,
             versions=_versions(), counts=dict(sorted(ledger.counts.items())), facts=ledger.facts,
@@ -162,6 +174,28 @@ def build_stage(
         write_json(work / MANIFEST, asdict(manifest))
         _replace(work, output)
     return manifest
+
+
+@contextmanager
+def _told_when_full(output: Path) -> Iterator[None]:
+    """Say in one line that the disk is full, whichever library found out."""
+    try:
+        yield
+    except Exception as error:
+        reason = _full_disk(error)
+        if reason is None:
+            raise
+        raise ArtifactError(f"{output}: {reason}. Free some space and run again; finished stages are whole.") from error
+
+
+def _full_disk(error: BaseException) -> str | None:
+    """What is full where an error, or one it came from, says that something is."""
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return FULL_DISK[error.errno]
+    if found := _FULL_IN_WORDS.search(str(error)):
+        return FULL_DISK[int(found[1] or errno.ENOSPC)]
+    before = error.__cause__ or error.__context__
+    return _full_disk(before) if before else None
 
 
 @contextmanager

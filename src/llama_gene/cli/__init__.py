@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from llama_gene.artifacts import FULL_DISK
 from llama_gene.cli.answer import add_answer_commands
 from llama_gene.cli.data import add_data_commands
 from llama_gene.cli.learn import add_learn_commands
@@ -25,15 +26,19 @@ _ORDER = (
     "chat",
 )  # fmt: skip
 _USAGE_ERRORS: type[Exception] = typer.BadParameter.__bases__[0].__bases__[0]
+_INTERRUPTED = 130
 _USER_ERRNOS = {
-    errno.ENOSPC: "the disk is full. Free some space and run again; finished stages are whole",
-    errno.EDQUOT: "the disk quota is used up. Free some space and run again; finished stages are whole",
+    **{number: f"{words}. Free some space and run again" for number, words in FULL_DISK.items()},
     errno.EACCES: "no permission. Change the permissions or choose another path",
     errno.EROFS: "the file system is read-only. Choose another --output",
     errno.ENOTDIR: "a part of this path is a file, not a folder. Choose another path",
     errno.EISDIR: "this is a folder, expected a file. Check the path",
     errno.ENOENT: "no such file or folder. Check the path",
 }
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came: nothing but `run` may catch it."""
 
 
 class _InOrder(TyperGroup):
@@ -75,18 +80,20 @@ def run(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _on_terminate)
     try:
         result = build_app()(args=arguments, prog_name="llama-gene", standalone_mode=False)
-    except StoppedError as error:
-        return _fail(str(error), error.exit_code)
     except LlamaGeneError as error:
-        return _fail(str(error))
+        return _fail(str(error), error.exit_code if isinstance(error, StoppedError) else 2)
     except _USAGE_ERRORS as error:
         return _fail(f"{error.format_message()} See `llama-gene --help`.")  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; finished stages are whole.", code=130)
+        result = _INTERRUPTED
+    except _TerminatedError:
+        return _fail("terminated; finished stages are whole.", code=143)
     except OSError as error:
         if error.errno not in _USER_ERRNOS:
             raise
         return _fail(f"{error.filename or 'output'}: {_USER_ERRNOS[error.errno]}.")
+    if result == _INTERRUPTED:  # typer gives this number for Ctrl-C
+        return _fail("interrupted; finished stages are whole.", code=_INTERRUPTED)
     return result if isinstance(result, int) else 0
 
 
@@ -96,7 +103,7 @@ def _fail(message: str, code: int = 2) -> int:
 
 
 def _on_terminate(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(143)
+    raise _TerminatedError
 
 
 def _stay_offline() -> None:

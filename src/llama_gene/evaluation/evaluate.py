@@ -21,6 +21,7 @@ from llama_gene.evaluation.likelihood import Question, score_answers
 from llama_gene.evaluation.report import Report, TrainingCurve, write_report
 from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, check_labels, compare
 from llama_gene.model.folders import load_pair
+from llama_gene.model.machine import reuse_memory
 from llama_gene.prompts import Message, render, user_content
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -58,6 +59,7 @@ def evaluate(
     """
 
     def build(work: Path, ledger: Ledger) -> None:
+        reuse_memory()
         splits = {name: _by_task(instructions / f"{name}.jsonl") for name in ("train", "valid", "test")}
         asked = splits[config.split]
         if not asked:

@@ -94,13 +94,19 @@ def _check_same_vocabulary(model: PreTrainedModel, base: Path | None, tokenizer:
         )
     if base is None or not (base / "tokenizer.json").is_file():
         return
-    own = load_tokenizer(base).vocabulary
+    opened = load_tokenizer(base)
+    own = opened.vocabulary
     extended = {token: index for token, index in load_tokenizer(tokenizer).vocabulary.items() if index < base_size}
     moved = sorted(token for token, index in own.items() if extended.get(token) != index and index < base_size)
     if moved:
         raise ModelError(
             f"{base}: its tokenizer has other ids than the base of {tokenizer} ({len(moved):,} differ, "
             f"for example {moved[0]!r}). Extend the tokenizer of this very model."
+        )
+    if opened.size > base_size:
+        raise ModelError(
+            f"{base}: its tokenizer has {opened.size:,} tokens, but {tokenizer} extends a vocabulary of {base_size:,}; "
+            "the rows of the others would be lost. Extend the tokenizer of this very model."
         )
 
 

@@ -34,6 +34,7 @@ from transformers import (
 
 from llama_gene.config import OptimizerConfig
 from llama_gene.errors import ConfigError, StoppedError
+from llama_gene.model.machine import reuse_memory
 from llama_gene.training.rows import PackedRows
 
 
@@ -82,6 +83,7 @@ def train(
         StoppedError: a signal came; a checkpoint was saved.
         ConfigError: rows_per_step does not divide over devices.
     """
+    reuse_memory()
     steps = _steps(len(rows), config, epochs, max_steps)
     arguments = TrainingArguments(
         output_dir=str(work / "checkpoints"),
