@@ -6,18 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from llama_gene import cli
+from running import RECIPE, run_small
 
 # Tiny models on two workers: more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-ROOT = Path(__file__).parents[1]
-SMALL = (
-    "demo.genes=40", "demo.task_items=60", "demo.pairs=40", "corpus.max_letters=120000", "tokenizer.dna_size=64",
-    "tokenizer.protein_size=64", "model.hidden_size=32", "model.layers=2", "model.intermediate_size=48",
-    "pretrain.max_steps=3", "finetune.epochs=0.2", "evaluate.bootstrap=100", "evaluate.generate_items=2",
-    "evaluate.max_new_tokens=8",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +30,6 @@ def small_run(tmp_path_factory):
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "recipes").exists():
-            (folder / "recipes").symlink_to(ROOT / "recipes")
-        overrides = [part for setting in SMALL for part in ("--set", setting)]
-        assert cli.run(["run", str(ROOT / "recipes" / "demo"), "--output", str(folder / "runs/demo"), *overrides]) == 0
+            (folder / "recipes").symlink_to(RECIPE.parent)
+        assert run_small(folder / "runs" / "demo") == 0
     return folder

@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -99,3 +100,22 @@ def test_a_fingerprint_follows_content_and_names(tmp_path):
     before = fingerprint(folder)
     (folder / "a").rename(folder / "b")
     assert fingerprint(folder) != before
+
+
+def test_a_full_disk_is_told_wherever_it_hides_and_nothing_else_is(tmp_path):
+    def fail(error, cause):
+        def build(work, ledger):
+            try:
+                raise cause
+            except Exception as first:
+                first.__cause__ = error  # a circle, as re-raising a cause makes one
+                raise error from first
+
+        return build_stage("s", tmp_path / "out", build, config={}, inputs={}, seed=1, code=1)
+
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for error, cause in ((RuntimeError("writer"), full), (ValueError("I/O error (os error 28)"), KeyError("x"))):
+        with pytest.raises(ArtifactError, match="out: the disk is full"):
+            fail(error, cause)
+    with pytest.raises(RuntimeError, match="our bug"):
+        fail(RuntimeError("our bug"), KeyError("x"))

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llama_gene.config import ModelConfig, OptimizerConfig
@@ -127,3 +127,14 @@ def test_the_trained_share_is_adapters_and_new_rows_only(tmp_path, vocabulary):
     lora = 2 * (4 * r * (h + h) + 3 * r * (h + i))
     assert share.trainable == lora + 48 * h
     assert share.total == whole + share.trainable
+
+
+def test_weights_that_are_missing_or_misshapen_are_refused_not_made_up(tmp_path, trained_base):
+    folder = tmp_path / "base"
+    shutil.copytree(trained_base, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("model.norm.weight")
+    weights["model.layers.0.mlp.up_proj.weight"] = weights["model.layers.0.mlp.up_proj.weight"][:4].clone()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"2 weights are missing or of another size .* \(first: model.layers.0.mlp"):
+        load_model(folder)

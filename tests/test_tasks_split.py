@@ -271,8 +271,8 @@ def test_a_bad_row_stops_or_is_counted(tmp_path: Path, case: str) -> None:
     [
         ("sequence,lable\nACGT,1\n", "no column 'label'. It has sequence, lable"),
         ("sequence,label\nACGT\n", "1 columns where the header has 2"),
-        ("", "nothing is left to ask"),
-        ("sequence,label\n", "nothing is left to ask"),
+        ("", "holds no items"),
+        ("sequence,label\n", "holds no items"),
         (dna_table().replace(",1\n", ",0\n"), "one class only"),
         ("sequence,label\nACGT,1\n", "leave 'valid' empty"),
     ],

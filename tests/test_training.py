@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def test_blocks_of_another_vocabulary_are_refused(tmp_path, parts):
         pretrain(PretrainConfig(method="full"), model=small, blocks=parts[2], seed=1, output=tmp_path / "out")
 
 
-def test_a_step_that_does_not_divide_over_devices_is_refused(tmp_path, parts):
+def test_a_step_that_is_no_multiple_of_a_pass_is_refused(tmp_path, parts):
     config = PretrainConfig(method="full", rows_per_device=3, rows_per_step=4)
     with pytest.raises(ConfigError, match="no multiple of rows_per_device"):
         pretrain(config, model=parts[1], blocks=parts[2], seed=1, output=tmp_path / "out")
@@ -198,3 +199,30 @@ def test_tuning_learns_the_answers_and_chooses_its_method_on_validation(tmp_path
     assert json.loads((tmp_path / "out" / "llama_gene.json").read_text())["synthetic"] is True
     assert read_manifest(tmp_path / "out").stage == "finetune"
     assert not (tmp_path / "out" / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": "a",', "train.jsonl:2: not JSON"),
+        ('{"id": "a", "instruction": "Is it?", "input": ""}', "train.jsonl:2: expected an object with id, instruction"),
+        ("", "train.jsonl: holds no instructions"),
+    ],
+)
+def test_instructions_that_cannot_be_read_are_refused_with_their_line(tmp_path, parts, line, said):
+    (tmp_path / "train.jsonl").write_text("\n" + line)
+    with pytest.raises(DataError, match=said):
+        instruction_rows(tmp_path / "train.jsonl", load_tokenizer(parts[0]), FinetuneConfig(), tmp_path)
+
+
+def test_a_folder_without_blocks_is_refused_and_one_with_nothing_held_out_is_not(tmp_path, parts):
+    config = PretrainConfig(method="full", max_steps=1, **FAST)
+    (tmp_path / "blocks").mkdir()
+    with pytest.raises(DataError, match="no token blocks"):
+        pretrain(config, model=parts[1], blocks=tmp_path / "blocks", seed=1, output=tmp_path / "out")
+    shutil.copytree(parts[2] / "train", tmp_path / "blocks" / "train")
+    made = pretrain(config, model=parts[1], blocks=tmp_path / "blocks", seed=1, output=tmp_path / "out")
+    assert made.facts["validation"] == {}
+    (tmp_path / "blocks" / "train" / "part-00000.parquet").write_bytes(b"junk" * 9)
+    with pytest.raises(DataError, match=r"part-00000\.parquet: not a Parquet file"):
+        pretrain(config, model=parts[1], blocks=tmp_path / "blocks", seed=1, output=tmp_path / "out")

@@ -190,12 +190,16 @@ def _told_when_full(output: Path) -> Iterator[None]:
 
 def _full_disk(error: BaseException) -> str | None:
     """What is full where an error, or one it came from, says that something is."""
-    if isinstance(error, OSError) and error.errno in FULL_DISK:
-        return FULL_DISK[error.errno]
-    if found := _FULL_IN_WORDS.search(str(error)):
-        return FULL_DISK[int(found[1] or errno.ENOSPC)]
-    before = error.__cause__ or error.__context__
-    return _full_disk(before) if before else None
+    asked: list[BaseException] = []
+    before: BaseException | None = error
+    while before is not None and before not in asked:
+        if isinstance(before, OSError) and before.errno in FULL_DISK:
+            return FULL_DISK[before.errno]
+        if found := _FULL_IN_WORDS.search(str(before)):
+            return FULL_DISK[int(found[1] or errno.ENOSPC)]
+        asked.append(before)
+        before = before.__cause__ or before.__context__
+    return None
 
 
 @contextmanager

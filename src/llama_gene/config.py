@@ -28,7 +28,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Section(BaseModel):
     """A frozen table of settings that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Source(Section):
@@ -133,7 +133,7 @@ class OptimizerConfig(Section):
     warmup_share: Share = Field(0.05, description="Share of steps that raise the rate.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
     rows_per_device: int = Field(1, ge=1, description="Packed rows in one forward pass.")
-    rows_per_step: int = Field(16, ge=1, description="Packed rows in one update, over all devices.")
+    rows_per_step: int = Field(16, ge=1, description="Packed rows in one update.")
     bf16: Literal["auto", "on", "off"] = Field("auto", description="auto: where the hardware has it.")
     gradient_checkpointing: bool = Field(False, description="Less memory for a third more time.")
     save_minutes: float = Field(5.0, gt=0, description="Minutes between resumable checkpoints.")
@@ -302,6 +302,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}."
         return f"{origin}{where}: unknown setting; {advice}{more}"
+    if problem["type"] == "missing":
+        return f"{origin}{where}: missing. Expected a value; add it.{more}"
     return f"{origin}{where} = {problem['input']!r}: {problem['msg']}. Change this value.{more}"
 
 

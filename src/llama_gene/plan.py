@@ -14,13 +14,14 @@ from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
 
 from llama_gene.artifacts import MANIFEST
 from llama_gene.config import FinetuneConfig, OptimizerConfig, PretrainConfig, Recipe, resolve
-from llama_gene.errors import ConfigError, ModelError
+from llama_gene.errors import ConfigError, DataError, ModelError
 from llama_gene.model.adapters import Share, add_adapters, count_parameters
 from llama_gene.model.extend import llama_sizes
 from llama_gene.model.machine import accelerators, multiply_rate
 from llama_gene.recipe import data_folder, steps
 from llama_gene.sequences.readers import list_files
 from llama_gene.tasks.definitions import load_task
+from llama_gene.tasks.readers import data_files
 from llama_gene.tokenizer.extend import read_base
 from llama_gene.training.loop import uses_bf16
 
@@ -59,8 +60,7 @@ def make_plan(recipe: Recipe, output: Path) -> dict[str, dict[str, Any]]:
     data = data_folder(recipe, output)
     letters = 0.0 if recipe.demo else _letters(recipe, data)
     if recipe.demo is None:
-        for choice in recipe.tasks.choices:
-            load_task(choice.name, [resolve(folder, data) for folder in recipe.tasks.definitions])
+        _check_task_files(recipe, data)
     config = _model_config(recipe, data)
     stages = {step.name: "made before" if (step.folder / MANIFEST).is_file() else "to make" for step in chain}
     return {
@@ -73,6 +73,14 @@ def make_plan(recipe: Recipe, output: Path) -> dict[str, dict[str, Any]]:
         },
         "cost": _cost(recipe, config, letters),
     }
+
+
+def _check_task_files(recipe: Recipe, data: Path) -> None:
+    definitions = [resolve(folder, data) for folder in recipe.tasks.definitions]
+    for choice in recipe.tasks.choices:
+        for file in data_files(load_task(choice.name, definitions), data):
+            if not file.exists():
+                raise DataError(f"{file}: no such file, but task {choice.name!r} reads it. Get it, or drop the task.")
 
 
 def _cost(recipe: Recipe, config: LlamaConfig, letters: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import Any
 
@@ -32,6 +33,7 @@ _USER_ERRNOS = {
     errno.EACCES: "no permission. Change the permissions or choose another path",
     errno.EROFS: "the file system is read-only. Choose another --output",
     errno.ENOTDIR: "a part of this path is a file, not a folder. Choose another path",
+    errno.EEXIST: "a part of this path is a file, not a folder. Choose another path",
     errno.EISDIR: "this is a folder, expected a file. Check the path",
     errno.ENOENT: "no such file or folder. Check the path",
 }
@@ -83,7 +85,7 @@ def run(arguments: list[str]) -> int:
     except LlamaGeneError as error:
         return _fail(str(error), error.exit_code if isinstance(error, StoppedError) else 2)
     except _USAGE_ERRORS as error:
-        return _fail(f"{error.format_message()} See `llama-gene --help`.")  # type: ignore[attr-defined]
+        return _fail(f"{error.format_message() or 'Expected a command.'} See `llama-gene --help`.")  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
         result = _INTERRUPTED
     except _TerminatedError:
@@ -107,7 +109,9 @@ def _on_terminate(_number: int, _frame: FrameType | None) -> None:
 
 
 def _stay_offline() -> None:
-    """Nothing is fetched and nothing reported unless a command is asked to."""
+    """Nothing is fetched and nothing reported unless a command is asked to; no library warns its developers here."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore", FutureWarning)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

@@ -62,10 +62,7 @@ def pretrain_model(
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """Continue pre-training on token blocks; a killed run goes on where it stopped.
-
-    On several GPUs: torchrun --nproc-per-node 8 -m llama_gene.cli pretrain …
-    """
+    """Continue pre-training on token blocks; a killed run goes on where it stopped."""
     from llama_gene.training.pretrain import pretrain
 
     recipe = settings(config, overrides)

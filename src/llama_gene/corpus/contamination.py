@@ -12,7 +12,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from llama_gene.config import Kind
@@ -20,6 +19,7 @@ from llama_gene.corpus.accounts import count_removed
 from llama_gene.corpus.documents import Document
 from llama_gene.corpus.kmers import Located, Words, distinct, dna_words, is_first, protein_words, scramble
 from llama_gene.errors import ArtifactError
+from llama_gene.sequences.files import open_parquet
 
 _SPLITS = ("valid", "test")
 _WORDS: dict[Kind, Callable[[str], Located]] = {"dna": dna_words, "protein": protein_words}
@@ -67,7 +67,7 @@ def read_items(splits: Path, counts: Counter[str]) -> dict[Kind, ItemIndex]:
 def _sequences_of(path: Path) -> Iterator[tuple[str, Kind, str]]:
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file. Expected the folder of `llama-gene tasks split`; run it first.")
-    file = pq.ParquetFile(path)
+    file = open_parquet(path)
     columns = ["task", "sequences", "kinds"]
     missing = sorted(set(columns) - set(file.schema_arrow.names))
     if missing:

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage, read_manifest
@@ -27,6 +26,7 @@ from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.parquet import ParquetFolder
 from llama_gene.corpus.progress import show_progress
 from llama_gene.errors import ArtifactError, DataError
+from llama_gene.sequences.files import open_parquet
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 BLOCK_SCHEMA = pa.schema(
@@ -120,10 +120,10 @@ def _windows(
     """The documents of one split that its quota admits, a window at a time."""
     split = folder.name
     shards = sorted(folder.glob("*.parquet"))
-    total = sum(pq.ParquetFile(shard).metadata.num_rows for shard in shards)
+    total = sum(open_parquet(shard).metadata.num_rows for shard in shards)
     counts[f"{split} documents in the corpus"] = total
     batches = chain.from_iterable(
-        pq.ParquetFile(shard).iter_batches(config.window_documents, columns=["kind", "text"]) for shard in shards
+        open_parquet(shard).iter_batches(config.window_documents, columns=["kind", "text"]) for shard in shards
     )
     for batch in show_progress(batches, f"packing {split}", -(-total // config.window_documents)):
         rows = zip(batch["kind"].to_pylist(), batch["text"].to_pylist(), strict=True)

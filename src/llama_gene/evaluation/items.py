@@ -44,13 +44,13 @@ def read_items(path: Path) -> Iterator[Item]:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file. Expected the instructions of `llama-gene tasks build`.")
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 yield _item(line, f"{path}:{number}")
 
 
-def _item(line: str, where: str) -> Item:
+def _item(line: bytes, where: str) -> Item:
     try:
         record = json.loads(line)
     except ValueError as error:

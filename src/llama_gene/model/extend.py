@@ -61,8 +61,11 @@ def read_extension(tokenizer: Path, words: GeneTokenizer) -> tuple[int, list[lis
     note = tokenizer / EXTENSION_FILE
     if not note.is_file():
         return words.size, []
-    extension = json.loads(note.read_text(encoding="utf-8"))
-    return extension["base_size"], extension["spelling"]
+    try:
+        extension = json.loads(note.read_text(encoding="utf-8"))
+        return extension["base_size"], extension["spelling"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{note}: cannot be read ({error}). Run `llama-gene tokenizer extend` again.") from None
 
 
 def llama_sizes(config: ModelConfig, rows: int) -> dict[str, Any]:

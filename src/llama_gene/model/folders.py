@@ -31,7 +31,7 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> Pr
         dtype: Type of the weights in memory; None: as stored.
 
     Raises:
-        ModelError: no such folder, no safetensors, or a folder that transformers cannot read.
+        ModelError: no such folder, no safetensors, weights missing, or a folder that transformers cannot read.
     """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json. Expected a Hugging Face model folder; check the path.")
@@ -39,12 +39,21 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> Pr
         raise ModelError(f"{folder}: no *.safetensors. Convert the weights to safetensors first.")
     transformers_logging.disable_progress_bar()
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto" if dtype is None else dtype, local_files_only=True, use_safetensors=True
-        )
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto" if dtype is None else dtype, local_files_only=True, use_safetensors=True,
+            ignore_mismatched_sizes=True, output_loading_info=True,
+        )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         line = str(error).strip().splitlines()[0]
         raise ModelError(f"{folder}: transformers cannot load it ({line}). Expected a LLaMA-type folder.") from error
+    # transformers fills what is missing or misshapen with random numbers.
+    wrong = sorted([*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])])
+    if wrong:
+        raise ModelError(
+            f"{folder}: {len(wrong)} weights are missing or of another size than config.json says (first: {wrong[0]}). "
+            "Expected a whole model folder; fetch it again."
+        )
+    return model
 
 
 def new_llama(sizes: Mapping[str, Any], *, seed: int) -> PreTrainedModel:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from xopen import xopen
 
 from llama_gene.config import OnInvalid
@@ -160,6 +162,20 @@ def open_text(item: Item, errors: str = "surrogateescape") -> Iterator[TextIO]:
     """
     with open_bytes(item) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", errors=errors) as text:
         yield text
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file of an earlier stage; nothing but its end is read yet.
+
+    Raises:
+        DataError: it is not there, or is no whole Parquet file.
+    """
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, FileNotFoundError) as error:
+        raise DataError(
+            f"{path}: not a Parquet file ({error}). Expected a whole stage folder; run the stage that makes it again."
+        ) from None
 
 
 def first_bytes(item: Item, size: int = 4096) -> bytes:

@@ -176,7 +176,9 @@ def _check_text(entry: Entry, reading: Reading) -> Record | None:
         reading.refuse("binary file", f"record {entry.id!r} holds binary data. Expected text; leave it out.")
         return None
     if _mend(text) != text:
-        reading.refuse("not UTF-8", f"record {entry.id!r} is not UTF-8. Convert the file.", line=entry.line)
+        reading.refuse(
+            "not UTF-8", f"record {entry.id!r} is not UTF-8. Expected UTF-8 text; convert it.", line=entry.line
+        )
         return None
     return Record(entry.id, reading.kind, text, reading.source, entry.description, entry.annotations)
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import Split, TaskChoice, TasksConfig
 from llama_gene.errors import ArtifactError
+from llama_gene.sequences.files import open_parquet
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.fitting import Question, Setting, fit
 from llama_gene.tasks.groups import SPLITS
@@ -104,7 +104,7 @@ def _build_split(
 
 def _read_batches(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Items of one task at a time, in the order of the file."""
-    file = pq.ParquetFile(path)
+    file = open_parquet(path)
     console = Console(stderr=True)
     for batch in track(
         file.iter_batches(_BATCH_ROWS),

@@ -39,7 +39,9 @@ def open_table(path: str, data: Path) -> Iterator[TextIO]:
         with open_text(Item(file, member), errors="strict") as text:
             yield text
     except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not UTF-8 text ({error.reason}). Convert the file.") from None
+        raise DataError(
+            f"{file}: byte {hex(error.object[error.start])} is not UTF-8. Expected UTF-8 text; convert the file."
+        ) from None
 
 
 def read_fasta(path: str, data: Path) -> Iterator[tuple[str, str]]:

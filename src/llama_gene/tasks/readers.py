@@ -75,9 +75,13 @@ def data_files(task: Task, data: Path) -> list[Path]:
 def _read_tables(reader: TableReader, data: Path) -> Iterator[RawItem]:
     for file in reader.files:
         name = task_path(file.path, data)
+        count = 0
         with open_table(file.path, data) as text:
             for line, row in _rows(text, reader, str(name)):
+                count += 1
                 yield _table_item(reader, file, row, f"{name}:{line}", line)
+        if not count:
+            raise DataError(f"{name}: the file holds no items. Expected one a line; fetch it again or name another.")
 
 
 def _table_item(reader: TableReader, file: TaskFile, row: Mapping[Column, Any], where: str, line: int) -> RawItem:

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import Kind, OnInvalid, TokenizerConfig
 from llama_gene.errors import TokenizerError
+from llama_gene.sequences.files import open_parquet
 from llama_gene.sequences.readers import list_files, read_texts
 from llama_gene.tokenizer.grow import GENE_KINDS, GeneKind, Growth, Sampler, grow_vocabulary, spelling
 from llama_gene.tokenizer.sample import sample_letters
@@ -187,7 +187,7 @@ def _corpus_texts(corpus: Path, kind: Kind) -> Iterator[str]:
     if not shards:
         raise TokenizerError(f"{corpus / 'train'}: no Parquet shards. Expected a folder made by `corpus build`.")
     for shard in shards:
-        for batch in pq.ParquetFile(shard).iter_batches(columns=["kind", "text"], batch_size=4096):
+        for batch in open_parquet(shard).iter_batches(columns=["kind", "text"], batch_size=4096):
             for row_kind, text in zip(batch["kind"].to_pylist(), batch["text"].to_pylist(), strict=True):
                 if row_kind == kind:
                     yield text

@@ -26,6 +26,7 @@ from llama_gene.training.pretrain import load_trainable, save_trained
 CODE = 1
 _PACKED_TOGETHER = 4096
 _VALID_ITEMS = 2000
+_FIELDS = ("id", "instruction", "input", "output")
 _FEATURES = Features(
     {"input_ids": List(Value("int32")), "lengths": List(Value("int32")), "targets": List(Value("int8"))}
 )
@@ -95,8 +96,11 @@ def instruction_rows(
     """
     if not file.is_file():
         raise DataError(f"{file}: no such instructions. Run `llama-gene tasks build` first.")
+    with file.open("rb") as lines:
+        if not any(line.strip() for line in lines):
+            raise DataError(f"{file}: holds no instructions. See the counts of `tasks build` for the reasons.")
     try:
-        rows = Dataset.from_generator(
+        return Dataset.from_generator(
             _pack_file,
             gen_kwargs={"file": file, "tokenizer_folder": tokenizer.folder, "config": config, "at_most": at_most},
             features=_FEATURES,
@@ -105,9 +109,6 @@ def instruction_rows(
         )
     except DatasetGenerationError as error:
         raise error.__cause__ or error from None
-    if not len(rows):
-        raise DataError(f"{file}: holds no instructions. See the counts of `tasks build` for the reasons.")
-    return rows
 
 
 def encode_instruction(record: dict[str, Any], tokenizer: GeneTokenizer, *, whole_text: bool) -> tuple[list[int], int]:
@@ -126,16 +127,28 @@ def encode_instruction(record: dict[str, Any], tokenizer: GeneTokenizer, *, whol
 
 def _pack_file(file: Path, tokenizer_folder: Path, config: FinetuneConfig, at_most: int | None) -> Iterator[Any]:
     tokenizer = load_tokenizer(tokenizer_folder)
-    with file.open(encoding="utf-8") as lines:
-        chosen = lines if at_most is None else islice(lines, 0, None, _stride(file, at_most))
+    with file.open("rb") as lines:
+        numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+        chosen = islice(numbered, 0, None, 1 if at_most is None else _stride(file, at_most))
         while group := list(islice(chosen, _PACKED_TOGETHER)):
-            yield from _pack_group(file, [json.loads(line) for line in group], tokenizer, config)
+            records = [_read_record(line, f"{file}:{number}") for number, line in group]
+            yield from _pack_group(file, records, tokenizer, config)
+
+
+def _read_record(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON ({error}). Build the instructions again.") from None
+    if not isinstance(record, dict) or any(not isinstance(record.get(name), str) for name in _FIELDS):
+        raise DataError(f"{where}: expected an object with {', '.join(_FIELDS)}. Build the instructions again.")
+    return record
 
 
 def _stride(file: Path, at_most: int) -> int:
     """Every so manieth line gives at most so many, from all tasks alike."""
-    with file.open(encoding="utf-8") as lines:
-        return max(1, -(-sum(1 for _ in lines) // at_most))
+    with file.open("rb") as lines:
+        return max(1, -(-sum(1 for line in lines if line.strip()) // at_most))
 
 
 def _pack_group(

@@ -81,7 +81,7 @@ def train(
 
     Raises:
         StoppedError: a signal came; a checkpoint was saved.
-        ConfigError: rows_per_step does not divide over devices.
+        ConfigError: rows_per_step is no multiple of rows_per_device, or there are several devices.
     """
     reuse_memory()
     steps = _steps(len(rows), config, epochs, max_steps)
@@ -134,14 +134,16 @@ def _curve_point(entry: dict[str, float]) -> dict[str, float]:
 
 
 def _accumulation(config: OptimizerConfig) -> int:
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    together = config.rows_per_device * devices
-    if config.rows_per_step % together:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 or torch.cuda.device_count() > 1:
         raise ConfigError(
-            f"rows_per_step = {config.rows_per_step} is no multiple of rows_per_device x devices = {together}. "
+            "several devices: training runs on one so far. Start without torchrun and set CUDA_VISIBLE_DEVICES=0."
+        )
+    if config.rows_per_step % config.rows_per_device:
+        raise ConfigError(
+            f"rows_per_step = {config.rows_per_step} is no multiple of rows_per_device = {config.rows_per_device}. "
             "Change one of them."
         )
-    return config.rows_per_step // together
+    return config.rows_per_step // config.rows_per_device
 
 
 def _steps(rows: int, config: OptimizerConfig, epochs: float, max_steps: int | None) -> int:

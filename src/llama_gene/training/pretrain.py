@@ -11,15 +11,17 @@ from transformers import PreTrainedModel
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import OptimizerConfig, PretrainConfig
-from llama_gene.errors import ModelError
+from llama_gene.errors import DataError, ModelError
 from llama_gene.model.adapters import add_adapters, count_parameters, merge_adapters
 from llama_gene.model.extend import read_extension
 from llama_gene.model.folders import load_model, load_pair, save_model
+from llama_gene.sequences.files import open_parquet
 from llama_gene.tokenizer.load import load_tokenizer
 from llama_gene.training.loop import clear_checkpoints, train, uses_bf16
 from llama_gene.training.measure import bits_per_letter
 
 CODE = 1
+_COLUMNS = ("input_ids", "lengths", "kinds", "letters")
 
 
 def pretrain(config: PretrainConfig, *, model: Path, blocks: Path, seed: int, output: Path) -> Manifest:
@@ -33,11 +35,14 @@ def pretrain(config: PretrainConfig, *, model: Path, blocks: Path, seed: int, ou
         output: Stage folder.
 
     Raises:
+        DataError: there are no blocks.
         ModelError: the blocks were made with another tokenizer.
     """
 
     def build(work: Path, ledger: Ledger) -> None:
         rows, valid = (_open_blocks(blocks / split, work) for split in ("train", "valid"))
+        if not len(rows):
+            raise DataError(f"{blocks / 'train'}: no token blocks. Expected those of `llama-gene corpus pack`; run it.")
         network = load_trainable(model, config, seed=seed)
         _check_ids(rows, network, model)
         before = bits_per_letter(network, valid, bf16=uses_bf16(config))
@@ -103,7 +108,15 @@ def merge_adapter_folder(model: Path, adapter: Path, output: Path) -> Manifest:
 
 
 def _open_blocks(folder: Path, work: Path) -> Dataset:
-    return Dataset.from_parquet(sorted(map(str, folder.glob("*.parquet"))), cache_dir=str(work / "cache"))
+    files = sorted(folder.glob("*.parquet"))
+    opened = [open_parquet(file) for file in files]
+    for file, found in zip(files, opened, strict=True):
+        missing = sorted(set(_COLUMNS) - set(found.schema_arrow.names))
+        if missing:
+            raise DataError(f"{file}: no column {missing[0]!r}. Expected the blocks of `llama-gene corpus pack`.")
+    if not sum(found.metadata.num_rows for found in opened):
+        return Dataset.from_dict({name: [] for name in _COLUMNS})
+    return Dataset.from_parquet(list(map(str, files)), cache_dir=str(work / "cache"))
 
 
 def _check_ids(rows: Dataset, network: torch.nn.Module, folder: Path) -> None:

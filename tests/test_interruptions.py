@@ -1,0 +1,161 @@
+"""A full disk, Ctrl-C and SIGTERM: one line, the right exit code, and whatever was finished before is still whole."""
+
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from llama_gene.artifacts import read_manifest
+from models import make_blocks, make_model, make_vocabulary, write_fasta
+from running import contents, corpus_command, refused, run
+
+# --- a full disk -----------------------------------------------------------------------------------------------------
+
+LIMITED = """
+import resource, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+from llama_gene import cli
+sys.exit(cli.run(sys.argv[2:]))
+"""
+FULL = "Free some space and run again; finished stages are whole"
+
+
+def run_limited(limit, arguments):
+    """The command where no file may grow beyond `limit` bytes: works for every user, unlike a small disk."""
+    return subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def assert_one_line(done, *words):
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    for pattern in words:
+        assert re.search(pattern, done.stderr), done.stderr
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """(vocabulary, model, blocks) folders."""
+    folder = tmp_path_factory.mktemp("parts")
+    vocabulary = make_vocabulary(folder)
+    return vocabulary, make_model(folder, vocabulary), make_blocks(folder, vocabulary)
+
+
+def pretraining(parts, output, *settings):
+    chosen = ("method=full", "bf16=off", "rows_per_step=2", *settings)
+    options = [part for setting in chosen for part in ("--set", f"pretrain.{setting}")]
+    return ["pretrain", parts[1], "--blocks", parts[2], "--output", output, *options]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "limit"),
+    [
+        pytest.param("corpus", 2_000, id="Arrow and Parquet"),
+        pytest.param("model", 100_000, id="safetensors"),
+        pytest.param("rows", 1_000, id="rows of datasets"),
+        pytest.param("checkpoint", 200_000, id="a checkpoint's optimizer"),
+    ],
+)
+def test_a_full_disk_ends_with_one_line_whoever_finds_out(tmp_path, parts, stage, limit):
+    write_fasta(tmp_path / "a.fa", "ACGT", records=30, length=1000, seed=1)
+    output = tmp_path / "corpus"
+    command = {
+        "corpus": corpus_command(tmp_path, [("a.fa", "dna")]),
+        "model": ["model", "extend", "--tokenizer", parts[0], "--output", output, "--set", "model.hidden_size=64"],
+        "rows": pretraining(parts, output),
+        "checkpoint": pretraining(parts, output, "save_minutes=1e-6"),
+    }[stage]
+    assert_one_line(run_limited(limit, command), f"{output}: (a file is larger than|the disk is full)", FULL)
+    assert not output.exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 64 kB, where we may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root; file-size limits stand in for it in the other tests")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_a_really_full_disk_ends_with_one_line_and_leaves_the_earlier_result(small_disk, tmp_path, capsys):
+    write_fasta(tmp_path / "small.fa", "ACGT", records=20, length=400, seed=1)
+    write_fasta(tmp_path / "large.fa", "ACGT", records=500, length=1000, seed=2)
+    where = ["--output", small_disk / "corpus"]
+    assert run(corpus_command(tmp_path, [("small.fa", "dna")], *where)) == 0
+    before = contents(small_disk / "corpus")
+    capsys.readouterr()
+    refused(capsys, corpus_command(tmp_path, [("large.fa", "dna")], *where), "disk/corpus: the disk is full", FULL)
+    assert contents(small_disk / "corpus") == before
+
+
+# --- signals ---------------------------------------------------------------------------------------------------------
+
+ENDS = [
+    pytest.param(signal.SIGINT, 130, "interrupted", id="Ctrl-C"),
+    pytest.param(signal.SIGTERM, 143, "terminated", id="SIGTERM"),
+]
+
+
+def run_apart(arguments, **options):
+    """Start the command in a process of its own."""
+    command = [sys.executable, "-m", "llama_gene.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def signalled(arguments, mark, number):
+    """Exit code and standard error of a command that gets a signal once the path `mark` is there."""
+    process = run_apart(arguments)
+    deadline = time.monotonic() + 120
+    while not list(mark.parent.glob(mark.name)):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, f"{mark} never came"
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=120)
+    return process.returncode, told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code", "word"), ENDS)
+def test_a_signal_while_a_corpus_is_built_leaves_the_earlier_one(tmp_path, capsys, number, code, word):
+    write_fasta(tmp_path / "a.fa", "ACGT", records=30, length=1000, seed=1)
+    letters = random.Random(2).randbytes(20_000_000).translate(b"ACGT" * 64).decode()
+    (tmp_path / "b.fa").write_text("".join(f">b{at}\n{letters[at : at + 1000]}\n" for at in range(0, 20_000_000, 1000)))
+    assert run(corpus_command(tmp_path, [("a.fa", "dna")])) == 0
+    before = contents(tmp_path / "corpus")
+    again = corpus_command(tmp_path, [("a.fa", "dna"), ("b.fa", "dna")])
+    ended, told = signalled(again, tmp_path / "corpus.partial" / "spool", number)
+    assert (ended, told) == (code, f"llama-gene: {word}; finished stages are whole.\n")
+    assert contents(tmp_path / "corpus") == before
+    assert not (tmp_path / "corpus.partial.lock").exists()
+    assert run(again) == 0
+    assert read_manifest(tmp_path / "corpus").counts["dna records read"] == 20_030
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code", "word"), ENDS)
+def test_a_signal_in_training_saves_the_state_and_a_rerun_goes_on(tmp_path, parts, capsys, number, code, word):
+    checkpoints = tmp_path / "out.partial" / "checkpoints"
+    command = pretraining(parts, tmp_path / "out", "epochs=8", "save_minutes=0.001")
+    ended, told = signalled(command, checkpoints / "checkpoint-*", number)
+    assert (ended, told.splitlines()) == (
+        code,
+        ["llama-gene: stopped; the state is saved, and the same command goes on from here."],
+    )
+    assert not (tmp_path / "out").exists()
+    assert list(checkpoints.glob("checkpoint-*/trainer_state.json"))
+    assert run(command) == 0
+    assert read_manifest(tmp_path / "out").facts["history"][-1]["step"] == 8 * 12
