@@ -2,12 +2,15 @@
 
 import fcntl
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from running import RECIPE, run_small
 
+# A process started in the background ignores Ctrl-C, and so would what the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tiny models on two workers: more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -136,8 +136,9 @@ class OptimizerConfig(Section):
     rows_per_step: int = Field(16, ge=1, description="Packed rows in one update.")
     bf16: Literal["auto", "on", "off"] = Field("auto", description="auto: where the hardware has it.")
     gradient_checkpointing: bool = Field(False, description="Less memory for a third more time.")
-    save_minutes: float = Field(5.0, gt=0, description="Minutes between resumable checkpoints.")
-    keep_checkpoints: int = Field(2, ge=1, description="Older ones are removed.")
+    # Excluded from what a stage is known by: they change no result.
+    save_minutes: float = Field(5.0, gt=0, exclude=True, description="Minutes between resumable checkpoints.")
+    keep_checkpoints: int = Field(2, ge=1, exclude=True, description="Older ones are removed.")
 
 
 class PretrainConfig(OptimizerConfig):

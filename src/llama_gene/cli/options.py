@@ -11,6 +11,7 @@ import typer
 from llama_gene.artifacts import Manifest
 from llama_gene.config import Recipe, load_recipe
 
+_PIPED_COLUMNS = 160
 Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="recipe.toml, or the folder that holds one.", show_default=False)
 ]
@@ -52,7 +53,9 @@ def show_table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console(soft_wrap=False).print(table)
+    console = Console()
+    # What is piped or logged has no width of its own: keep each row on its line.
+    (console if console.is_terminal else Console(width=_PIPED_COLUMNS)).print(table)
 
 
 def _is_short(fact: Any) -> bool:

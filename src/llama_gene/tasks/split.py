@@ -86,7 +86,10 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
                 ledger.counts.update({f"{task.name}: {reason}": count for reason, count in counts.items() if count})
                 ledger.facts[task.name] = facts
 
-    settings = config.model_dump(mode="json", include={"choices", "definitions", "on_invalid"})
+    # A spelling is read by `tasks build` alone.
+    settings = config.model_dump(
+        mode="json", include={"choices", "definitions", "on_invalid"}, exclude={"choices": {"__all__": {"spelling"}}}
+    )
     return build_stage(STAGE, output, build, config=settings, inputs=inputs, seed=seed, code=_CODE)
 
 
