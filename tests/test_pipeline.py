@@ -310,16 +310,6 @@ def test_help_of_every_verb_loads_nothing_heavy():
 
 
 @pytest.mark.slow
-def test_help_answers_in_half_a_second():
-    def seconds():
-        started = time.monotonic()
-        subprocess.run([sys.executable, "-m", "llama_gene.cli", "--help"], capture_output=True, check=True)
-        return time.monotonic() - started
-
-    assert min(seconds() for _ in range(5)) < 0.5
-
-
-@pytest.mark.slow
 def test_a_check_prints_the_plan_and_makes_no_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.run(["run", str(RECIPE), "--check"]) == 0
