@@ -24,7 +24,7 @@ class PackedRows:
 
     >>> batch = PackedRows()([{"input_ids": [1, 5, 2, 1, 6, 2], "lengths": [3, 3]}])
     >>> batch["position_ids"].tolist(), batch["shift_labels"].tolist()
-    ([[0, 1, 2, 0, 1, 2]], [[5, 2, -100, 6, 2, -100]])
+    ([[0, 1, 2, 0, 1, 2]], [[5, 2, 6, 2]])
     """
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
