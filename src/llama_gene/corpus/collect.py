@@ -18,10 +18,10 @@ from llama_gene.corpus.clean import CleanRecord, clean, count_letters
 from llama_gene.corpus.deduplicate import Seen, digest
 from llama_gene.corpus.kmers import Words
 from llama_gene.corpus.near_identical import Sketch
-from llama_gene.corpus.progress import show_progress
 from llama_gene.corpus.split import count_regions
 from llama_gene.corpus.spool import RowWriter
 from llama_gene.errors import ConfigError
+from llama_gene.progress import show_progress
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
 

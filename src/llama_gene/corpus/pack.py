@@ -24,8 +24,8 @@ from llama_gene.config import KINDS, Kind, PackConfig
 from llama_gene.corpus.best_fit import best_fit
 from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.parquet import ParquetFolder
-from llama_gene.corpus.progress import show_progress
 from llama_gene.errors import ArtifactError, DataError
+from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 

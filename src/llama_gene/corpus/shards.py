@@ -19,8 +19,8 @@ from llama_gene.corpus.deduplicate import digest
 from llama_gene.corpus.documents import Document
 from llama_gene.corpus.mix import PRIORITIES, Mixture
 from llama_gene.corpus.parquet import ParquetFolder
-from llama_gene.corpus.progress import show_progress
 from llama_gene.corpus.spool import RowWriter, read_table
+from llama_gene.progress import show_progress
 
 CORPUS_SCHEMA = pa.schema({name: pa.string() for name in ("id", "kind", "text", "source", "split")})
 _BUCKET_LETTERS = 32_000_000

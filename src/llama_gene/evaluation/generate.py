@@ -6,7 +6,8 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from llama_gene.errors import DataError
-from llama_gene.evaluation.batches import by_length, watch
+from llama_gene.evaluation.batches import by_length
+from llama_gene.progress import show_progress
 from llama_gene.tokenizer.load import GeneTokenizer
 
 
@@ -33,7 +34,7 @@ def generate_answers(
         DataError: a prompt fills the model's context.
     """
     found: dict[int, str] = {}
-    for members in watch(by_length([len(prompt) for prompt in prompts], batch_items), title):
+    for members in show_progress(by_length([len(prompt) for prompt in prompts], batch_items), title):
         chosen = [prompts[member] for member in members]
         for member, ids in zip(members, _generate(model, tokenizer, chosen, max_new_tokens), strict=True):
             found[member] = tokenizer.decode(ids).strip()

@@ -17,8 +17,9 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from llama_gene.errors import DataError
-from llama_gene.evaluation.batches import by_length, watch
+from llama_gene.evaluation.batches import by_length
 from llama_gene.evaluation.metrics import Array
+from llama_gene.progress import show_progress
 
 _PROMPT, _PADDING = 0, -1
 _LOGITS_AT_ONCE = 64_000_000
@@ -86,7 +87,7 @@ def score_answers(
     lengths = [len(question.prompt) + sum(map(len, question.answers)) for question in questions]
     with torch.inference_mode():
         start = _read_start(model, questions[0].prompt[:shared])
-        for members in watch(by_length(lengths, batch_items), title):
+        for members in show_progress(by_length(lengths, batch_items), title):
             chosen = [questions[member] for member in members]
             found.update(zip(members, _score_batch(model, chosen, start, shared), strict=True))
     return [found[place] for place in range(len(questions))]

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import Split, TaskChoice, TasksConfig
 from llama_gene.errors import ArtifactError
+from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.fitting import Question, Setting, fit
@@ -105,15 +104,8 @@ def _build_split(
 def _read_batches(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Items of one task at a time, in the order of the file."""
     file = open_parquet(path)
-    console = Console(stderr=True)
-    for batch in track(
-        file.iter_batches(_BATCH_ROWS),
-        f"Wording {path.stem} items",
-        total=-(-file.metadata.num_rows // _BATCH_ROWS),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ):
+    total = -(-file.metadata.num_rows // _BATCH_ROWS)
+    for batch in show_progress(file.iter_batches(_BATCH_ROWS), f"Wording {path.stem} items", total):
         for name, rows in groupby(batch.to_pylist(), key=itemgetter("task")):
             yield name, list(rows)
 

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.progress import track
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage, read_manifest, write_json
 from llama_gene.config import Split, TaskChoice, TasksConfig, resolve
 from llama_gene.errors import ArtifactError, ConfigError, DataError
+from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Inspector, list_files
 from llama_gene.tasks.bins import bin_names, bin_of, fit_edges
 from llama_gene.tasks.cleaning import clean_items, drop_duplicates
@@ -78,7 +77,7 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
             writers = {
                 split: stack.enter_context(pq.ParquetWriter(work / f"{split}.parquet", SCHEMA)) for split in SPLITS
             }
-            for choice, task in _shown(list(zip(config.choices, tasks, strict=True))):
+            for choice, task in show_progress(list(zip(config.choices, tasks, strict=True)), "Splitting tasks"):
                 counts: Counter[str] = Counter()
                 rows, facts = _split_task(task, choice, config, data, seed, counts)
                 for split in SPLITS:
@@ -123,11 +122,6 @@ def read_chosen(splits: Path) -> dict[str, Task]:
 
 def _inside(path: Path, data: Path) -> str:
     return path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()
-
-
-def _shown(work: Sequence[Any]) -> Any:
-    console = Console(stderr=True)
-    return track(work, "Splitting tasks", console=console, transient=True, disable=not console.is_terminal)
 
 
 def _split_task(
