@@ -16,6 +16,9 @@ from llama_gene.errors import ConfigError
 
 Kind = Literal["dna", "protein", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+GeneKind = Literal["dna", "protein"]
+GENE_KINDS: tuple[GeneKind, ...] = get_args(GeneKind)
+Unit = Literal["bpe", "kmer", "letter"]
 Split = Literal["train", "valid", "test"]
 Spelling = Literal["joined", "spaced"]
 OnInvalid = Literal["error", "skip"]
@@ -75,14 +78,37 @@ class CorpusConfig(Section):
 class TokenizerConfig(Section):
     """Learn gene tokens and put them into a LLaMA vocabulary."""
 
-    base: str = Field("tiny", description="'tiny', a SentencePiece .model, a tokenizer.json or their folder.")
+    base: str = Field("tiny", description="'tiny', a .model (SentencePiece, tiktoken), a tokenizer.json or a folder.")
     method: Literal["continue", "append"] = Field(
         "continue", description="continue: go on merging from the base's own tokens; append: as the paper."
     )
     dna_size: int = Field(30_000, ge=0, description="New DNA tokens.")
     protein_size: int = Field(30_000, ge=0, description="New protein tokens.")
     max_token_letters: int = Field(16, ge=2, le=64, description="Longest new token.")
-    sample_letters: int = Field(20_000_000, ge=1000, description="Letters per kind to learn from.")
+    sample_letters: int = Field(1_000_000_000, ge=1000, description="Letters per kind to learn from (paper: 1 GB).")
+    protect_english: bool = Field(False, description="Learn no merge that fires on the English sample.")
+    dna_unit: Unit = Field("bpe", description="bpe: learnt tokens; kmer, letter: cut runs by a rule, to compare.")
+    protein_unit: Unit = Field("bpe", description="The same for protein.")
+    dna_k: int = Field(6, ge=2, le=8, description="Letters of a DNA k-mer (kmer).")
+    protein_k: int = Field(2, ge=2, le=3, description="Letters of a protein k-mer (kmer).")
+
+    @model_validator(mode="after")
+    def _check(self) -> "TokenizerConfig":
+        if self.protect_english and self.method == "append":
+            raise ValueError("protect_english needs method = 'continue'")
+        return self
+
+    def size_of(self, kind: GeneKind) -> int:
+        """New tokens of a kind to learn."""
+        return self.dna_size if kind == "dna" else self.protein_size
+
+    def unit_of(self, kind: GeneKind) -> Unit:
+        """What sequences of a kind are cut into."""
+        return self.dna_unit if kind == "dna" else self.protein_unit
+
+    def k_of(self, kind: GeneKind) -> int:
+        """Letters of a k-mer of a kind."""
+        return self.dna_k if kind == "dna" else self.protein_k
 
 
 class PackConfig(Section):

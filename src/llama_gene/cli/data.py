@@ -87,13 +87,16 @@ def train(
 
 
 def extend(
-    base: Annotated[str, typer.Argument(help="'tiny', a SentencePiece .model, a tokenizer.json or their folder.")],
+    base: Annotated[str, typer.Argument(help="'tiny', a .model (SentencePiece, tiktoken), a tokenizer.json or a folder.")],
     output: Output,
     dna: Files = [],  # noqa: B006
     protein: Files = [],  # noqa: B006
     dna_size: Annotated[int | None, typer.Option(help="New DNA tokens [default: 30000].", min=0)] = None,
     protein_size: Annotated[int | None, typer.Option(help="New protein tokens [default: 30000].", min=0)] = None,
     method: Annotated[str | None, typer.Option(help="continue (default) or append (as the paper).")] = None,
+    protect_english: Annotated[
+        list[Path], typer.Option(help="English files whose tokens must not change; may be repeated.")
+    ] = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
@@ -102,10 +105,11 @@ def extend(
     from llama_gene.tokenizer.extend import extend_from_files
 
     asked = {"tokenizer.dna_size": dna_size, "tokenizer.protein_size": protein_size, "tokenizer.method": method}
+    asked["tokenizer.protect_english"] = "true" if protect_english else None
     recipe = settings(config, [*overrides, *(f"{key}={value}" for key, value in asked.items() if value is not None)])
     made = extend_from_files(
-        recipe.tokenizer, base=None if base == "tiny" else Path(base), dna=dna, protein=protein, seed=recipe.seed,
-        output=output,
+        recipe.tokenizer, base=None if base == "tiny" else Path(base), dna=dna, protein=protein,
+        text=protect_english, seed=recipe.seed, output=output,
     )  # fmt: skip
     show(made, output, as_json=as_json)
 

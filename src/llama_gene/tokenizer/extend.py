@@ -7,21 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
-from llama_gene.config import Kind, OnInvalid, TokenizerConfig
+from llama_gene.config import KINDS, Kind, OnInvalid, TokenizerConfig
 from llama_gene.errors import TokenizerError
 from llama_gene.sequences.files import open_parquet
 from llama_gene.sequences.readers import list_files, read_texts
-from llama_gene.tokenizer.grow import GENE_KINDS, GeneKind, Growth, Sampler, grow_vocabulary, spelling
+from llama_gene.tokenizer.grow import Growth, Sampler, grow_vocabulary, spelling
 from llama_gene.tokenizer.sample import sample_letters
 from llama_gene.tokenizer.tiny import learn_byte_level, tiny_vocabulary
 from llama_gene.tokenizer.vocabulary import Vocabulary, read_vocabulary, write_vocabulary
 
 EXTENSION_FILE = "extension.json"
 _TINY = Path("tiny")
-_CODE = 1
+_CODE = 2
 
 
 def read_base(base: Path | None) -> Vocabulary:
@@ -44,14 +42,14 @@ def extend_from_corpus(
         corpus: Folder made by `corpus build`.
         seed: Seed of the sample.
         output: Stage folder: tokenizer.json, tokenizer_config.json, extension.json, and tokenizer.model for a
-            SentencePiece base.
+            base that was one.
 
     Raises:
         TokenizerError: the base cannot be extended, or the corpus holds too little.
         ArtifactError: there is no corpus.
     """
 
-    def sample(kind: GeneKind) -> Sequence[str]:
+    def sample(kind: Kind) -> Sequence[str]:
         return _draw(_corpus_texts(corpus, kind), kind, config, seed, f"the training split of {corpus}")
 
     inputs = {"corpus": corpus, "base": _base_input(base)}
@@ -67,6 +65,7 @@ def extend_from_files(
     base: Path | None,
     dna: Sequence[Path],
     protein: Sequence[Path],
+    text: Sequence[Path] = (),
     seed: int,
     output: Path,
     on_invalid: OnInvalid = "error",
@@ -76,18 +75,19 @@ def extend_from_files(
     Args:
         dna: Files, folders or globs of DNA; none are needed where `dna_size` is 0.
         protein: The same for protein.
+        text: English whose tokens must not change; needed where `protect_english` is set.
         on_invalid: error: stop at a bad record; skip: count it.
     """
-    files = {"dna": _expand(dna), "protein": _expand(protein)}
+    files = {"dna": _expand(dna), "protein": _expand(protein), "text": _expand(text)}
 
     def build(work: Path, ledger: Ledger) -> None:
-        def sample(kind: GeneKind) -> Sequence[str]:
+        def sample(kind: Kind) -> Sequence[str]:
             texts = read_texts(files[kind], kind, on_invalid=on_invalid, counts=ledger.counts)
-            return _draw(texts, kind, config, seed, f"--{kind}")
+            return _draw(texts, kind, config, seed, "--protect-english" if kind == "text" else f"--{kind}")
 
         _extend(work, ledger, config, base, sample)
 
-    inputs = {f"{kind} {place}": file for kind in GENE_KINDS for place, file in enumerate(files[kind])}
+    inputs = {f"{kind} {place}": file for kind in KINDS for place, file in enumerate(files[kind])}
     inputs["base"] = _base_input(base)
     settings = config.model_dump(mode="json") | {"on_invalid": on_invalid}
     return build_stage(
@@ -103,7 +103,7 @@ def train_vocabulary(
     *,
     seed: int = 1,
     max_token_letters: int = 16,
-    sample_letters_at_most: int = 20_000_000,
+    sample_letters_at_most: int = 1_000_000_000,
 ) -> Manifest:
     """Learn a byte-level vocabulary of its own from files of one kind.
 
@@ -140,13 +140,12 @@ def _extend(work: Path, ledger: Ledger, config: TokenizerConfig, base: Path | No
     vocabulary = read_base(base)
     letters: Counter[str] = Counter()
 
-    def counted(kind: GeneKind) -> Sequence[str]:
+    def counted(kind: Kind) -> Sequence[str]:
         pieces = sample(kind)
         letters[f"{kind}_letters"] = sum(map(len, pieces))
         return pieces
 
-    with Console(stderr=True).status("learning gene tokens"):
-        growth = grow_vocabulary(config, vocabulary, counted)
+    growth = grow_vocabulary(config, vocabulary, counted)
     write_vocabulary(growth.vocabulary, work)
     write_json(work / EXTENSION_FILE, _describe(config, vocabulary, growth))
     ledger.counts.update(letters)
@@ -169,12 +168,11 @@ def _describe(config: TokenizerConfig, base: Vocabulary, growth: Growth) -> dict
     }
 
 
-def _draw(texts: Iterable[str], kind: GeneKind, config: TokenizerConfig, seed: int, where: str) -> Sequence[str]:
+def _draw(texts: Iterable[str], kind: Kind, config: TokenizerConfig, seed: int, where: str) -> Sequence[str]:
     pieces = sample_letters(texts, kind, letters=config.sample_letters, seed=seed)
     if not pieces:
-        raise TokenizerError(
-            f"{where}: no {kind} letters to learn {kind} tokens from. Give {kind} sequences or set {kind}_size = 0."
-        )
+        otherwise = "protect_english = false" if kind == "text" else f"{kind}_size = 0"
+        raise TokenizerError(f"{where}: no {kind} letters to learn from. Give {kind} files or set {otherwise}.")
     return pieces
 
 

@@ -1,30 +1,31 @@
-"""Learn gene tokens on a vocabulary and give the vocabulary that has them: the two methods, no files.
+"""Learn gene tokens on a vocabulary and give the vocabulary that has them: methods and units, no files.
 
 `continue` encodes the sequences with the tokenizer as it stands and goes on learning merges: DNA first, then protein
 on the tokenizer that already has DNA. `append` is the paper's way (section 2.1.2): separate vocabularies are learnt
 from single letters, and the pieces that are not there yet are put at the end.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from llama_gene.config import Kind, TokenizerConfig
+from llama_gene.config import GENE_KINDS, GeneKind, Kind, TokenizerConfig
 from llama_gene.errors import TokenizerError
-from llama_gene.tokenizer.learn import learn_merges, spell_merges
-from llama_gene.tokenizer.sentencepiece_model import all_merges
+from llama_gene.sequences.alphabets import DNA, PROTEIN
+from llama_gene.tokenizer.encode import BulkEncoder
+from llama_gene.tokenizer.learn import Pair, learn_merges
+from llama_gene.tokenizer.merges import all_merges, spell_merges
+from llama_gene.tokenizer.units import cut_into_units
 from llama_gene.tokenizer.vocabulary import Vocabulary, extend_vocabulary
 
-GeneKind = Literal["dna", "protein"]
-GENE_KINDS: tuple[GeneKind, ...] = ("dna", "protein")
-Sampler = Callable[[GeneKind], Sequence[str]]
+Sampler = Callable[[Kind], Sequence[str]]
 
-_LETTERS_ONLY = re.compile("[A-Z]+")
-_BATCH = 2000
+_LETTERS: dict[GeneKind, str] = {"dna": DNA.letters, "protein": PROTEIN.letters}
+_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -40,60 +41,65 @@ class Growth:
     duplicates: dict[GeneKind, int]
 
 
-@dataclass(frozen=True)
-class _Learnt:
-    tokens: list[str]
-    merges: list[tuple[str, str]]
-    duplicates: int = 0
-
-
 def grow_vocabulary(config: TokenizerConfig, base: Vocabulary, sample: Sampler) -> Growth:
     """The base with `dna_size`, then `protein_size` new tokens.
 
     Args:
-        config: Method, sizes, longest token.
+        config: Method, units, sizes, longest token.
         base: Its ids do not move.
-        sample: Pieces of a kind to learn from; asked only for a kind whose size is above zero.
+        sample: Pieces of a kind to learn from, asked only for a kind of which tokens are learnt; and English whose
+            tokens must not change, asked only where it is to be protected.
 
     Raises:
         TokenizerError: there are too few letters for the size asked.
     """
-    sizes: dict[GeneKind, int] = {"dna": config.dna_size, "protein": config.protein_size}
-    learn = _continue if config.method == "continue" else _append
     grown = base
     ranges: dict[GeneKind, tuple[int, int]] = {}
     duplicates: dict[GeneKind, int] = {}
     for kind in GENE_KINDS:
-        start = grown.size
-        if sizes[kind]:
-            learnt = learn(grown, sample(kind), kind, sizes[kind], config.max_token_letters)
-            grown = extend_vocabulary(grown, learnt.tokens, learnt.merges)
-            duplicates[kind] = learnt.duplicates
+        start, unit, size = grown.size, config.unit_of(kind), config.size_of(kind)
+        if unit != "bpe":
+            grown = cut_into_units(grown, kind, unit, config.k_of(kind))
+        elif size and config.method == "append":
+            grown, duplicates[kind] = _append(grown, sample(kind), kind, config)
+        elif size:
+            grown = _continue(grown, sample, kind, config)
         ranges[kind] = (start, grown.size)
     return Growth(grown, base.size, ranges, duplicates)
 
 
-def _continue(vocabulary: Vocabulary, pieces: Sequence[str], kind: Kind, size: int, longest: int) -> _Learnt:
-    letters = vocabulary.letters()
+def _continue(vocabulary: Vocabulary, sample: Sampler, kind: GeneKind, config: TokenizerConfig) -> Vocabulary:
+    reader = _GeneReader(vocabulary, kind)
+    forbidden = reader.pairs(sample("text")) if config.protect_english else frozenset()
+    pieces = sample(kind)
     merges = learn_merges(
-        _words(vocabulary, letters, pieces), new_tokens=size, max_token_letters=longest, letters_of=letters
-    )
-    tokens, pairs = spell_merges(merges, letters)
-    _check_enough(len(tokens) - len(letters), size, kind, pieces)
-    return _Learnt(tokens[len(letters) :], pairs)
+        reader.words(pieces), new_tokens=config.size_of(kind), max_token_letters=config.max_token_letters,
+        letters_of=reader.tokens, forbidden=forbidden,
+    )  # fmt: skip
+    tokens, pairs = spell_merges(merges, reader.tokens)
+    new = tokens[len(reader.tokens) :]
+    _check_enough(len(new), config.size_of(kind), kind, pieces)
+    return extend_vocabulary(vocabulary, new, pairs)
 
 
-def _append(vocabulary: Vocabulary, pieces: Sequence[str], kind: Kind, size: int, longest: int) -> _Learnt:
+def _append(
+    vocabulary: Vocabulary, pieces: Sequence[str], kind: GeneKind, config: TokenizerConfig
+) -> tuple[Vocabulary, int]:
+    """The vocabulary with the pieces it lacks of one learnt alone, and how many it had."""
+    size = config.size_of(kind)
     alphabet = sorted(set().union(*pieces))
-    place_of = {letter: place for place, letter in enumerate(alphabet)}
-    words = ([place_of[letter] for letter in piece] for piece in pieces)
-    room = max(size - len(alphabet), 0)
-    merges = learn_merges(words, new_tokens=room, max_token_letters=longest, letters_of=alphabet)
+    code_of = np.zeros(128, np.int32)
+    code_of[[ord(letter) for letter in alphabet]] = range(len(alphabet))
+    words = (code_of[np.frombuffer(piece.encode("ascii"), np.uint8)] for piece in pieces)
+    merges = learn_merges(
+        words, new_tokens=max(size - len(alphabet), 0), max_token_letters=config.max_token_letters, letters_of=alphabet
+    )
     learnt, _ = spell_merges(merges, alphabet)
     _check_enough(len(learnt), size, kind, pieces)
     there = set(vocabulary.letters())
     tokens = [token for token in learnt[:size] if token not in there]
-    return _Learnt(tokens, all_merges(tokens, there.union(tokens)), duplicates=size - len(tokens))
+    grown = extend_vocabulary(vocabulary, tokens, all_merges(tokens, there.union(tokens)))
+    return grown, size - len(tokens)
 
 
 def _check_enough(found: int, size: int, kind: Kind, pieces: Sequence[str]) -> None:
@@ -104,15 +110,37 @@ def _check_enough(found: int, size: int, kind: Kind, pieces: Sequence[str]) -> N
         )
 
 
-def _words(vocabulary: Vocabulary, letters: Sequence[str], pieces: Sequence[str]) -> Iterator[npt.NDArray[np.int32]]:
-    """The pieces as token ids, cut where a token is more than capital letters (such as a leading ▁)."""
-    is_gene = np.array([_LETTERS_ONLY.fullmatch(spelt) is not None for spelt in letters])
-    for start in range(0, len(pieces), _BATCH):
-        batch = list(pieces[start : start + _BATCH])
-        for found in vocabulary.tokenizer.encode_batch_fast(batch, add_special_tokens=False):
-            ids = np.array(found.ids, np.int32)
-            for part in np.split(ids, np.flatnonzero(~is_gene[ids])):
-                yield part[is_gene[part]]
+class _GeneReader:
+    """Reads texts as the tokens that merges of a kind can start from: those spelled with its letters alone.
+
+    `tokens` are their strings; words are places in that list.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, kind: GeneKind) -> None:
+        letters = vocabulary.letters()
+        self._encoder = BulkEncoder(vocabulary.tokenizer)
+        ids = [token_id for token_id, spelt in enumerate(letters) if set(spelt) <= set(_LETTERS[kind])]
+        self._place_of = np.full(len(letters), -1, np.int32)
+        self._place_of[ids] = range(len(ids))
+        self.tokens = [letters[token_id] for token_id in ids]
+
+    def words(self, texts: Sequence[str]) -> Iterator[npt.NDArray[np.int32]]:
+        """The texts, cut where a token is more than letters of the kind (such as a leading ▁)."""
+        for start in range(0, len(texts), _BATCH):
+            for ids in self._encoder.encode(texts[start : start + _BATCH]):
+                places = self._place_of[ids]
+                cuts = np.flatnonzero(places < 0)
+                for part in np.split(places, cuts) if len(cuts) else [places]:
+                    yield part[1:] if len(part) and part[0] < 0 else part
+
+    def pairs(self, texts: Sequence[str]) -> AbstractSet[Pair]:
+        """The neighbours that stand in the texts: merging one would change how they are written."""
+        size = len(self.tokens)
+        found: set[int] = set()
+        for word in self.words(texts):
+            if len(word) > 1:
+                found.update((word[:-1].astype(np.int64) * size + word[1:]).tolist())
+        return frozenset(divmod(pair, size) for pair in found)
 
 
 def spelling(base: Vocabulary, tokens: Sequence[str]) -> list[list[int]]:

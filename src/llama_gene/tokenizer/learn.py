@@ -1,211 +1,266 @@
-"""Learn byte-pair merges that continue any tokenization.
+"""Learn byte-pair merges on sequences, from scratch or going on from any tokenization.
 
-The one rule of merging, here and in `vocabulary`: once a token exists, any two neighbours that spell it merge. That is
-how SentencePiece applies its pieces, so what is learnt is what is later done.
+What is learnt is classic BPE (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909, section 3.2): the pair of
+neighbours that stands most often becomes a token, and so on. A pair is counted at every place where it stands, so
+`AAA` holds `AA` twice. Of pairs that stand equally often, the one with the lower left id goes first, then the lower
+right id. That is the rule of `tokenizers`' BpeTrainer, and the merges are the same.
 
-Positions of every pair are kept in arrays and checked when the pair comes to the top of the heap, so a merge costs
-what it changes and nothing else (the idea: Sennrich et al. 2016, https://arxiv.org/abs/1508.07909, section 3.2).
-Memory: about 70 bytes a token of the text. Not done here: several processes, text that does not fit.
+Sequences have few, long words and a small alphabet, so the work is laid out for that: the first merges scan the whole
+text and close it up; after that only places of pairs that can still win are listed, in rounds. A round lists every
+pair above a bound, merges until none is left above it, closes the text up and lowers the bound. Inside a round a
+pair's places come into being once, with the younger of its two tokens, and its count only falls: that keeps the lists
+short and the counts exact.
+
+Memory: 2 bytes a letter at first (4 where there are over 65,000 ids), later about 6 a token of the text. Not done
+here: text that does not fit into memory (draw a sample first).
 """
 
-import heapq
-from collections import deque
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-_END = -1
-_GONE = -2
+from llama_gene.errors import TokenizerError
+from llama_gene.progress import show_progress
+from llama_gene.tokenizer import learn_kernels as kernels
 
-Positions = npt.NDArray[np.int32]
-Word = Sequence[int] | npt.NDArray[np.int32]
+Word = Sequence[int] | npt.NDArray[np.integer[Any]]
+Pair = tuple[int, int]
+
+_SCANNED_MERGES = 32
+_SCANNED_IDS = 1024
+_CHUNK = 1 << 24
+# A round tracks the pairs that stand at least this part of the bound on the most frequent one.
+_BOUND_SHARE = 16
+_BATCHES = 4
 
 
 @dataclass
-class _Text:
-    """All words as one array of ids with `_END` between them, and the living neighbours of each place."""
+class _Learner:
+    """The text and the tokens so far. `letters_V` holds the letters of each id, those to come included."""
 
-    ids: npt.NDArray[np.int32]
-    following: npt.NDArray[np.int32]
-    preceding: npt.NDArray[np.int32]
-
-
-@dataclass
-class _Search:
-    """Where each pair stands, and the pairs by an upper bound of their count."""
-
-    letters: list[str]
-    id_of: dict[str, int]
+    ids: npt.NDArray[Any]
+    tokens: list[str]
+    wanted: int
     max_letters: int
-    places: dict[tuple[int, int], list[Positions]] = field(default_factory=dict)
-    heap: list[tuple[int, int, int]] = field(default_factory=list)
+    forbidden: AbstractSet[Pair]
+    letters_V: npt.NDArray[np.int64]
+    id_of: dict[str, int]
+    merges: dict[Pair, None] = field(default_factory=dict)
 
-    def note(self, pair: tuple[int, int], positions: Positions) -> None:
-        """Remember places of a pair that may become a token."""
-        if len(self.letters[pair[0]]) + len(self.letters[pair[1]]) <= self.max_letters:
-            places = self.places.setdefault(pair, [])
-            places.append(positions)
-            heapq.heappush(self.heap, (-sum(map(len, places)), *pair))
+    @property
+    def gap(self) -> int:
+        return int(np.iinfo(self.ids.dtype).max) - 1
 
-    def spelt(self, pair: tuple[int, int]) -> str:
-        return self.letters[pair[0]] + self.letters[pair[1]]
+    def is_done(self) -> bool:
+        return len(self.tokens) >= self.wanted
+
+    def take(self, pair: Pair) -> tuple[int, bool]:
+        """The token a pair merges into, and whether it is a new one."""
+        self.merges[pair] = None
+        spelt = self.tokens[pair[0]] + self.tokens[pair[1]]
+        known = self.id_of.get(spelt)
+        if known is not None:
+            return known, False
+        token = len(self.tokens)
+        self.id_of[spelt] = token
+        self.letters_V[token] = len(spelt)
+        self.tokens.append(spelt)
+        return token, True
 
 
 def learn_merges(
-    words: Iterable[Word], *, new_tokens: int, max_token_letters: int, letters_of: Sequence[str]
-) -> list[tuple[int, int]]:
+    words: Iterable[Word],
+    *,
+    new_tokens: int,
+    max_token_letters: int,
+    letters_of: Sequence[str],
+    forbidden: AbstractSet[Pair] = frozenset(),
+) -> list[Pair]:
     """Merges that make `new_tokens` new tokens, most frequent pair first.
 
     Args:
-        words: Token ids; merges never cross the end of a word.
+        words: Token ids, 0 .. len(letters_of)-1; merges never cross the end of a word.
         new_tokens: Tokens to make, >= 0. Fewer come back where no pair stands twice any more.
         max_token_letters: Longest new token in letters.
         letters_of: Letters of each id. A pair that spells one of them merges into it and makes no new token.
+        forbidden: Pairs never to merge.
 
     Returns:
         (left id, right id) in the order of use. The k-th new string gets id len(letters_of) + k.
 
+    Raises:
+        TokenizerError: over 4,294,967,294 tokens of text.
+
     >>> learn_merges([[0, 1, 0, 1, 0]], new_tokens=1, max_token_letters=4, letters_of=["A", "T"])
     [(0, 1)]
     """
-    text = _lay_out(words)
-    letters = list(letters_of)
-    search = _Search(letters, {spelt: index for index, spelt in reversed(list(enumerate(letters)))}, max_token_letters)
-    _note_all_pairs(text, search)
-    merges: list[tuple[int, int]] = []
-    wanted = len(letters) + new_tokens
-    while len(letters) < wanted and (pair := _most_frequent(text, search)):
-        due = deque([pair])
-        spelt = search.spelt(pair)
-        if spelt not in search.id_of:
-            due.extend(_other_splits(search, spelt))
-            search.id_of[spelt] = len(letters)
-            letters.append(spelt)
-        merges.extend(_merge_due(text, search, due))
-    return merges
+    wanted = len(letters_of) + new_tokens
+    letters_V = np.zeros(wanted, np.int64)
+    letters_V[: len(letters_of)] = [len(spelt) for spelt in letters_of]
+    learner = _Learner(
+        _lay_out(words, np.uint16 if wanted < np.iinfo(np.uint16).max else np.uint32), list(letters_of), wanted,
+        max_token_letters, forbidden, letters_V, {spelt: at for at, spelt in reversed(list(enumerate(letters_of)))},
+    )  # fmt: skip
+    for _ in show_progress(_steps(learner), "learning tokens", new_tokens):
+        pass
+    return list(learner.merges)
 
 
-def _lay_out(words: Iterable[Word]) -> _Text:
-    pieces: list[npt.NDArray[np.int32]] = [np.array([_END], np.int32)]
-    end = np.array([_END], np.int32)
+def _lay_out(words: Iterable[Word], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
+    """All words in one array, each between two separators (the highest value of the type)."""
+    chunks, chunk, filled = [], np.empty(_CHUNK, dtype), 1
+    separator = np.iinfo(dtype).max
+    chunk[0] = separator
     for word in words:
-        pieces += [np.asarray(word, np.int32), end]
-    ids = np.concatenate(pieces)
-    places = np.arange(len(ids), dtype=np.int32)
-    return _Text(ids, places + 1, places - 1)
+        rest = np.asarray(word, dtype)
+        while len(rest) >= _CHUNK - filled:
+            chunk[filled:], rest = rest[: _CHUNK - filled], rest[_CHUNK - filled :]
+            chunks.append(chunk)
+            chunk, filled = np.empty(_CHUNK, dtype), 0
+        chunk[filled : filled + len(rest)] = rest
+        chunk[filled + len(rest)] = separator
+        filled += len(rest) + 1
+    size = len(chunks) * _CHUNK + filled
+    if size > np.iinfo(np.uint32).max:
+        raise TokenizerError(f"{size:,} tokens of text are too many to learn from. Draw fewer letters: sample_letters.")
+    ids = np.empty(size, dtype)
+    ids[size - filled :] = chunk[:filled]
+    while chunks:
+        # Freed one by one, so the text never stands in memory twice.
+        ids[(len(chunks) - 1) * _CHUNK : len(chunks) * _CHUNK] = chunks.pop()
+    return ids
 
 
-def _note_all_pairs(text: _Text, search: _Search) -> None:
-    left, right = text.ids[:-1], text.ids[1:]
-    positions = np.flatnonzero((left >= 0) & (right >= 0)).astype(np.int32)
-    keys = left[positions].astype(np.int64) << 32 | right[positions]
-    for key, group in _groups(keys, positions):
-        search.note((key >> 32, key & 0xFFFFFFFF), group)
+def _steps(learner: _Learner) -> Iterator[Pair]:
+    """Learn, yielding each pair that gave a new token."""
+    bound = len(learner.ids)
+    if len(learner.tokens) <= _SCANNED_IDS and not learner.is_done():
+        bound = yield from _scan(learner)
+    while bound >= 2 and not learner.is_done():
+        bound = yield from _round(learner, max(2, bound // _BOUND_SHARE))
 
 
-def _groups(keys: npt.NDArray[np.integer[Any]], positions: Positions) -> Iterator[tuple[int, Positions]]:
-    """Positions of each key that stands at least twice; keys ascending, positions ascending."""
-    order = np.argsort(keys, kind="stable")
-    keys, positions = keys[order], positions[order]
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.empty(0, np.int64)
-    ends = np.r_[starts[1:], len(keys)]
-    often = np.flatnonzero(ends - starts > 1)
-    for key, start, end in zip(keys[starts[often]].tolist(), starts[often].tolist(), ends[often].tolist(), strict=True):
-        yield key, positions[start:end]
+def _scan(learner: _Learner) -> Iterator[Pair]:
+    """The first merges, on the whole text; returns a count that no pair exceeds."""
+    ids_end = min(len(learner.tokens) + _SCANNED_MERGES, learner.wanted)
+    counts_VV = np.zeros((ids_end, ids_end), np.int64)
+    kernels.count_pairs(learner.ids, counts_VV)
+    parts = _parts(learner.ids)
+    changes = [np.zeros_like(counts_VV) for _ in parts]
+    blocked = tuple(np.array([pair for pair in learner.forbidden if max(pair) < ids_end], int).reshape(-1, 2).T)
+    top = len(learner.ids)
+    with ThreadPoolExecutor(len(parts)) as pool:
+        while len(learner.tokens) < ids_end:
+            letters_V = learner.letters_V[:ids_end]
+            may_merge = np.add.outer(letters_V, letters_V) <= learner.max_letters
+            may_merge[blocked] = False
+            left, right = divmod(int(np.argmax(np.where(may_merge, counts_VV, 0))), ids_end)
+            top = int(counts_VV[left, right]) if may_merge[left, right] else 0
+            if top < 2:
+                break
+            token, is_new = learner.take((left, right))
+            sizes = pool.map(kernels.scan_merge, parts, *([value] * len(parts) for value in (left, right, token)), changes)
+            parts = [part[:size] for part, size in zip(parts, sizes, strict=True)]
+            for change in changes:
+                counts_VV += change
+                change[:] = 0
+            if is_new:
+                yield left, right
+    learner.ids = np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+    return top
 
 
-def _most_frequent(text: _Text, search: _Search) -> tuple[int, int] | None:
-    """The pair that stands most often now (ties: lower ids), or None where none stands twice."""
-    while search.heap:
-        _, *ids = heapq.heappop(search.heap)
-        pair = (ids[0], ids[1])
-        positions = _living(text, pair, search.places.pop(pair, []))
-        count = len(_apart(text, pair, positions))
-        if count < 2:
+def _parts(ids: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """The text in as many parts as there are cores, cut at separators; two parts share the one between them."""
+    separator = np.iinfo(ids.dtype).max
+    cores = os.cpu_count() or 1
+    cuts = [0]
+    for number in range(1, cores):
+        begin = max(len(ids) * number // cores, cuts[-1] + 1)
+        for start in range(begin, len(ids) - 1, _CHUNK):
+            found = np.flatnonzero(ids[start : min(start + _CHUNK, len(ids) - 1)] == separator)
+            if len(found):
+                cuts.append(start + int(found[0]))
+                break
+    return [ids[start : end + 1] for start, end in zip(cuts, [*cuts[1:], len(ids) - 1], strict=True)]
+
+
+def _round(learner: _Learner, least: int) -> Iterator[Pair]:
+    """Merge the pairs that stand at least `least` times; returns a count that no pair exceeds now."""
+    gap = learner.gap
+    learner.ids = learner.ids[: kernels.close_gaps(learner.ids, gap)].copy()
+    index = _list_pairs(learner, least)
+    ids_end = len(learner.letters_V)
+    scratch = kernels.Scratch(*(np.zeros(ids_end, np.int64) for _ in kernels.Scratch._fields))
+    limits = (gap, least, learner.max_letters, learner.letters_V, scratch)
+    while not learner.is_done():
+        slot = kernels.pop_most_frequent(index, least)
+        if slot < 0:
+            return least - 1
+        pair = divmod(int(index.keys[slot]), 1 << 32)
+        count = int(index.counts[slot])
+        if pair in learner.forbidden:
             continue
-        search.places[pair] = [positions]
-        entry = (-count, *pair)
-        if not search.heap or entry <= search.heap[0]:
-            return pair
-        heapq.heappush(search.heap, entry)
-    return None
+        if _is_full(index, 2 * count, least):
+            return count
+        index = _with_large_table(index, 2 * count // least)
+        token, is_new = learner.take(pair)
+        if not is_new:
+            # Places of a token that was there before: the next round lists its pairs again.
+            kernels.merge_places(learner.ids, index, slot, token, gap, scratch)
+            return count
+        kernels.merge_pair(learner.ids, index, slot, token, *limits)
+        yield pair
+    return 0
 
 
-def _other_splits(search: _Search, spelt: str) -> Iterator[tuple[int, int]]:
-    for cut in range(1, len(spelt)):
-        left, right = search.id_of.get(spelt[:cut]), search.id_of.get(spelt[cut:])
-        if left is not None and right is not None:
-            yield left, right
+def _list_pairs(learner: _Learner, least: int) -> kernels.PairIndex:
+    """The pairs that stand at least `least` times, with room for those that will come."""
+    ids, ids_end = learner.ids, len(learner.letters_V)
+    counts_V = np.zeros(ids_end, np.int64)
+    kernels.count_ids(ids, counts_V)
+    # Memory that is never written to is never taken, so room costs nothing until it is used.
+    room = 3 * len(ids)
+    slots = room // least + 1
+    index = kernels.PairIndex(
+        keys=np.empty(slots, np.uint64), counts=np.empty(slots, np.int64), starts=np.empty(slots, np.int64),
+        sizes=np.empty(slots, np.int64), table=np.zeros(1 << 10, np.int32), heap=np.empty(slots, np.int32),
+        bounds=np.empty(slots, np.int64), places=np.empty(room, np.uint32), used=np.zeros(3, np.int64),
+    )  # fmt: skip
+    ends = np.cumsum(counts_V)
+    zeros_V = np.zeros(ids_end, np.int64)
+    cuts = np.searchsorted(ends, [ends[-1] * batch // _BATCHES for batch in range(1, _BATCHES)]).tolist()
+    borders = sorted({0, *(cut + 1 for cut in cuts if cut + 1 < ids_end), ids_end})
+    for first, last in zip(borders, borders[1:], strict=False):
+        starts_V = np.concatenate([[0], np.cumsum(counts_V[first : last - 1])])
+        places = np.empty(int(counts_V[first:last].sum()), np.uint32)
+        kernels.places_by_id(ids, first, starts_V, places)
+        kernels.track_pairs(ids, first, starts_V, places, least, learner.max_letters, learner.letters_V, zeros_V, index)
+    index = index._replace(table=np.zeros(_table_size(index.used[kernels.SLOTS]), np.int32))
+    kernels.file_slots(index, 0)
+    return index
 
 
-def _merge_due(text: _Text, search: _Search, due: deque[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Merge pairs, and those they bring about that spell a token there is; give each pair that stood somewhere."""
-    while due:
-        pair = due.popleft()
-        positions = _apart(text, pair, _living(text, pair, search.places.pop(pair, [])))
-        if len(positions):
-            due.extend(_merge(text, search, positions, search.id_of[search.spelt(pair)]))
-            yield pair
+def _table_size(slots: int) -> int:
+    return 1 << max(10, int(2 * slots).bit_length())
 
 
-def _living(text: _Text, pair: tuple[int, int], places: list[Positions]) -> Positions:
-    """Places where the pair still stands, ascending; those of `AA` in `AAA` overlap."""
-    if not places:
-        return np.empty(0, np.int32)
-    positions = places[0] if len(places) == 1 else np.unique(np.concatenate(places))
-    return positions[(text.ids[positions] == pair[0]) & (text.ids[text.following[positions]] == pair[1])]
+def _with_large_table(index: kernels.PairIndex, more: int) -> kernels.PairIndex:
+    """The index with a table that is at most half full after so many more slots."""
+    slots = int(index.used[kernels.SLOTS]) + more
+    if 2 * slots <= len(index.table):
+        return index
+    index = index._replace(table=np.zeros(_table_size(slots), np.int32))
+    kernels.refill_table(index)
+    return index
 
 
-def _apart(text: _Text, pair: tuple[int, int], positions: Positions) -> Positions:
-    """The places without overlaps: first, third, fifth … of each run of places that follow each other."""
-    if pair[0] != pair[1] or not len(positions):
-        return positions
-    starts_run = np.r_[True, text.following[positions[:-1]] != positions[1:]]
-    index = np.arange(len(positions))
-    return positions[(index - np.maximum.accumulate(np.where(starts_run, index, 0))) % 2 == 0]
-
-
-def _merge(text: _Text, search: _Search, positions: Positions, token: int) -> Iterator[tuple[int, int]]:
-    """Put the token in; give the new pairs that spell a token there is."""
-    gone = text.following[positions]
-    after = text.following[gone]
-    text.ids[positions] = token
-    text.ids[gone] = _GONE
-    text.following[positions] = after
-    text.preceding[after] = positions
-    before = text.preceding[positions]
-    left, right = text.ids[before], text.ids[after]
-    # A pair of two new tokens is noted from its left one only.
-    has_left, has_right = (left >= 0) & (left != token), right >= 0
-    pairs = [((other, token), places) for other, places in _groups(left[has_left], before[has_left])]
-    pairs += [((token, other), places) for other, places in _groups(right[has_right], positions[has_right])]
-    for pair, places in pairs:
-        search.note(pair, places)
-        if search.spelt(pair) in search.id_of:
-            yield pair
-
-
-def spell_merges(
-    merges: Iterable[tuple[int, int]], letters_of: Sequence[str]
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """What `learn_merges` gave, in letters.
-
-    Returns:
-        All tokens, new ones after `letters_of`; each merge as a pair of strings.
-
-    >>> spell_merges([(0, 1), (2, 0)], ["A", "T"])
-    (['A', 'T', 'AT', 'ATA'], [('A', 'T'), ('AT', 'A')])
-    """
-    tokens = list(letters_of)
-    known = set(tokens)
-    pairs = []
-    for left, right in merges:
-        pairs.append((tokens[left], tokens[right]))
-        spelt = tokens[left] + tokens[right]
-        if spelt not in known:
-            known.add(spelt)
-            tokens.append(spelt)
-    return tokens, pairs
+def _is_full(index: kernels.PairIndex, more: int, least: int) -> bool:
+    places, slots = index.used[kernels.PLACES] + more, index.used[kernels.SLOTS] + more // least
+    return bool(places > len(index.places) or slots > len(index.keys))

@@ -14,6 +14,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from llama_gene.artifacts import fingerprint
 from llama_gene.errors import TokenizerError
+from llama_gene.tokenizer.encode import BulkEncoder
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
@@ -37,14 +38,31 @@ class GeneTokenizer:
     folder: Path
     _plain: Tokenizer
     _prompt: Tokenizer
+    _bulk: BulkEncoder
 
     def encode(self, text: str) -> list[int]:
         """Ids of text from outside, without begin or end token; special-token strings are spelled as plain text."""
         return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """As `encode`, for many texts, on all cores."""
-        return [found.ids for found in self._plain.encode_batch_fast(list(texts), add_special_tokens=False)]
+        """As `encode`, for many texts, on all cores; runs of sequence letters several times faster."""
+        return [ids.tolist() for ids in self._bulk.encode(texts)]
+
+    def encode_with_dropout(self, text: str, share: float, seed: int) -> list[int]:
+        """Ids of a sequence with BPE-dropout: each merge is passed over with probability `share` when it is due.
+
+        Args:
+            text: Capital letters alone.
+            share: 0 .. 1; at 0 the ids are those of `encode`.
+            seed: The same ids for the same seed.
+
+        Raises:
+            TokenizerError: the text is no run of letters, or this vocabulary cuts runs by a rule.
+        """
+        for encoder in self._bulk.run_encoders:
+            if (ids := encoder.encode_with_dropout(text, share, seed)) is not None:
+                return ids.tolist()
+        raise TokenizerError(f"{text[:20]!r}: BPE-dropout needs capital letters alone and a vocabulary of merges.")
 
     def encode_prompt(self, text: str) -> list[int]:
         """Ids of a prompt made by `prompts.render`: special-token strings become their ids."""
@@ -116,6 +134,7 @@ def load_tokenizer(folder: Path) -> GeneTokenizer:
         folder=folder,
         _plain=plain,
         _prompt=prompt,
+        _bulk=BulkEncoder(plain),
     )
 
 

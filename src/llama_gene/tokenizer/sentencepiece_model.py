@@ -3,20 +3,19 @@
 A `.model` is a protobuf message (sentencepiece_model.proto of google/sentencepiece). Repeated fields may be continued
 by writing more of them after the old bytes, so the old bytes stay as they are, bit for bit.
 
-SentencePiece merges the neighbours that spell the best-scored piece, leftmost first. `tokenizers` follows a list of
-pairs instead, so every split of a piece stands in it. Not done here: unigram models, models that normalise text,
+SentencePiece merges the neighbours that spell the best-scored piece, leftmost first. Not done here: unigram models, models that normalise text,
 user-defined pieces.
 """
 
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 
 from llama_gene.errors import TokenizerError
+from llama_gene.tokenizer.merges import all_merges
 
 SPACE = "▁"
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
@@ -45,20 +44,12 @@ class SentencePieceModel:
     adds_dummy_prefix: bool
 
 
-def read_sentencepiece(path: Path) -> SentencePieceModel:
-    """The model of a file.
+def parse_sentencepiece(data: bytes, name: str) -> SentencePieceModel:
+    """The model in serialized bytes; `name` stands in error messages.
 
     Raises:
-        TokenizerError: missing, not a SentencePiece model, not BPE, or it changes text before it cuts it.
+        TokenizerError: not a SentencePiece model, not BPE, or it changes text before it cuts it.
     """
-    try:
-        return parse_sentencepiece(path.read_bytes(), str(path))
-    except OSError as error:
-        raise TokenizerError(f"{path}: cannot be read ({error.strerror}). Check the path.") from None
-
-
-def parse_sentencepiece(data: bytes, name: str) -> SentencePieceModel:
-    """The model in serialized bytes; `name` stands in error messages."""
     try:
         message = list(_fields(data))
         pieces = tuple(_piece(value) for number, value in message if number == 1)
@@ -68,7 +59,7 @@ def parse_sentencepiece(data: bytes, name: str) -> SentencePieceModel:
         pieces, trainer, normalizer = (), {}, {}
     if not pieces:
         raise TokenizerError(
-            f"{name}: not a SentencePiece model. Expected the tokenizer.model of LLaMA 1, 2 or Mistral."
+            f"{name}: not a SentencePiece model, nor a tiktoken one. Expected the tokenizer.model of a LLaMA or Mistral."
         )
     if trainer.get(3, 1) != _BPE:
         raise TokenizerError(
@@ -153,23 +144,6 @@ def append_pieces(model: SentencePieceModel, texts: Sequence[str]) -> SentencePi
     return SentencePieceModel(
         bytes(written), model.pieces + tuple(added), model.bos, model.eos, model.unknown, model.adds_dummy_prefix
     )
-
-
-def all_merges(ranked: Sequence[str], known: set[str]) -> list[tuple[str, str]]:
-    """Every split of each token into two known ones, best-ranked token first.
-
-    Where two splits of a token overlap (`x y z` with xy = yz), SentencePiece takes the left one. Its left part is a
-    period of the token, so splits at a period come first.
-
-    >>> all_merges(["AT", "ATA"], {"A", "T", "AT", "TA", "ATA"})
-    [('A', 'T'), ('AT', 'A'), ('A', 'TA')]
-    """
-    merges = []
-    for token in ranked:
-        cuts = [cut for cut in range(1, len(token)) if token[:cut] in known and token[cut:] in known]
-        cuts.sort(key=lambda cut: (token[cut:] != token[:-cut], cut))
-        merges += [(token[:cut], token[cut:]) for cut in cuts]
-    return merges
 
 
 def to_tokenizer(model: SentencePieceModel) -> Tokenizer:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
+import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from llama_gene.errors import TokenizerError
-from llama_gene.tokenizer.learn import learn_merges, spell_merges
+from llama_gene.tokenizer.learn import learn_merges
+from llama_gene.tokenizer.merges import spell_merges
 from llama_gene.tokenizer.vocabulary import Vocabulary
 
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
@@ -52,9 +54,14 @@ def learn_byte_level(texts: Iterable[str], *, size: int, max_token_letters: int)
     first = [BOS, EOS, PAD, *letters]
     if size < len(first):
         raise TokenizerError(f"Vocabulary size {size}: expected at least {len(first)}, one for each byte. Raise it.")
-    id_of = {letter: place for place, letter in enumerate(first)}
+    id_of = np.zeros(1 << 16, np.int32)
+    id_of[[ord(letter) for letter in letters]] = range(len(first) - len(letters), len(first))
     cut = _pre_tokenizer()
-    words = ([id_of[letter] for letter in word] for text in texts for word, _ in cut.pre_tokenize_str(text))
+    words = (
+        id_of[np.frombuffer(word.encode("utf-16-le"), np.uint16)]
+        for text in texts
+        for word, _ in cut.pre_tokenize_str(text)
+    )
     merges = learn_merges(
         words,
         new_tokens=size - len(first),

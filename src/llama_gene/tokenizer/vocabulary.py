@@ -1,6 +1,7 @@
 """A vocabulary that can grow: read a base, append tokens after its last id, write it as a Hugging Face folder.
 
-Bases: a `tokenizer.json` of type BPE, a SentencePiece `.model`, or the built-in `tiny`. Ids of the base never move.
+Bases: a `tokenizer.json` of type BPE, a SentencePiece or tiktoken `.model`, or the built-in `tiny`. Ids of the base
+never move.
 """
 
 import json
@@ -26,8 +27,17 @@ from llama_gene.tokenizer.load import (
 from llama_gene.tokenizer.sentencepiece_model import (
     SentencePieceModel,
     append_pieces,
-    read_sentencepiece,
+    parse_sentencepiece,
     to_tokenizer,
+)
+from llama_gene.tokenizer.tiktoken_model import (
+    BOS,
+    EOS,
+    TiktokenModel,
+    append_ranks,
+    is_tiktoken,
+    parse_tiktoken,
+    tiktoken_tokenizer,
 )
 
 NATIVE_FILE = "tokenizer.model"
@@ -44,7 +54,7 @@ class Vocabulary:
     bos: str
     eos: str
     pad: str
-    native: SentencePieceModel | None = None
+    native: SentencePieceModel | TiktokenModel | None = None
 
     @property
     def size(self) -> int:
@@ -100,7 +110,14 @@ def _read_file(path: Path) -> Vocabulary:
 
 
 def _read_native(path: Path) -> Vocabulary:
-    model = read_sentencepiece(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TokenizerError(f"{path}: cannot be read ({error.strerror}). Check the path.") from None
+    if is_tiktoken(data):
+        ranks = parse_tiktoken(data, str(path))
+        return Vocabulary(tiktoken_tokenizer(ranks), BOS, EOS, EOS, ranks)
+    model = parse_sentencepiece(data, str(path))
     if not model.eos:
         raise TokenizerError(f"{path}: no end token. Expected a model with </s>, as LLaMA's.")
     return Vocabulary(to_tokenizer(model), model.bos, model.eos, model.unknown or model.eos, model)
@@ -148,11 +165,14 @@ def extend_vocabulary(vocabulary: Vocabulary, tokens: Sequence[str], merges: Seq
     Args:
         vocabulary: Stays as it is.
         tokens: New strings of capital letters, best first.
-        merges: Pairs that make them, used after the base's. A SentencePiece base makes its own from all splits.
+        merges: Pairs that make them, used after the base's. A base with a `.model` makes its own from all splits.
     """
-    if vocabulary.native is not None:
-        native = append_pieces(vocabulary.native, tokens)
-        return replace(vocabulary, tokenizer=to_tokenizer(native), native=native)
+    if isinstance(vocabulary.native, SentencePieceModel):
+        pieces = append_pieces(vocabulary.native, tokens)
+        return replace(vocabulary, tokenizer=to_tokenizer(pieces), native=pieces)
+    if isinstance(vocabulary.native, TiktokenModel):
+        ranks = append_ranks(vocabulary.native, tokens)
+        return replace(vocabulary, tokenizer=tiktoken_tokenizer(ranks), native=ranks)
     values = json.loads(vocabulary.tokenizer.to_str())
     model = values["model"]
     # `tokenizers` numbers an added token by its place unless the model knows it, so the model gets to know it.
@@ -165,7 +185,7 @@ def extend_vocabulary(vocabulary: Vocabulary, tokens: Sequence[str], merges: Seq
 
 
 def write_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
-    """Write `tokenizer.json`, `tokenizer_config.json` and, for a SentencePiece base, `tokenizer.model`.
+    """Write `tokenizer.json`, `tokenizer_config.json` and, for a base that was one, `tokenizer.model`.
 
     No begin or end token is added on encoding: the chat template writes them.
     """
@@ -182,7 +202,7 @@ def write_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
         "chat_template": CHAT_TEMPLATE,
     }
-    if vocabulary.native is not None and vocabulary.native.unknown:
+    if isinstance(vocabulary.native, SentencePieceModel) and vocabulary.native.unknown:
         config["unk_token"] = vocabulary.native.unknown
     write_json(folder / CONFIG_FILE, config)
     if vocabulary.native is not None:

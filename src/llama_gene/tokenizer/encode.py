@@ -1,0 +1,234 @@
+"""A fast encoder for runs of sequence letters; its ids are those of `tokenizer.json`, one for one.
+
+A run is a text of capital letters alone. The ids are found from the left by matching the longest token that byte-pair
+encoding would make there (see `encode_kernels`), on all cores. Everything else is left to `tokenizers`. Not done here:
+texts with other letters, vocabularies that cut runs (k-mers, single letters).
+"""
+
+import json
+import logging
+import os
+import random
+import string
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from llama_gene.tokenizer import encode_kernels as kernels
+
+Ids = npt.NDArray[np.int32]
+
+_BASES = "ACGT"
+# Letters in the order of their codes: bases first, so that what DNA needs stands together.
+_ALPHABETS = (_BASES, _BASES + "".join(sorted(set(string.ascii_uppercase) - set(_BASES))))
+_NOT_A_LETTER = 255
+_LONGEST_TOKEN = 64
+_PROBES = 200
+# Below so many letters in all, making the encoder takes longer than it saves.
+_WORTH_IT = 300_000
+
+log = logging.getLogger(__name__)
+
+
+class BulkEncoder:
+    """Encodes many texts: runs of letters the fast way, the rest through `tokenizers`; the ids are the same.
+
+    >>> from llama_gene.tokenizer.tiny import tiny_vocabulary
+    >>> [ids.tolist() for ids in BulkEncoder(tiny_vocabulary().tokenizer).encode(["GAT", "a"])]
+    [[41, 35, 54], [67]]
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._seen = 0
+
+    @cached_property
+    def run_encoders(self) -> "list[RunEncoder]":
+        """The fast encoders; empty where the vocabulary allows none."""
+        return make_encoders(self._tokenizer)
+
+    def encode(self, texts: Sequence[str]) -> list[Ids]:
+        """The ids of each text, without begin and end token."""
+        found: list[Ids | None] = [None] * len(texts)
+        runs = [place for place, text in enumerate(texts) if _is_run(text)]
+        self._seen += sum(len(texts[place]) for place in runs)
+        for encoder in self.run_encoders if self._seen > _WORTH_IT else ():
+            for place, ids in zip(runs, encoder.encode([texts[place] for place in runs]), strict=True):
+                found[place] = ids
+            runs = [place for place in runs if found[place] is None]
+        rest = [place for place, ids in enumerate(found) if ids is None]
+        encoded = self._tokenizer.encode_batch_fast([texts[place] for place in rest], add_special_tokens=False)
+        for place, encoding in zip(rest, encoded, strict=True):
+            found[place] = np.array(encoding.ids, np.int32)
+        return [ids for ids in found if ids is not None]
+
+
+@dataclass(frozen=True)
+class RunEncoder:
+    """Encodes runs of one alphabet.
+
+    `prefix` stands before every text (LLaMA-2's ▁) and is letter number `len(alphabet)`. `id_of_V` turns the numbers
+    used inside into ids. Texts of up to `looked_up` letters may be whole tokens that merges do not make; they are
+    not runs here.
+    """
+
+    alphabet: str
+    prefix: str
+    looked_up: int
+    merges: kernels.Merges
+    lexicon: kernels.Lexicon
+    id_of_V: Ids
+
+    def encode(self, texts: Sequence[str]) -> list[Ids | None]:
+        """The ids of each text; None where it is no run of this alphabet."""
+        chunks = [list(texts[start::step]) for step in [os.cpu_count() or 1] for start in range(step)]
+        found: list[Ids | None] = [None] * len(texts)
+        with ThreadPoolExecutor(len(chunks)) as pool:
+            for start, encoded in enumerate(pool.map(self._encode, chunks)):
+                found[start :: len(chunks)] = encoded
+        return found
+
+    def _encode(self, texts: Sequence[str]) -> list[Ids | None]:
+        codes, starts = self._codes([self.prefix + text for text in texts])
+        out, sizes = np.empty(len(codes), np.int32), np.empty(len(texts), np.int64)
+        kernels.encode_runs(self.merges, self.lexicon, codes, starts, self.id_of_V, out, sizes)
+        return [
+            None if size < 0 or len(text) <= self.looked_up else out[start : start + size]
+            for text, start, size in zip(texts, starts.tolist(), sizes.tolist(), strict=False)
+        ]
+
+    def encode_with_dropout(self, text: str, share: float, seed: int) -> Ids | None:
+        """As `encode`, each merge passed over with probability `share` whenever it is due.
+
+        Training on such encodings makes a model less sensitive to where tokens begin (Provilkov et al. 2020,
+        https://arxiv.org/abs/1910.13267).
+
+        Args:
+            text: A run.
+            share: 0 .. 1; at 0 the ids are those of `encode`, at 1 single letters.
+            seed: The same ids for the same seed.
+        """
+        codes, _ = self._codes([self.prefix + text])
+        if (codes >= len(self.alphabet) + len(self.prefix)).any():
+            return None
+        word = codes.astype(np.int32)
+        size = kernels.encode_with_dropout(self.merges, word, share, seed)
+        return self.id_of_V[word[:size]]
+
+    def _codes(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """All letters as codes, and where each text starts."""
+        code_of = np.full(256, _NOT_A_LETTER, np.uint8)
+        for code, letter in enumerate(self.alphabet):
+            code_of[ord(letter)] = code
+        code_of[0] = len(self.alphabet)
+        joined = "".join(texts).replace("\0", "\1")
+        if self.prefix:
+            joined = joined.replace(self.prefix, "\0")
+        letters = np.frombuffer(joined.encode("latin-1", errors="replace"), np.uint8)
+        starts = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=starts[1:])
+        return code_of[letters], starts
+
+
+def make_encoders(tokenizer: Tokenizer) -> list[RunEncoder]:
+    """An encoder for runs of A, C, G, T and one for all capital letters; empty where the vocabulary allows none."""
+    values = json.loads(tokenizer.to_str())
+    prefix = _prefix(tokenizer)
+    added_runs = any(_is_run(token["content"]) for token in values["added_tokens"])
+    if prefix is None or values["model"].get("dropout") or added_runs:
+        return []
+    encoders = [_make_encoder(values["model"], alphabet, prefix) for alphabet in _ALPHABETS]
+    agree = all(_agrees(encoder, tokenizer) for encoder in encoders if encoder)
+    if not agree or None in encoders:
+        log.warning("the fast encoder does not fit this vocabulary; tokenizers encodes all texts")
+        return []
+    return [encoder for encoder in encoders if encoder]
+
+
+def _is_run(text: str) -> bool:
+    return text.isascii() and text.isalpha() and text.isupper()
+
+
+def _prefix(tokenizer: Tokenizer) -> str | None:
+    """What stands before a run when it comes to merging; None where a run does not stay whole."""
+    for run in ("ACGT" * 8, string.ascii_uppercase * 2):
+        text = tokenizer.normalizer.normalize_str(run) if tokenizer.normalizer else run
+        words = tokenizer.pre_tokenizer.pre_tokenize_str(text) if tokenizer.pre_tokenizer else [(text, (0, 0))]
+        if [word for word, _ in words] != [text] or not text.endswith(run) or len(text) > len(run) + 1:
+            return None
+    return text[: -len(run)]
+
+
+def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncoder | None:
+    """None where a letter has no token."""
+    letters = alphabet + prefix
+    allowed = set(letters)
+    vocabulary: dict[str, int] = model["vocab"]
+    if not allowed <= vocabulary.keys():
+        return None
+    spelt = [token for token in vocabulary if 1 < len(token) <= _LONGEST_TOKEN and allowed.issuperset(token)]
+    tokens = [*letters, *spelt]
+    number_of = {token: number for number, token in enumerate(tokens)}
+    merges = _merge_table(model["merges"], number_of)
+    code_of = {letter: code for code, letter in enumerate(letters)}
+    codes = np.array([code_of[letter] for token in tokens for letter in token], np.uint8)
+    starts = np.concatenate([[0], np.cumsum([len(token) for token in tokens])])
+    lexicon = _make_lexicon(merges, codes, starts, len(letters))
+    id_of_V = np.array([vocabulary[token] for token in tokens], np.int32)
+    looked_up = _LONGEST_TOKEN if model.get("ignore_merges") else 0
+    return RunEncoder(alphabet, prefix, looked_up, merges, lexicon, id_of_V)
+
+
+def _merge_table(pairs: Sequence[Sequence[str]], number_of: dict[str, int]) -> kernels.Merges:
+    found = [
+        (left, right, rank, result)
+        for rank, pair in enumerate(pairs)
+        if (left := number_of.get(pair[0])) is not None
+        and (right := number_of.get(pair[1])) is not None
+        and (result := number_of.get(pair[0] + pair[1])) is not None
+    ]
+    size = 1 << max(10, (2 * len(found)).bit_length())
+    slots_S2 = np.zeros((size, 2), np.int64)
+    slots_S2[:, 0] = -1
+    merges = kernels.Merges(slots_S2, np.zeros(size // 8, np.uint64))
+    kernels.fill_merges(merges, np.array(found, np.int64).reshape(-1, 4))
+    return merges
+
+
+def _make_lexicon(
+    merges: kernels.Merges, codes: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], letters: int
+) -> kernels.Lexicon:
+    number = len(starts) - 1
+    makers_V5 = np.zeros((number, 5), np.int32)
+    usable = np.flatnonzero(kernels.find_makers(merges, codes, starts, makers_V5))
+    room = 1 + int((starts[usable + 1] - starts[usable]).sum())
+    trie_NA = np.zeros((room, letters + 1), np.int32)
+    nodes = kernels.grow_trie(codes, starts, usable, trie_NA)
+    lexicon = kernels.Lexicon(makers_V5, np.zeros((number, 2), np.int32), trie_NA[:nodes].copy())
+    kernels.find_shorter(codes, starts, usable, lexicon)
+    return lexicon
+
+
+def _agrees(encoder: RunEncoder, tokenizer: Tokenizer) -> bool:
+    """True where both give the same ids for runs drawn at random, a single repeated letter among them."""
+    texts = list(_probes(encoder.alphabet, encoder.looked_up))
+    expected = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    return all(
+        ids is not None and ids.tolist() == found.ids
+        for ids, found in zip(encoder.encode(texts), expected, strict=True)
+    )
+
+
+def _probes(alphabet: str, longer_than: int) -> Iterator[str]:
+    rng = random.Random(1)
+    for letter in alphabet:
+        yield letter * (longer_than + 37)
+    for _ in range(_PROBES):
+        unit = "".join(rng.choices(alphabet, k=rng.choice([2, 3, 5, 90])))
+        yield unit * ((longer_than + 90) // len(unit) + 1)

@@ -1,0 +1,392 @@
+"""The compiled loops of `learn`: counting pairs, merging them, and keeping their counts and places.
+
+Axes: V ids, S tracked pairs, P places. The text is one array of ids; the two highest values of its type are no ids:
+`sep` (the highest) stands before, between and after words, `gap` (one below) where a merge left a hole. A merge writes
+its token over the first of two neighbours and a gap over the second, so neighbours are found by stepping over gaps and
+no links are kept. Written for Numba, which compiles each function at its first use and keeps the result on disk.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Ids = NDArray[np.unsignedinteger[Any]]
+_RIGHT = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+# Places of `PairIndex.used`.
+SLOTS, HEAPED, PLACES = 0, 1, 2
+
+
+class PairIndex(NamedTuple):
+    """The pairs worth merging in this round.
+
+    A pair is a slot of `keys` (left id << 32 | right id), `counts` (neighbours that are this pair now), `starts` and
+    `sizes` (its places, ascending, in `places`; those that are no longer the pair are passed over). `table` finds a
+    slot by key (slot + 1, 0: empty). `heap` orders slots by `bounds`, the count at the last look, never below the
+    count of now; ties by key. `used` says how much of each is in use.
+    """
+
+    keys: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    table: NDArray[np.int32]
+    heap: NDArray[np.int32]
+    bounds: NDArray[np.int64]
+    places: NDArray[np.uint32]
+    used: NDArray[np.int64]
+
+
+class Scratch(NamedTuple):
+    """Room for one merge: how often each id stood left or right before and after it, all zero between merges."""
+
+    left_lost_V: NDArray[np.int64]
+    right_lost_V: NDArray[np.int64]
+    left_new_V: NDArray[np.int64]
+    right_new_V: NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def count_pairs(ids: Ids, counts_VV: NDArray[np.int64]) -> None:
+    """Add the neighbours of a text without gaps to a table of left by right id."""
+    ids_end = counts_VV.shape[0]
+    for place in range(len(ids) - 1):
+        left, right = ids[place], ids[place + 1]
+        if left < ids_end and right < ids_end:
+            counts_VV[left, right] += 1
+
+
+@njit(cache=True, nogil=True)
+def scan_merge(ids: Ids, left: int, right: int, token: int, change_VV: NDArray[np.int64]) -> int:
+    """Merge a pair everywhere in a text without gaps, close the holes, note what changed; gives the new length."""
+    sep = change_VV.shape[0]
+    read, write, length = 0, 0, len(ids)
+    while read < length:
+        if ids[read] != left or ids[read + 1] != right:
+            ids[write] = ids[read]
+            read += 1
+            write += 1
+            continue
+        before, after = ids[write - 1], ids[read + 2]
+        change_VV[left, right] -= 1
+        if before < sep:
+            change_VV[before, left] -= 1
+            change_VV[before, token] += 1
+        if after < sep:
+            change_VV[right, after] -= 1
+            change_VV[token, after] += 1
+        ids[write] = token
+        read += 2
+        write += 1
+    return write
+
+
+@njit(cache=True, nogil=True)
+def close_gaps(ids: Ids, gap: int) -> int:
+    """Move the text together where merges left holes; gives the new length."""
+    write = 0
+    for read in range(len(ids)):
+        if ids[read] != gap:
+            ids[write] = ids[read]
+            write += 1
+    return write
+
+
+@njit(cache=True, nogil=True)
+def count_ids(ids: Ids, counts_V: NDArray[np.int64]) -> None:
+    """Add how often each id stands in a text."""
+    for place in range(len(ids)):
+        if ids[place] < len(counts_V):
+            counts_V[ids[place]] += 1
+
+
+@njit(cache=True, nogil=True)
+def places_by_id(ids: Ids, first: int, ends_V: NDArray[np.int64], places: NDArray[np.uint32]) -> None:
+    """Places of the ids `first` to `first + len(ends_V) - 1`, grouped by id, ascending in each group.
+
+    `ends_V` comes in as the start of each group and goes out as its end.
+    """
+    last = first + len(ends_V)
+    for place in range(len(ids)):
+        token = ids[place]
+        if first <= token < last:
+            places[ends_V[token - first]] = place
+            ends_V[token - first] += 1
+
+
+@njit(cache=True, nogil=True)
+def track_pairs(
+    ids: Ids, first: int, ends_V: NDArray[np.int64], places: NDArray[np.uint32], least: int, room: int,
+    letters_V: NDArray[np.int64], counts_V: NDArray[np.int64], index: PairIndex,
+) -> None:  # fmt: skip
+    """Track the pairs of some left ids that stand at least `least` times and spell at most `room` letters.
+
+    Args:
+        ids: Text without gaps.
+        first: The lowest left id.
+        ends_V: End of the places of each left id, as `places_by_id` leaves it.
+        places: Where the left ids stand.
+        least: Fewest places of a tracked pair.
+        room: Longest token in letters.
+        letters_V: Letters of each id.
+        counts_V: All zero; is left so.
+        index: Is added to.
+    """
+    start = 0
+    for left in range(first, first + len(ends_V)):
+        end = ends_V[left - first]
+        _track_pairs_of(ids, left, places[start:end], least, room, letters_V, counts_V, index)
+        start = end
+
+
+@njit(cache=True, nogil=True)
+def _track_pairs_of(
+    ids: Ids, left: int, at: NDArray[np.uint32], least: int, room: int, letters_V: NDArray[np.int64],
+    counts_V: NDArray[np.int64], index: PairIndex,
+) -> None:  # fmt: skip
+    ids_end = len(letters_V)
+    for place in at:
+        if ids[place + 1] < ids_end:
+            counts_V[ids[place + 1]] += 1
+    for place in at:
+        right = ids[place + 1]
+        if right >= ids_end or counts_V[right] < 0:
+            continue
+        if counts_V[right] < least or letters_V[left] + letters_V[right] > room:
+            counts_V[right] = -1
+        elif counts_V[right] > 0:
+            # From here on minus the next free place of the pair, less two.
+            counts_V[right] = -2 - _new_slot(index, left, right, counts_V[right])
+    for place in at:
+        right = ids[place + 1]
+        if right < ids_end and counts_V[right] < -1:
+            index.places[-2 - counts_V[right]] = place
+            counts_V[right] -= 1
+    for place in at:
+        if ids[place + 1] < ids_end:
+            counts_V[ids[place + 1]] = 0
+
+
+@njit(cache=True, nogil=True)
+def _new_slot(index: PairIndex, left: int, right: int, count: int) -> int:
+    """A slot and places for a pair; gives its first place."""
+    slot, start = index.used[SLOTS], index.used[PLACES]
+    index.keys[slot] = (np.uint64(left) << _HALF) | np.uint64(right)
+    index.counts[slot] = count
+    index.starts[slot] = start
+    index.sizes[slot] = count
+    index.used[SLOTS] += 1
+    index.used[PLACES] += count
+    return start
+
+
+@njit(cache=True, nogil=True)
+def file_slots(index: PairIndex, first: int) -> None:
+    """Put the slots from `first` on into the table and the heap."""
+    for slot in range(first, index.used[SLOTS]):
+        at = _spread(index, index.keys[slot])
+        while index.table[at]:
+            at = (at + 1) & (len(index.table) - 1)
+        index.table[at] = slot + 1
+        index.bounds[slot] = index.counts[slot]
+        _push(index, slot)
+
+
+@njit(cache=True, nogil=True)
+def refill_table(index: PairIndex) -> None:
+    """Fill an empty table with all slots."""
+    for slot in range(index.used[SLOTS]):
+        at = _spread(index, index.keys[slot])
+        while index.table[at]:
+            at = (at + 1) & (len(index.table) - 1)
+        index.table[at] = slot + 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _spread(index: PairIndex, key: np.uint64) -> int:
+    return np.int64((key * _SPREAD) >> _HALF) & (len(index.table) - 1)
+
+
+@njit(cache=True, nogil=True)
+def _lose(index: PairIndex, left: int, right: int, number: int) -> None:
+    """Take from the count of a pair, where it is tracked."""
+    key = (np.uint64(left) << _HALF) | np.uint64(right)
+    at = _spread(index, key)
+    while index.table[at]:
+        slot = index.table[at] - 1
+        if index.keys[slot] == key:
+            index.counts[slot] -= number
+            return
+        at = (at + 1) & (len(index.table) - 1)
+
+
+@njit(cache=True, nogil=True)
+def _beats(index: PairIndex, one: int, other: int) -> bool:
+    if index.bounds[one] != index.bounds[other]:
+        return index.bounds[one] > index.bounds[other]
+    return index.keys[one] < index.keys[other]
+
+
+@njit(cache=True, nogil=True)
+def _push(index: PairIndex, slot: int) -> None:
+    at = index.used[HEAPED]
+    index.used[HEAPED] += 1
+    while at > 0 and _beats(index, slot, index.heap[(at - 1) >> 1]):
+        index.heap[at] = index.heap[(at - 1) >> 1]
+        at = (at - 1) >> 1
+    index.heap[at] = slot
+
+
+@njit(cache=True, nogil=True)
+def _sink_top(index: PairIndex, slot: int) -> None:
+    """Put a slot at the top of the heap and let it sink to where it belongs."""
+    size, at = index.used[HEAPED], 0
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        if child + 1 < size and _beats(index, index.heap[child + 1], index.heap[child]):
+            child += 1
+        if not _beats(index, index.heap[child], slot):
+            break
+        index.heap[at] = index.heap[child]
+        at = child
+    index.heap[at] = slot
+
+
+@njit(cache=True, nogil=True)
+def pop_most_frequent(index: PairIndex, least: int) -> int:
+    """The tracked pair with the highest count of now (ties: lower ids), or -1 where none reaches `least`."""
+    while index.used[HEAPED]:
+        slot = index.heap[0]
+        count = index.counts[slot]
+        if count >= least and count < index.bounds[slot]:
+            index.bounds[slot] = count
+            _sink_top(index, slot)
+            continue
+        index.used[HEAPED] -= 1
+        if index.used[HEAPED]:
+            _sink_top(index, index.heap[index.used[HEAPED]])
+        if count >= least:
+            return int(slot)
+    return -1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _after(ids: Ids, place: int, gap: int) -> int:
+    place += 1
+    while ids[place] == gap:
+        place += 1
+    return place
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _before(ids: Ids, place: int, gap: int) -> int:
+    place -= 1
+    while ids[place] == gap:
+        place -= 1
+    return place
+
+
+@njit(cache=True, nogil=True)
+def merge_pair(
+    ids: Ids, index: PairIndex, slot: int, token: int, gap: int, least: int, room: int,
+    letters_V: NDArray[np.int64], scratch: Scratch,
+) -> None:  # fmt: skip
+    """Merge a tracked pair into a token that did not exist before; arguments as in `track_pairs`."""
+    merged = merge_places(ids, index, slot, token, gap, scratch)
+    _settle_losses(ids, index, slot, merged, token, gap, scratch)
+    _track_new_pairs(ids, index, slot, merged, token, gap, least, room, letters_V, scratch)
+
+
+@njit(cache=True, nogil=True)
+def merge_places(ids: Ids, index: PairIndex, slot: int, token: int, gap: int, scratch: Scratch) -> int:
+    """Write a token over every place of a pair, left to right; keep what the neighbours lose in `scratch`.
+
+    Gives the number of merges; their places come first among those of the slot.
+    """
+    left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
+    start, merged = index.starts[slot], 0
+    for at in range(start, start + index.sizes[slot]):
+        place = np.int64(index.places[at])
+        if ids[place] != left:
+            continue
+        other = _after(ids, place, gap)
+        if ids[other] != right:
+            continue
+        before, after = ids[_before(ids, place, gap)], ids[_after(ids, other, gap)]
+        # A neighbour that this merge has just made lost its old right neighbour when it was made.
+        if before < gap and before != token:
+            scratch.left_lost_V[before] += 1
+        if after < gap:
+            scratch.right_lost_V[after] += 1
+        ids[place] = token
+        ids[other] = gap
+        index.places[start + merged] = place
+        merged += 1
+    index.counts[slot] = 0
+    return merged
+
+
+@njit(cache=True, nogil=True)
+def _settle_losses(ids: Ids, index: PairIndex, slot: int, merged: int, token: int, gap: int, scratch: Scratch) -> None:
+    """Count the neighbours of a new token and take what its parts lost from the tracked pairs."""
+    left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
+    start = index.starts[slot]
+    for at in range(start, start + merged):
+        place = np.int64(index.places[at])
+        before, after = ids[_before(ids, place, gap)], ids[_after(ids, place, gap)]
+        if before < gap and before != token:
+            scratch.left_new_V[before] += 1
+            if scratch.left_lost_V[before]:
+                _lose(index, before, left, scratch.left_lost_V[before])
+                scratch.left_lost_V[before] = 0
+        if after < gap:
+            scratch.right_new_V[after] += 1
+            # What stands right of a place now may be the token itself, made of what stood there before.
+            before_merge = left if after == token else after
+            if scratch.right_lost_V[before_merge]:
+                _lose(index, right, before_merge, scratch.right_lost_V[before_merge])
+                scratch.right_lost_V[before_merge] = 0
+
+
+@njit(cache=True, nogil=True)
+def _track_new_pairs(
+    ids: Ids, index: PairIndex, slot: int, merged: int, token: int, gap: int, least: int, room: int,
+    letters_V: NDArray[np.int64], scratch: Scratch,
+) -> None:  # fmt: skip
+    """Track the pairs a new token makes with its neighbours; arguments as in `track_pairs`."""
+    start, first = index.starts[slot], index.used[SLOTS]
+    for at in range(start, start + merged):
+        place = np.int64(index.places[at])
+        other = _before(ids, place, gap)
+        before = ids[other]
+        if before < gap and before != token:
+            room_left = room - letters_V[token] - letters_V[before]
+            _take_place(index, scratch.left_new_V, before, before, token, other, least, room_left)
+        after = ids[_after(ids, place, gap)]
+        if after < gap:
+            room_left = room - letters_V[token] - letters_V[after]
+            _take_place(index, scratch.right_new_V, after, token, after, place, least, room_left)
+    for at in range(start, start + merged):
+        place = np.int64(index.places[at])
+        before, after = ids[_before(ids, place, gap)], ids[_after(ids, place, gap)]
+        if before < gap:
+            scratch.left_new_V[before] = 0
+        if after < gap:
+            scratch.right_new_V[after] = 0
+    file_slots(index, first)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _take_place(
+    index: PairIndex, new_V: NDArray[np.int64], other: int, left: int, right: int, place: int, least: int,
+    room_left: int,
+) -> None:  # fmt: skip
+    """Keep a place of a pair that has enough of them; `new_V[other]` turns from a count to a place, as above."""
+    if new_V[other] > 0:
+        new_V[other] = -1 if new_V[other] < least or room_left < 0 else -2 - _new_slot(index, left, right, new_V[other])
+    if new_V[other] < -1:
+        index.places[-2 - new_V[other]] = place
+        new_V[other] -= 1
