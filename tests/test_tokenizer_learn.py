@@ -61,6 +61,7 @@ def _merge(word: list[int], pair: Pair, token: int) -> None:
 def scanned(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Small texts must go through both ways of merging."""
     monkeypatch.setattr(learn, "_SCANNED_MERGES", request.param)
+    monkeypatch.setattr(learn, "_SCANNED_SHARE", 1 << 30)
     return int(request.param)
 
 
@@ -129,6 +130,13 @@ def test_a_forbidden_pair_is_never_merged() -> None:
     words = [[0, 1, 2]] * 3
     merges = learn_merges(words, new_tokens=3, max_token_letters=4, letters_of=["A", "C", "T"], forbidden={(0, 1)})
     assert merges == [(1, 2), (0, 3)]
+
+
+def test_text_in_several_chunks_gives_the_same_merges(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [[0, 1, 2, 1, 0] * number for number in range(1, 9)]
+    whole = learn_merges(words, new_tokens=9, max_token_letters=6, letters_of=["A", "C", "T"])
+    monkeypatch.setattr(learn, "_CHUNK", 7)
+    assert learn_merges(words, new_tokens=9, max_token_letters=6, letters_of=["A", "C", "T"]) == whole
 
 
 def test_over_65000_ids_the_merges_are_the_same() -> None:

@@ -2,15 +2,14 @@
 
 A run is a text of capital letters alone. The ids are found from the left by matching the longest token that byte-pair
 encoding would make there (see `encode_kernels`), on all cores. Everything else is left to `tokenizers`. Not done here:
-texts with other letters, vocabularies that cut runs (k-mers, single letters).
+texts with other letters, vocabularies that cut runs by a rule, and `append`ed ones (see `_make_encoder`).
 """
 
 import json
 import logging
 import os
-import random
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +28,6 @@ _BASES = "ACGT"
 _ALPHABETS = (_BASES, _BASES + "".join(sorted(set(string.ascii_uppercase) - set(_BASES))))
 _NOT_A_LETTER = 255
 _LONGEST_TOKEN = 64
-_PROBES = 200
 # Below so many letters in all, making the encoder takes longer than it saves.
 _WORTH_IT = 300_000
 
@@ -144,10 +142,6 @@ def make_encoders(tokenizer: Tokenizer) -> list[RunEncoder]:
     if prefix is None or values["model"].get("dropout") or added_runs:
         return []
     encoders = [_make_encoder(values["model"], alphabet, prefix) for alphabet in _ALPHABETS]
-    agree = all(_agrees(encoder, tokenizer) for encoder in encoders if encoder)
-    if not agree or None in encoders:
-        log.warning("the fast encoder does not fit this vocabulary; tokenizers encodes all texts")
-        return []
     return [encoder for encoder in encoders if encoder]
 
 
@@ -166,7 +160,11 @@ def _prefix(tokenizer: Tokenizer) -> str | None:
 
 
 def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncoder | None:
-    """None where a letter has no token."""
+    """None where a letter has no token, or merges are not ranked below those that make their parts.
+
+    Such ranks come about when vocabularies learnt apart are put together (`append`): time and rank then differ, and
+    `encode_kernels` takes them to be the same.
+    """
     letters = alphabet + prefix
     allowed = set(letters)
     vocabulary: dict[str, int] = model["vocab"]
@@ -180,6 +178,9 @@ def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncod
     codes = np.array([code_of[letter] for token in tokens for letter in token], np.uint8)
     starts = np.concatenate([[0], np.cumsum([len(token) for token in tokens])])
     lexicon = _make_lexicon(merges, codes, starts, len(letters))
+    if not kernels.ranks_grow(lexicon):
+        log.info("merges are not ranked below those of their parts: tokenizers encodes all texts")
+        return None
     id_of_V = np.array([vocabulary[token] for token in tokens], np.int32)
     looked_up = _LONGEST_TOKEN if model.get("ignore_merges") else 0
     return RunEncoder(alphabet, prefix, looked_up, merges, lexicon, id_of_V)
@@ -213,22 +214,3 @@ def _make_lexicon(
     lexicon = kernels.Lexicon(makers_V5, np.zeros((number, 2), np.int32), trie_NA[:nodes].copy())
     kernels.find_shorter(codes, starts, usable, lexicon)
     return lexicon
-
-
-def _agrees(encoder: RunEncoder, tokenizer: Tokenizer) -> bool:
-    """True where both give the same ids for runs drawn at random, a single repeated letter among them."""
-    texts = list(_probes(encoder.alphabet, encoder.looked_up))
-    expected = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-    return all(
-        ids is not None and ids.tolist() == found.ids
-        for ids, found in zip(encoder.encode(texts), expected, strict=True)
-    )
-
-
-def _probes(alphabet: str, longer_than: int) -> Iterator[str]:
-    rng = random.Random(1)
-    for letter in alphabet:
-        yield letter * (longer_than + 37)
-    for _ in range(_PROBES):
-        unit = "".join(rng.choices(alphabet, k=rng.choice([2, 3, 5, 90])))
-        yield unit * ((longer_than + 90) // len(unit) + 1)

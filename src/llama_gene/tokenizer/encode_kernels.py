@@ -110,6 +110,13 @@ def find_makers(
     return usable
 
 
+def ranks_grow(lexicon: Lexicon) -> bool:
+    """True where every token that can come out is ranked below the tokens it is made of."""
+    usable = lexicon.makers_V5[lexicon.spans_V2[:, 1] > 0]
+    made = usable[usable[:, 0] >= 0]
+    return bool((made[:, 3:].max(axis=1, initial=-1) < made[:, 0]).all())
+
+
 @njit(cache=True, nogil=True)
 def _merge_first(merges: Merges, word: NDArray[np.int32], size: int) -> bool:
     """Make the first merge due among the first `size` tokens of a word, in place; false where there is none."""

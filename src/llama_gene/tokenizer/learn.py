@@ -32,7 +32,9 @@ from llama_gene.tokenizer import learn_kernels as kernels
 Word = Sequence[int] | npt.NDArray[np.integer[Any]]
 Pair = tuple[int, int]
 
-_SCANNED_MERGES = 32
+# Reading the whole text for a merge costs less than visiting its places while these are over 1 in 256.
+_SCANNED_SHARE = 256
+_SCANNED_MERGES = 256
 _SCANNED_IDS = 1024
 _CHUNK = 1 << 24
 # A round tracks the pairs that stand at least this part of the bound on the most frequent one.
@@ -133,7 +135,8 @@ def _lay_out(words: Iterable[Word], dtype: type[np.unsignedinteger[Any]]) -> npt
     ids[size - filled :] = chunk[:filled]
     while chunks:
         # Freed one by one, so the text never stands in memory twice.
-        ids[(len(chunks) - 1) * _CHUNK : len(chunks) * _CHUNK] = chunks.pop()
+        last = chunks.pop()
+        ids[len(chunks) * _CHUNK : (len(chunks) + 1) * _CHUNK] = last
     return ids
 
 
@@ -150,26 +153,27 @@ def _scan(learner: _Learner) -> Iterator[Pair]:
     """The first merges, on the whole text; returns a count that no pair exceeds."""
     ids_end = min(len(learner.tokens) + _SCANNED_MERGES, learner.wanted)
     counts_VV = np.zeros((ids_end, ids_end), np.int64)
-    kernels.count_pairs(learner.ids, counts_VV)
     parts = _parts(learner.ids)
     changes = [np.zeros_like(counts_VV) for _ in parts]
     blocked = tuple(np.array([pair for pair in learner.forbidden if max(pair) < ids_end], int).reshape(-1, 2).T)
     top = len(learner.ids)
     with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(kernels.count_pairs, parts, changes))
         while len(learner.tokens) < ids_end:
+            for change in changes:
+                counts_VV += change
+                change[:] = 0
             letters_V = learner.letters_V[:ids_end]
             may_merge = np.add.outer(letters_V, letters_V) <= learner.max_letters
             may_merge[blocked] = False
             left, right = divmod(int(np.argmax(np.where(may_merge, counts_VV, 0))), ids_end)
             top = int(counts_VV[left, right]) if may_merge[left, right] else 0
-            if top < 2:
+            if top < max(2, sum(map(len, parts)) // _SCANNED_SHARE):
                 break
             token, is_new = learner.take((left, right))
-            sizes = pool.map(kernels.scan_merge, parts, *([value] * len(parts) for value in (left, right, token)), changes)
+            pair_in_parts = ([value] * len(parts) for value in (left, right, token))
+            sizes = pool.map(kernels.scan_merge, parts, *pair_in_parts, changes)
             parts = [part[:size] for part, size in zip(parts, sizes, strict=True)]
-            for change in changes:
-                counts_VV += change
-                change[:] = 0
             if is_new:
                 yield left, right
     learner.ids = np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
@@ -213,7 +217,7 @@ def _round(learner: _Learner, least: int) -> Iterator[Pair]:
         token, is_new = learner.take(pair)
         if not is_new:
             # Places of a token that was there before: the next round lists its pairs again.
-            kernels.merge_places(learner.ids, index, slot, token, gap, scratch)
+            kernels.rewrite_places(learner.ids, index, slot, token, gap)
             return count
         kernels.merge_pair(learner.ids, index, slot, token, *limits)
         yield pair

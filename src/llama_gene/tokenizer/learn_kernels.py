@@ -16,6 +16,7 @@ Ids = NDArray[np.unsignedinteger[Any]]
 _RIGHT = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_BLOCK = 128
 # Places of `PairIndex.used`.
 SLOTS, HEAPED, PLACES = 0, 1, 2
 
@@ -148,26 +149,28 @@ def _track_pairs_of(
     counts_V: NDArray[np.int64], index: PairIndex,
 ) -> None:  # fmt: skip
     ids_end = len(letters_V)
-    for place in at:
-        if ids[place + 1] < ids_end:
-            counts_V[ids[place + 1]] += 1
-    for place in at:
-        right = ids[place + 1]
-        if right >= ids_end or counts_V[right] < 0:
+    rights = np.empty(len(at), np.int64)
+    for number in range(len(at)):
+        rights[number] = ids[at[number] + 1]
+    for right in rights:
+        if right < ids_end:
+            counts_V[right] += 1
+    for right in rights:
+        if right >= ids_end or counts_V[right] <= 0:
             continue
         if counts_V[right] < least or letters_V[left] + letters_V[right] > room:
             counts_V[right] = -1
-        elif counts_V[right] > 0:
+        else:
             # From here on minus the next free place of the pair, less two.
             counts_V[right] = -2 - _new_slot(index, left, right, counts_V[right])
-    for place in at:
-        right = ids[place + 1]
+    for number in range(len(at)):
+        right = rights[number]
         if right < ids_end and counts_V[right] < -1:
-            index.places[-2 - counts_V[right]] = place
+            index.places[-2 - counts_V[right]] = at[number]
             counts_V[right] -= 1
-    for place in at:
-        if ids[place + 1] < ids_end:
-            counts_V[ids[place + 1]] = 0
+    for right in rights:
+        if right < ids_end:
+            counts_V[right] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -290,37 +293,85 @@ def _before(ids: Ids, place: int, gap: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def rewrite_places(ids: Ids, index: PairIndex, slot: int, token: int, gap: int) -> None:
+    """Write a token over every place of a pair, left to right; the counts of its neighbours are not kept."""
+    left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
+    start = index.starts[slot]
+    for at in range(start, start + index.sizes[slot]):
+        place = np.int64(index.places[at])
+        other = _after(ids, place, gap)
+        if ids[place] == left and ids[other] == right:
+            ids[place] = token
+            ids[other] = gap
+
+
+@njit(cache=True, nogil=True)
 def merge_pair(
     ids: Ids, index: PairIndex, slot: int, token: int, gap: int, least: int, room: int,
     letters_V: NDArray[np.int64], scratch: Scratch,
 ) -> None:  # fmt: skip
-    """Merge a tracked pair into a token that did not exist before; arguments as in `track_pairs`."""
-    merged = merge_places(ids, index, slot, token, gap, scratch)
-    _settle_losses(ids, index, slot, merged, token, gap, scratch)
-    _track_new_pairs(ids, index, slot, merged, token, gap, least, room, letters_V, scratch)
+    """Merge a tracked pair into a token that did not exist before; arguments as in `track_pairs`.
+
+    The text is visited once; what stands around each new token is kept in three lists from then on.
+    """
+    size = index.sizes[slot]
+    before, after = np.empty(size, np.int64), np.empty(size, np.int64)
+    before_at = np.empty(size, np.uint32)
+    merged = _merge_places(ids, index, slot, token, gap, scratch, before, before_at, after)
+    before, before_at, after = before[:merged], before_at[:merged], after[:merged]
+    left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
+    _settle_losses(index, left, right, token, gap, scratch, before, after)
+    at = index.places[index.starts[slot] : index.starts[slot] + merged]
+    first = index.used[SLOTS]
+    for place in range(merged):
+        if before[place] < gap and before[place] != token:
+            spare = room - letters_V[token] - letters_V[before[place]]
+            _take_place(index, scratch.left_new_V, before[place], before[place], token, before_at[place], least, spare)
+        if after[place] < gap:
+            spare = room - letters_V[token] - letters_V[after[place]]
+            _take_place(index, scratch.right_new_V, after[place], token, after[place], at[place], least, spare)
+    for place in range(merged):
+        if before[place] < gap:
+            scratch.left_new_V[before[place]] = 0
+        if after[place] < gap:
+            scratch.right_new_V[after[place]] = 0
+    file_slots(index, first)
 
 
 @njit(cache=True, nogil=True)
-def merge_places(ids: Ids, index: PairIndex, slot: int, token: int, gap: int, scratch: Scratch) -> int:
-    """Write a token over every place of a pair, left to right; keep what the neighbours lose in `scratch`.
+def _merge_places(
+    ids: Ids, index: PairIndex, slot: int, token: int, gap: int, scratch: Scratch, before: NDArray[np.int64],
+    before_at: NDArray[np.uint32], after: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Write a token over every place of a pair, left to right; gives the number of merges.
 
-    Gives the number of merges; their places come first among those of the slot.
+    The places of the merges come first among those of the slot; `before`, `before_at` and `after` get the ids and the
+    place around each, `scratch` what the neighbours lose.
     """
     left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
-    start, merged = index.starts[slot], 0
-    for at in range(start, start + index.sizes[slot]):
-        place = np.int64(index.places[at])
-        if ids[place] != left:
+    start, merged, size = index.starts[slot], 0, index.sizes[slot]
+    here = np.empty(_BLOCK, np.int64)
+    for number in range(size):
+        if number % _BLOCK == 0:
+            # Reads that wait for nothing: the memory of a whole block is fetched at once, not place by place.
+            for ahead in range(min(_BLOCK, size - number)):
+                here[ahead] = ids[index.places[start + number + ahead]]
+        place = np.int64(index.places[start + number])
+        if here[number % _BLOCK] != left or ids[place] != left:
             continue
         other = _after(ids, place, gap)
         if ids[other] != right:
             continue
-        before, after = ids[_before(ids, place, gap)], ids[_after(ids, other, gap)]
-        # A neighbour that this merge has just made lost its old right neighbour when it was made.
-        if before < gap and before != token:
-            scratch.left_lost_V[before] += 1
-        if after < gap:
-            scratch.right_lost_V[after] += 1
+        before_at[merged] = _before(ids, place, gap)
+        before[merged] = ids[before_at[merged]]
+        after[merged] = ids[_after(ids, other, gap)]
+        if before[merged] == token:
+            # Made a moment ago: what it took for its right neighbour is now this token, and that loss is noted.
+            after[merged - 1] = token
+        elif before[merged] < gap:
+            scratch.left_lost_V[before[merged]] += 1
+        if after[merged] < gap:
+            scratch.right_lost_V[after[merged]] += 1
         ids[place] = token
         ids[other] = gap
         index.places[start + merged] = place
@@ -330,53 +381,26 @@ def merge_places(ids: Ids, index: PairIndex, slot: int, token: int, gap: int, sc
 
 
 @njit(cache=True, nogil=True)
-def _settle_losses(ids: Ids, index: PairIndex, slot: int, merged: int, token: int, gap: int, scratch: Scratch) -> None:
-    """Count the neighbours of a new token and take what its parts lost from the tracked pairs."""
-    left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
-    start = index.starts[slot]
-    for at in range(start, start + merged):
-        place = np.int64(index.places[at])
-        before, after = ids[_before(ids, place, gap)], ids[_after(ids, place, gap)]
-        if before < gap and before != token:
-            scratch.left_new_V[before] += 1
-            if scratch.left_lost_V[before]:
-                _lose(index, before, left, scratch.left_lost_V[before])
-                scratch.left_lost_V[before] = 0
-        if after < gap:
-            scratch.right_new_V[after] += 1
-            # What stands right of a place now may be the token itself, made of what stood there before.
-            before_merge = left if after == token else after
-            if scratch.right_lost_V[before_merge]:
-                _lose(index, right, before_merge, scratch.right_lost_V[before_merge])
-                scratch.right_lost_V[before_merge] = 0
-
-
-@njit(cache=True, nogil=True)
-def _track_new_pairs(
-    ids: Ids, index: PairIndex, slot: int, merged: int, token: int, gap: int, least: int, room: int,
-    letters_V: NDArray[np.int64], scratch: Scratch,
+def _settle_losses(
+    index: PairIndex, left: int, right: int, token: int, gap: int, scratch: Scratch, before: NDArray[np.int64],
+    after: NDArray[np.int64],
 ) -> None:  # fmt: skip
-    """Track the pairs a new token makes with its neighbours; arguments as in `track_pairs`."""
-    start, first = index.starts[slot], index.used[SLOTS]
-    for at in range(start, start + merged):
-        place = np.int64(index.places[at])
-        other = _before(ids, place, gap)
-        before = ids[other]
-        if before < gap and before != token:
-            room_left = room - letters_V[token] - letters_V[before]
-            _take_place(index, scratch.left_new_V, before, before, token, other, least, room_left)
-        after = ids[_after(ids, place, gap)]
-        if after < gap:
-            room_left = room - letters_V[token] - letters_V[after]
-            _take_place(index, scratch.right_new_V, after, token, after, place, least, room_left)
-    for at in range(start, start + merged):
-        place = np.int64(index.places[at])
-        before, after = ids[_before(ids, place, gap)], ids[_after(ids, place, gap)]
-        if before < gap:
-            scratch.left_new_V[before] = 0
-        if after < gap:
-            scratch.right_new_V[after] = 0
-    file_slots(index, first)
+    """Count the neighbours of a new token and take what its parts lost from the tracked pairs."""
+    for place in range(len(before)):
+        neighbour = before[place]
+        if neighbour < gap and neighbour != token:
+            scratch.left_new_V[neighbour] += 1
+            if scratch.left_lost_V[neighbour]:
+                _lose(index, neighbour, left, scratch.left_lost_V[neighbour])
+                scratch.left_lost_V[neighbour] = 0
+        neighbour = after[place]
+        if neighbour < gap:
+            scratch.right_new_V[neighbour] += 1
+            # What stands right of a place now may be the token itself, made of what stood there before.
+            lost = left if neighbour == token else neighbour
+            if scratch.right_lost_V[lost]:
+                _lose(index, right, lost, scratch.right_lost_V[lost])
+                scratch.right_lost_V[lost] = 0
 
 
 @njit(cache=True, nogil=True, inline="always")
