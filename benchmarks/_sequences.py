@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from _learners import LETTERS
 from llama_gene.config import GeneKind
-from llama_gene.sequences.alphabets import DNA, PROTEIN
 from llama_gene.sequences.readers import list_files, read_texts
 
-LETTERS: dict[GeneKind, str] = {"dna": DNA.letters, "protein": PROTEIN.letters}
 _REAL = {"dna": ("genomes/bacteria", "genomes/human/hg19_chr*.fa.gz"), "protein": ("proteins/proteomes",)}
 _MUTATED = 0.02
 

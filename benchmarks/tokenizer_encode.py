@@ -1,4 +1,4 @@
-"""Letters encoded per second: our bulk encoder against tokenizers, SentencePiece and tiktoken, same vocabulary, same ids.
+"""Letters encoded per second: our bulk encoder against tokenizers, SentencePiece and tiktoken, with the same ids.
 
 A SentencePiece and a tiktoken base are extended with DNA and protein tokens; each peer encodes with the format that
 is its own, in batches, on all cores. Quick: bases built from the English pages of the package, 1,000 + 1,000 tokens,
@@ -6,8 +6,6 @@ made-up sequences. Else LLaMA-2 and LLaMA-3 of LLAMA_GENE_DATA where that is set
 genomes and proteomes.
 """
 
-import base64
-import io
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,13 +16,13 @@ import sentencepiece
 import tiktoken
 from tokenizers import Tokenizer
 
+from _bases import SENTENCEPIECE, TIKTOKEN, find_bases
 from _harness import Pair, read_arguments, report, summary, take_turns
 from _sequences import write_fragments
 from llama_gene.config import GENE_KINDS, GeneKind, TokenizerConfig
 from llama_gene.tokenizer.extend import extend_from_files
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 from llama_gene.tokenizer.tiktoken_model import WORDS, parse_tiktoken
-from llama_gene.tokenizer.tiny import english_pages, tiny_vocabulary
 
 UNIT = "letters_per_second"
 ROUNDS = 5
@@ -67,9 +65,9 @@ def main() -> None:
         ours={name: summary(pair.ours, UNIT) for name, pair in names.items()},
         peers={name: summary(pair.peer, UNIT) for name, pair in names.items()},
         ratios={
-            "tokenizers": found["SentencePiece base", "dna", "tokenizers"].ratio,
-            "tiktoken": found["tiktoken base", "dna", "tiktoken"].ratio,
-            "sentencepiece": found["SentencePiece base", "dna", "sentencepiece"].ratio,
+            "tokenizers": found[SENTENCEPIECE, "dna", "tokenizers"].ratio,
+            "tiktoken": found[TIKTOKEN, "dna", "tiktoken"].ratio,
+            "sentencepiece": found[SENTENCEPIECE, "dna", "sentencepiece"].ratio,
         },
         table=rows,
     )
@@ -78,7 +76,7 @@ def main() -> None:
 def compare(tokenizer: GeneTokenizer, texts: list[str], base: str) -> dict[str, Pair]:
     """Us against each peer that reads this base's formats; the ids must agree first."""
     peers = {"tokenizers": with_tokenizers(tokenizer.folder)}
-    if base.startswith("tiktoken"):
+    if base == TIKTOKEN:
         peers["tiktoken"] = with_tiktoken(tokenizer.folder)
     else:
         peers["sentencepiece"] = with_sentencepiece(tokenizer.folder)
@@ -139,28 +137,6 @@ def write_sequences(folder: Path, size: Size, data: Path | None) -> dict[GeneKin
         files[kind].write_text("".join(records), encoding="ascii")
         files[kind].with_suffix(".held-out").write_text("\n".join(fragments[:held_out]), encoding="ascii")
     return files
-
-
-def find_bases(folder: Path, data: Path | None) -> dict[str, Path]:
-    """LLaMA-2 and LLaMA-3, or small bases of the same make."""
-    if data:
-        return {
-            "SentencePiece base": data / "tokenizers/llama2/tokenizer.model",
-            "tiktoken base": data / "tokenizers/llama3/tokenizer.model",
-        }
-    pieces, ranks = folder / "pieces.model", folder / "ranks.model"
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([line for _, page in english_pages() for line in page.splitlines() if line]),
-        model_writer=model, vocab_size=600, model_type="bpe", byte_fallback=True, split_digits=True,
-        normalization_rule_name="identity", remove_extra_whitespaces=False, character_coverage=1.0, minloglevel=2,
-    )  # fmt: skip
-    pieces.write_bytes(model.getvalue())
-    tiny = tiny_vocabulary()
-    tokens = [tiny.tokenizer.decode([token_id], skip_special_tokens=True) for token_id in range(3 + 256, tiny.size)]
-    words = [*(bytes([byte]) for byte in range(256)), *(token.encode() for token in tokens)]
-    ranks.write_bytes(b"".join(base64.b64encode(word) + b" %d\n" % rank for rank, word in enumerate(words)))
-    return {"SentencePiece base": pieces, "tiktoken base": ranks}
 
 
 if __name__ == "__main__":

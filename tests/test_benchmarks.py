@@ -10,6 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RATIOS = {
+    "tokenizer_encode": {"tokenizers", "tiktoken", "sentencepiece"},
+    "tokenizer_extend": {"dna_sentencepiece", "protein_sentencepiece", "dna_tiktoken", "protein_tiktoken"},
+    "tokenizer_learn": {"sentencepiece", "tokenizers"},
+    "tokenizer_units": {"bpe_tasks_spaced", "letters"},
     "evaluate": {"generate_one_by_one"},
     "train_cpu": {"pretrain", "finetune"},
 }

@@ -167,6 +167,24 @@ def test_the_same_seed_packs_the_same_bytes(corpus, tokenizer, tmp_path):
     assert files[0] == files[1] != files[2]
 
 
+def test_bpe_dropout_spells_training_sequences_otherwise_and_leaves_the_rest(corpus, tokenizer, tmp_path):
+    plain, dropped = PackConfig(block_tokens=128), PackConfig(block_tokens=128, bpe_dropout=0.5)
+    for name, config in (("plain", plain), ("dropped", dropped), ("again", dropped)):
+        pack_corpus(config, corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / name)
+    opened = load_tokenizer(tokenizer)
+    for kind in ("dna", "protein", "text"):
+        spelt, tokens, letters = {}, {}, {}
+        for name in ("plain", "dropped", "again"):
+            found = [entry for entry in documents(tmp_path / name, "train") if entry[0] == kind]
+            spelt[name] = Counter("".join(opened.decode(ids) for _, ids, _ in found))
+            tokens[name], letters[name] = sum(len(ids) for _, ids, _ in found), sum(entry[2] for entry in found)
+        assert spelt["dropped"] == spelt["plain"]
+        assert letters["dropped"] == letters["plain"]
+        assert tokens["dropped"] == tokens["again"]
+        assert (tokens["dropped"] > tokens["plain"]) == (kind != "text")
+    assert documents(tmp_path / "dropped", "valid") == documents(tmp_path / "plain", "valid")
+
+
 def test_a_folder_that_is_no_corpus_is_refused(tokenizer, tmp_path):
     build_stage("model", tmp_path / "m", lambda work, ledger: None, config={}, inputs={}, seed=1, code=1)
     with pytest.raises(ArtifactError, match=r"a 'model' folder\. Expected the folder of `llama-gene corpus build`"):

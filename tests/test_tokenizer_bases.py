@@ -12,8 +12,8 @@ from tokenizers import Tokenizer, models
 
 from llama_gene.errors import TokenizerError
 from llama_gene.tokenizer.load import load_tokenizer
-from llama_gene.tokenizer.sample import sample_letters
 from llama_gene.tokenizer.merges import all_merges
+from llama_gene.tokenizer.sample import sample_letters
 from llama_gene.tokenizer.tiny import learn_byte_level, tiny_vocabulary
 from llama_gene.tokenizer.vocabulary import read_vocabulary, write_vocabulary
 

@@ -1,8 +1,6 @@
 """Extending vocabularies: ids stay, counts are exact, every library gives the same ids."""
 
-import io
 import json
-import random
 import shutil
 from collections.abc import Callable
 from itertools import islice
@@ -14,81 +12,40 @@ import pytest
 import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from llama_gene.config import TokenizerConfig
 from llama_gene.errors import ArtifactError, TokenizerError
 from llama_gene.prompts import CHAT_TEMPLATE, Message, render
 from llama_gene.sequences.readers import read_records
-from llama_gene.tokenizer.extend import extend_from_corpus, extend_from_files, train_vocabulary
+from llama_gene.tokenizer.extend import extend_from_corpus, extend_from_files, read_base, train_vocabulary
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 from llama_gene.tokenizer.tiny import english_pages, tiny_vocabulary
 from llama_gene.tokenizer.vocabulary import read_vocabulary
+from vocabularies import MAKERS, RESIDUES, make_genes, open_tiktoken, write_records
 
 ENGLISH = "Is it a promoter?\n\n### Input:\nACGTACGT####MKVLAT  two spaces, naïve 2027 </s><s> <0x0A>"
-
-
-def _genes(letters: str, seed: int, number: int = 150, length: int = 200) -> list[str]:
-    rng = random.Random(seed)
-    words = ["".join(rng.choices(letters, k=rng.randint(2, 7))) for _ in range(60)]
-    return ["".join(rng.choice(words) for _ in range(length // 4)) for _ in range(number)]
-
-
-def _fasta(path: Path, sequences: list[str]) -> Path:
-    path.write_text("".join(f">s{place}\n{text}\n" for place, text in enumerate(sequences)))
-    return path
 
 
 @pytest.fixture(scope="module")
 def genes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("genes")
     return {
-        "dna": _fasta(folder / "dna.fa", _genes("ACGT", 1)),
-        "protein": _fasta(folder / "protein.fa", _genes("ACDEFGHIKLMNPQRSTVWY", 2)),
+        "dna": write_records(folder / "dna.fa", make_genes("ACGT", 1)),
+        "protein": write_records(folder / "protein.fa", make_genes(RESIDUES, 2)),
     }
 
 
 @pytest.fixture(scope="module")
-def native_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SentencePiece BPE model built like LLaMA's."""
-    path = tmp_path_factory.mktemp("base") / "tokenizer.model"
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([line for _, page in english_pages() for line in page.splitlines() if line]),
-        model_writer=model, vocab_size=600, model_type="bpe", byte_fallback=True, split_digits=True,
-        normalization_rule_name="identity", remove_extra_whitespaces=False, character_coverage=1.0,
-        minloglevel=2,
-    )  # fmt: skip
-    path.write_bytes(model.getvalue())
-    return path
-
-
-@pytest.fixture(scope="module")
-def json_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A byte-level tokenizer.json built like LLaMA 3's: special tokens after the merges, and not in the model."""
-    folder = tmp_path_factory.mktemp("json-base")
-    tokenizer = Tokenizer(models.BPE(ignore_merges=True))
-    words = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(words), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=500, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator([page for _, page in english_pages()], trainer)
-    tokenizer.add_special_tokens(
-        [AddedToken(token, special=True) for token in ("<|begin_of_text|>", "<|end_of_text|>", "<|reserved_0|>")]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path | None]:
+    """A base of every make, by name."""
+    return {name: make(tmp_path_factory.mktemp(name)) for name, make in MAKERS.items()}
 
 
 @pytest.fixture(scope="module")
 def extend(
-    tmp_path_factory: pytest.TempPathFactory, genes: dict[str, Path], native_base: Path, json_base: Path
+    tmp_path_factory: pytest.TempPathFactory, genes: dict[str, Path], bases: dict[str, Path | None]
 ) -> Callable[[str, str], Path]:
     """Extend a base by name and method, once."""
-    bases = {"tiny": None, "native": native_base, "json": json_base}
     folder = tmp_path_factory.mktemp("extended")
 
     def build(base: str, method: str) -> Path:
@@ -102,19 +59,16 @@ def extend(
     return build
 
 
-BASES = ("tiny", "native", "json")
+BASES = tuple(MAKERS)
 METHODS = ("continue", "append")
 
 
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("method", METHODS)
 def test_no_base_id_moves(
-    base: str, method: str, extend: Callable[[str, str], Path], native_base: Path, json_base: Path
+    base: str, method: str, extend: Callable[[str, str], Path], bases: dict[str, Path | None]
 ) -> None:
-    grown = load_tokenizer(extend(base, method))
-    before = {"tiny": tiny_vocabulary, "native": lambda: read_vocabulary(native_base)}.get(
-        base, lambda: read_vocabulary(json_base)
-    )()
+    grown, before = load_tokenizer(extend(base, method)), read_base(bases[base])
     assert [grown.token(place) for place in range(before.size)] == [
         before.tokenizer.id_to_token(place) for place in range(before.size)
     ]
@@ -146,7 +100,7 @@ def test_sequences_are_written_with_fewer_tokens(
 ) -> None:
     folder = extend(base, method)
     base_size = json.loads((folder / "extension.json").read_text())["base_size"]
-    ids = load_tokenizer(folder).encode(_genes("ACGT", 1)[0])
+    ids = load_tokenizer(folder).encode(make_genes("ACGT", 1)[0])
     assert sum(token_id >= base_size for token_id in ids) > len(ids) / 2
 
 
@@ -190,25 +144,47 @@ def test_auto_tokenizer_gives_the_same_ids(base: str, method: str, extend: Calla
 
 @pytest.mark.parametrize("method", METHODS)
 def test_sentencepiece_gives_the_same_ids(method: str, extend: Callable[[str, str], Path]) -> None:
-    folder = extend("native", method)
+    folder = extend("sentencepiece", method)
     ours = load_tokenizer(folder)
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     assert theirs.get_piece_size() == ours.size
-    for text in [*_genes("ACGT", 3, 40), *_genes("ACDEFGHIKLMNPQRSTVWY", 4, 40), ENGLISH.replace("  ", " "), "</s>"]:
+    for text in [*make_genes("ACGT", 3, 40), *make_genes(RESIDUES, 4, 40), ENGLISH.replace("  ", " "), "</s>"]:
         assert theirs.encode(text) == ours.encode(text)
 
 
-def test_the_old_bytes_of_a_native_model_stay_in_front(extend: Callable[[str, str], Path], native_base: Path) -> None:
-    grown = (extend("native", "continue") / "tokenizer.model").read_bytes()
-    assert grown.startswith(native_base.read_bytes())
+@pytest.mark.parametrize("method", METHODS)
+def test_tiktoken_gives_the_same_ids(method: str, extend: Callable[[str, str], Path]) -> None:
+    folder = extend("tiktoken", method)
+    ours, theirs = load_tokenizer(folder), open_tiktoken(folder / "tokenizer.model")
+    assert theirs.n_vocab == ours.size
+    for text in [*make_genes("ACGT", 3, 40), *make_genes(RESIDUES, 4, 40), ENGLISH, "<|eot_id|>", "MKV", "AC"]:
+        assert theirs.encode_ordinary(text) == ours.encode(text)
+
+
+@pytest.mark.parametrize("base", ["sentencepiece", "tiktoken"])
+def test_the_old_bytes_of_a_native_model_stay_in_front(
+    base: str, extend: Callable[[str, str], Path], bases: dict[str, Path | None]
+) -> None:
+    grown, before = (extend(base, "continue") / "tokenizer.model").read_bytes(), bases[base]
+    assert before is not None
+    assert grown.startswith(before.read_bytes())
+
+
+def test_new_ranks_begin_after_the_special_tokens(extend: Callable[[str, str], Path]) -> None:
+    folder = extend("tiktoken", "continue")
+    told = json.loads((folder / "extension.json").read_text())
+    ranks = [int(line.split()[1]) for line in (folder / "tokenizer.model").read_bytes().splitlines()]
+    merges = told["base_size"] - 256
+    assert ranks == [*range(merges), *range(merges + 256, told["size"])]
+    assert told["dna_range"][0] == merges + 256
 
 
 def test_new_native_scores_rank_below_every_real_merge_in_order(
-    extend: Callable[[str, str], Path], native_base: Path
+    extend: Callable[[str, str], Path], bases: dict[str, Path | None]
 ) -> None:
-    folder = extend("native", "continue")
+    folder = extend("sentencepiece", "continue")
     model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
-    old = sentencepiece.SentencePieceProcessor(model_file=str(native_base)).get_piece_size()
+    old = sentencepiece.SentencePieceProcessor(model_file=str(bases["sentencepiece"])).get_piece_size()
     scores = [model.get_score(place) for place in range(old - 1, model.get_piece_size())]
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) == len(scores)
@@ -251,7 +227,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, genes: dict[str, Pat
 
 def test_a_corpus_folder_is_read_from_its_training_split(tmp_path: Path) -> None:
     (tmp_path / "corpus/train").mkdir(parents=True)
-    dna, protein = _genes("ACGT", 5), _genes("ACDEFGHIKLMNPQRSTVWY", 6)
+    dna, protein = make_genes("ACGT", 5), make_genes(RESIDUES, 6)
     kinds = ["dna"] * len(dna) + ["protein"] * len(protein) + ["text"]
     columns = {"kind": kinds, "text": [*dna, *protein, "English"]}
     pq.write_table(pa.table(columns), tmp_path / "corpus/train/part-0.parquet")
@@ -274,12 +250,12 @@ def _spans(tokenizer: GeneTokenizer, text: str) -> list[str]:
 
 @pytest.mark.parametrize("base", BASES)
 def test_offsets_cover_a_sequence_from_end_to_end(base: str, extend: Callable[[str, str], Path]) -> None:
-    text = _genes("ACGT", 9)[0]
+    text = make_genes("ACGT", 9)[0]
     assert "".join(_spans(load_tokenizer(extend(base, "continue")), text)) == text
 
 
 def test_too_few_sequences_say_how_many_tokens_they_gave(tmp_path: Path) -> None:
-    short = _fasta(tmp_path / "short.fa", ["ACGTACGT"])
+    short = write_records(tmp_path / "short.fa", ["ACGTACGT"])
     config = TokenizerConfig(dna_size=500, protein_size=0)
     with pytest.raises(TokenizerError, match=r"dna_size = 500: 8 dna letters gave \d tokens .* set dna_size to"):
         extend_from_files(config, base=None, dna=[short], protein=[], seed=1, output=tmp_path / "out")
@@ -311,7 +287,7 @@ def test_auto_tokenizer_gives_the_same_ids_beside_a_llama_config(
     tmp_path: Path, extend: Callable[[str, str], Path]
 ) -> None:
     transformers = pytest.importorskip("transformers")
-    folder = shutil.copytree(extend("native", "continue"), tmp_path / "model")
+    folder = shutil.copytree(extend("sentencepiece", "continue"), tmp_path / "model")
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}))
     text = "Is ACGTTGCAACGTTGCA a promoter?"
     assert transformers.AutoTokenizer.from_pretrained(folder)(text)["input_ids"] == load_tokenizer(folder).encode(text)

@@ -88,7 +88,9 @@ def test_merges_equal_those_of_the_tokenizers_library(scanned: int, words: list[
 
 @pytest.mark.real_data
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "pattern"), [("dna", "genomes/bacteria/*.fa.gz"), ("protein", "proteins/proteomes/*.faa.gz")])
+@pytest.mark.parametrize(
+    ("kind", "pattern"), [("dna", "genomes/bacteria/*.fa.gz"), ("protein", "proteins/proteomes/*.faa.gz")]
+)
 def test_merges_on_real_sequences_equal_those_of_the_tokenizers_library(data: Path, kind: Kind, pattern: str) -> None:
     texts = read_texts(sorted(data.glob(pattern))[:3], kind, on_invalid="skip")
     pieces = sample_letters(texts, kind, letters=1_500_000, seed=1)

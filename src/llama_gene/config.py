@@ -111,6 +111,22 @@ class TokenizerConfig(Section):
         return self.dna_k if kind == "dna" else self.protein_k
 
 
+class AuditConfig(Section):
+    """Limits of `tokenizer audit`, which fails beyond them; what was not measured breaks none."""
+
+    max_base_ids_moved: int | None = Field(0, ge=0, description="Base ids with another token; none: no limit.")
+    max_round_trip_failures: int | None = Field(0, ge=0, description="Texts that do not come back; none: no limit.")
+    max_format_differences: int | None = Field(
+        0, ge=0, description="Texts that another format writes otherwise; none: no limit."
+    )
+    max_unreachable: int | None = Field(None, ge=0, description="New tokens that are never made; none: no limit.")
+    max_changed_share: Share | None = Field(
+        None, description="Share of the base's tokens of English with other borders; none: no limit."
+    )
+    min_dna_letters_per_token: float | None = Field(None, gt=0, description="Bases per token; none: no limit.")
+    min_protein_letters_per_token: float | None = Field(None, gt=0, description="Residues per token; none: no limit.")
+
+
 class PackConfig(Section):
     """Pack whole documents with end tokens into token blocks."""
 
@@ -118,6 +134,7 @@ class PackConfig(Section):
     max_tokens: int | None = Field(None, ge=1000, description="Training tokens in all; none: all there are.")
     max_valid_tokens: int = Field(200_000, ge=100, description="Validation tokens per kind.")
     window_documents: int = Field(4096, ge=1, description="Documents packed together: larger wastes less.")
+    bpe_dropout: Share = Field(0.0, description="Training sequences: each merge is passed over this often (0: never).")
 
 
 class ModelConfig(Section):
@@ -249,6 +266,7 @@ class Recipe(Section):
     demo: DemoConfig | None = Field(None, description="Make a synthetic organism and use it as `data`.")
     corpus: CorpusConfig = CorpusConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
+    audit: AuditConfig = AuditConfig()
     pack: PackConfig = PackConfig()
     model: ModelConfig = ModelConfig()
     pretrain: PretrainConfig = PretrainConfig()

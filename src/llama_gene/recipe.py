@@ -42,17 +42,23 @@ class Done:
     ran: bool
 
 
-def run(recipe: Recipe, output: Path) -> Iterator[Done]:
+def run(recipe: Recipe, output: Path, *, until: str | None = None) -> Iterator[Done]:
     """Make every stage in order, yielding each as it is finished.
 
     Args:
         recipe: The settings.
         output: Folder of the run; one subfolder per stage.
+        until: Name of the last stage to make; None: all.
 
     Raises:
+        ConfigError: there is no stage `until`.
         LlamaGeneError: whatever a stage finds wrong; the stages before it stay whole.
     """
-    for step in steps(recipe, output):
+    chain = steps(recipe, output)
+    names = [step.name for step in chain]
+    if until is not None and until not in names:
+        raise ConfigError(f"until = {until!r}: no such stage. Expected one of {', '.join(names)}.")
+    for step in chain[: names.index(until) + 1] if until else chain:
         before = read_manifest(step.folder).key if (step.folder / MANIFEST).is_file() else None
         manifest = step.make()
         yield Done(step.name, step.folder, manifest, ran=manifest.key != before)

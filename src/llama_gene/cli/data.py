@@ -87,7 +87,9 @@ def train(
 
 
 def extend(
-    base: Annotated[str, typer.Argument(help="'tiny', a .model (SentencePiece, tiktoken), a tokenizer.json or a folder.")],
+    base: Annotated[
+        str, typer.Argument(help="'tiny', a .model (SentencePiece, tiktoken), a tokenizer.json or a folder.")
+    ],
     output: Output,
     dna: Files = [],  # noqa: B006
     protein: Files = [],  # noqa: B006
@@ -120,23 +122,24 @@ def audit_tokenizer(
     dna: Files = [],  # noqa: B006
     protein: Files = [],  # noqa: B006
     text: Files = [],  # noqa: B006
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write audit.json here.")] = None,
+    beside: Annotated[Path | None, typer.Option("--beside", help="Second tokenizer, shown side by side.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write audit.json and audit.html here.")] = None,
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """Measure what an extension changed: letters per token, moved ids, English drift, unreachable tokens."""
-    from llama_gene.artifacts import write_json
-    from llama_gene.sequences.readers import read_texts
-    from llama_gene.tokenizer.audit import audit
+    """Measure a tokenizer on held-out texts and fail beyond the limits of [audit]: length, drift, use, formats."""
+    from llama_gene.tokenizer.audit.audit import audit_files
+    from llama_gene.tokenizer.audit.limits import refuse_beyond_limits
+    from llama_gene.tokenizer.audit.page import write_audit
+    from llama_gene.tokenizer.audit.summary import terminal_table
 
-    settings(config, overrides)
-    texts = {"dna": read_texts(dna, "dna"), "protein": read_texts(protein, "protein"), "text": read_texts(text, "text")}
-    found = audit(tokenizer, base=base, **texts).as_json()
+    limits = settings(config, overrides).audit
+    found = audit_files(limits, tokenizer, base=base, beside=beside, dna=dna, protein=protein, text=text)
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        write_json(output / "audit.json", found)
+        write_audit(found, output)
     if as_json:
-        show_json(found)
+        show_json(found.as_json())
     else:
-        show_table(f"audit of {tokenizer}", ("what", "value"), list(found.items()))
+        show_table(f"audit of {tokenizer}", *terminal_table(found))
+    refuse_beyond_limits(found)

@@ -44,6 +44,9 @@ def demo(
 def run_recipe(
     recipe: Annotated[Path, typer.Argument(help="recipe.toml, or the folder that holds one.")],
     check: Annotated[bool, typer.Option("--check", help="Validate, print the plan, and stop.")] = False,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Stop after this stage, such as 'tokenizer extend' [default: all].")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the run [default: runs/NAME].")
     ] = None,
@@ -56,9 +59,9 @@ def run_recipe(
     if check:
         _show_plan(chosen, place, as_json=as_json)
         return
-    folders = _run(chosen, place, as_json=as_json)
+    folders = _run(chosen, place, until=until, as_json=as_json)
     if not as_json:
-        print(folders["evaluate"] / "report.html")
+        print(folders[until] if until else folders["evaluate"] / "report.html")
 
 
 def doctor(config: Config = None, overrides: Set = [], as_json: Json = False) -> None:  # noqa: B006
@@ -73,8 +76,8 @@ def doctor(config: Config = None, overrides: Set = [], as_json: Json = False) ->
         show_table("this machine", ("what", "value"), list(found.items()))
 
 
-def _run(recipe: "Recipe", place: Path, *, as_json: bool) -> dict[str, Path]:
-    """Run all stages, a line for each on standard error; give their folders."""
+def _run(recipe: "Recipe", place: Path, *, until: str | None = None, as_json: bool) -> dict[str, Path]:
+    """Run the stages, a line for each on standard error; give their folders."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -84,7 +87,7 @@ def _run(recipe: "Recipe", place: Path, *, as_json: bool) -> dict[str, Path]:
     console = Console(stderr=True, highlight=False)
     folders: dict[str, Path] = {}
     documents: dict[str, Any] = {}
-    for done in run(recipe, place):
+    for done in run(recipe, place, until=until):
         state = f"{done.manifest.seconds:7.1f} s" if done.ran else "up to date"
         console.print(f"{done.name:18} {state:>10}  {done.folder}")
         folders[done.name] = done.folder

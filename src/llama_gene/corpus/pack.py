@@ -104,8 +104,9 @@ def pack_corpus(config: PackConfig, *, corpus: Path, tokenizer: Path, seed: int,
         for number, (split, quota) in enumerate(quotas.items()):
             shutil.rmtree(work / split, ignore_errors=True)
             (work / split).mkdir()
-            windows = _windows(corpus / split, opened, config, quota, ledger.counts)
             rng = np.random.default_rng([seed, number])
+            writer = _Writer(opened, config.block_tokens, config.bpe_dropout if split == "train" else 0.0, rng)
+            windows = _windows(corpus / split, writer, config, quota, ledger.counts)
             ledger.facts[split] = _pack(windows, work / split, config.block_tokens, rng)
         if not ledger.facts["train"]["blocks"]:
             raise DataError(f"{corpus / 'train'}: no training document fits. Check the corpus and pack.max_tokens.")
@@ -115,7 +116,7 @@ def pack_corpus(config: PackConfig, *, corpus: Path, tokenizer: Path, seed: int,
 
 
 def _windows(
-    folder: Path, tokenizer: GeneTokenizer, config: PackConfig, quota: Quota, counts: Counter[str]
+    folder: Path, writer: "_Writer", config: PackConfig, quota: Quota, counts: Counter[str]
 ) -> Iterator[list[TokenDocument]]:
     """The documents of one split that its quota admits, a window at a time."""
     split = folder.name
@@ -128,7 +129,7 @@ def _windows(
     for batch in show_progress(batches, f"packing {split}", -(-total // config.window_documents)):
         rows = zip(batch["kind"].to_pylist(), batch["text"].to_pylist(), strict=True)
         window: list[TokenDocument] = []
-        for documents in _encode([row for row in rows if not quota.is_closed(row[0])], tokenizer, config.block_tokens):
+        for documents in writer.encode([row for row in rows if not quota.is_closed(row[0])]):
             if quota.admit(documents[0].kind, sum(len(document.ids) for document in documents)):
                 counts[f"{split} documents"] += 1
                 counts[f"{split} documents cut"] += len(documents) > 1
@@ -139,30 +140,47 @@ def _windows(
     counts[f"{split} documents left out: over the token limit"] = total - counts[f"{split} documents"]
 
 
-def _encode(rows: Sequence[tuple[Kind, str]], tokenizer: GeneTokenizer, block: int) -> Iterator[list[TokenDocument]]:
-    """Each text as one token document, or as the pieces of one that is longer than a block."""
-    begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
-    for (kind, text), ids in zip(rows, tokenizer.encode_batch([text for _, text in rows]), strict=True):
-        if len(begin) + len(ids) + 1 <= block:
-            whole = TokenDocument(kind, [*begin, *ids, tokenizer.eos_id], len(ids), count_letters(text, kind))
-            yield [whole]
-        else:
-            yield list(_pieces(kind, text, ids, tokenizer, block - len(begin)))
+class _Writer:
+    """Writes texts as token documents of at most `block` tokens; sequences with BPE-dropout where it is asked for."""
 
+    def __init__(self, tokenizer: GeneTokenizer, block: int, dropout: float, rng: np.random.Generator) -> None:
+        self._tokenizer = tokenizer
+        self._dropout = dropout
+        self._rng = rng
+        self._begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+        self._room = block - len(self._begin)
 
-def _pieces(kind: Kind, text: str, ids: list[int], tokenizer: GeneTokenizer, room: int) -> Iterator[TokenDocument]:
-    begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
-    ends = [end for _, end in tokenizer.offsets(text)]
-    number = -(-len(ids) // (room - 1))
-    size = -(-len(ids) // number)
-    read = 0
-    for start in range(0, len(ids), size):
-        part = ids[start : start + size]
-        is_last = start + size >= len(ids)
-        reached = len(text) if is_last else max(read, ends[start + size - 1])
-        closing = [tokenizer.eos_id] if is_last else []
-        yield TokenDocument(kind, [*begin, *part, *closing], len(part), count_letters(text[read:reached], kind))
-        read = reached
+    def encode(self, rows: Sequence[tuple[Kind, str]]) -> Iterator[list[TokenDocument]]:
+        """Each text as one token document, or as the pieces of one that is longer than a block."""
+        encoded = self._tokenizer.encode_batch([text for _, text in rows])
+        for (kind, text), merged in zip(rows, encoded, strict=True):
+            drops = self._dropout > 0 and kind != "text"
+            ids = self._dropped(text) if drops else merged
+            if len(ids) + 1 <= self._room:
+                whole = [*self._begin, *ids, self._tokenizer.eos_id]
+                yield [TokenDocument(kind, whole, len(ids), count_letters(text, kind))]
+            else:
+                ends = self._ends_of_letters(ids) if drops else [end for _, end in self._tokenizer.offsets(text)]
+                yield list(self._pieces(kind, text, ids, ends))
+
+    def _dropped(self, text: str) -> list[int]:
+        return self._tokenizer.encode_with_dropout(text, self._dropout, int(self._rng.integers(1 << 62)))
+
+    def _ends_of_letters(self, ids: list[int]) -> list[int]:
+        return np.cumsum([len(self._tokenizer.decode([token_id]).strip()) for token_id in ids]).tolist()
+
+    def _pieces(self, kind: Kind, text: str, ids: list[int], ends: list[int]) -> Iterator[TokenDocument]:
+        number = -(-len(ids) // (self._room - 1))
+        size = -(-len(ids) // number)
+        read = 0
+        for start in range(0, len(ids), size):
+            part = ids[start : start + size]
+            is_last = start + size >= len(ids)
+            reached = len(text) if is_last else max(read, ends[start + size - 1])
+            closing = [self._tokenizer.eos_id] if is_last else []
+            letters = count_letters(text[read:reached], kind)
+            yield TokenDocument(kind, [*self._begin, *part, *closing], len(part), letters)
+            read = reached
 
 
 def _pack(windows: Iterable[list[TokenDocument]], folder: Path, block: int, rng: np.random.Generator) -> dict[str, Any]:

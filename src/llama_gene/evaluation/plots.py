@@ -1,13 +1,6 @@
-"""Plots as inline SVG that take their colours from the page, so light and dark both fit.
+"""The plots of an evaluation report: scores against baselines, training curves, confusion matrices."""
 
-matplotlib draws with stand-in colours; `_svg` swaps them for the page's CSS variables, keeps text as text and drops
-what an HTML page does not need (XML header, metadata with outside addresses).
-"""
-
-import io
-import re
 from collections.abc import Sequence
-from html import escape
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -15,34 +8,8 @@ from matplotlib.figure import Figure
 
 from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.tasks import Comparison, TaskReport
+from llama_gene.pages.drawing import FIRST, INK, ON_FIRST, SECOND, STYLE, THIRD, svg
 
-_INK, _GRID, _OURS, _KMER, _MAJORITY, _ON_DARK = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
-_VARIABLES = {
-    _INK: "var(--ink)",
-    _GRID: "var(--line)",
-    _OURS: "var(--ours)",
-    _KMER: "var(--kmer)",
-    _MAJORITY: "var(--majority)",
-    _ON_DARK: "var(--on-ours)",
-}
-_STYLE = {
-    "svg.fonttype": "none",
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "legend.frameon": False,
-    "legend.labelcolor": _INK,
-}
 METRIC_NAMES = {
     "mcc": "MCC", "accuracy": "accuracy", "macro_f1": "macro F1", "spearman": "Spearman", "token_f1": "word F1",
     "rouge_l": "ROUGE-L", "exact": "exact",
@@ -52,7 +19,7 @@ METRIC_NAMES = {
 def bars(tasks: Sequence[TaskReport]) -> str:
     """The headline score of each task of one family: model and k-mer baseline with intervals, majority."""
     shown = [found for task in tasks for found in (task.headline.ours, task.headline.kmer) if found]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 0.95 + 0.6 * len(tasks)))
         axes = figure.subplots()
         figure.subplots_adjust(
@@ -65,19 +32,19 @@ def bars(tasks: Sequence[TaskReport]) -> str:
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(min(-0.05, *((found.low or 0.0) - 0.03 for found in shown)), 1.02)
-        axes.axvline(0, color=_INK, linewidth=0.8)
+        axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel("headline score, with 95 % interval")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3)
         words = "; ".join(f"{task.task}: {_words(task.headline)}" for task in tasks)
-        return _svg(
+        return svg(
             figure, f"Headline score of each task against its baselines. {words}.", f"bars-{tasks[0].family}", box=None
         )
 
 
 def _bars_of(axes: Axes, row: int, found: Comparison) -> None:
     shown: list[tuple[float, Estimate | None, str, str]] = [
-        (-0.2, found.ours, _OURS, "model"),
-        (0.08, found.kmer, _KMER, "k-mer baseline"),
+        (-0.2, found.ours, FIRST, "model"),
+        (0.08, found.kmer, SECOND, "k-mer baseline"),
     ]
     for shift, estimate, colour, name in shown:
         label = name if row == 0 else None
@@ -87,11 +54,11 @@ def _bars_of(axes: Axes, row: int, found: Comparison) -> None:
         reach = [[max(0.0, estimate.value - estimate.low)], [max(0.0, estimate.high - estimate.value)]]
         axes.barh(
             row + shift, estimate.value, height=0.26, color=colour, label=label, xerr=reach,
-            error_kw={"ecolor": _INK, "elinewidth": 1.1, "capsize": 2.5},
+            error_kw={"ecolor": INK, "elinewidth": 1.1, "capsize": 2.5},
         )  # fmt: skip
     if found.majority.value is not None:
         axes.plot(
-            [found.majority.value] * 2, [row - 0.38, row + 0.28], color=_MAJORITY, linewidth=2.2,
+            [found.majority.value] * 2, [row - 0.38, row + 0.28], color=THIRD, linewidth=2.2,
             label="most frequent answer" if row == 0 else None,
         )  # fmt: skip
 
@@ -112,13 +79,13 @@ def number(value: float | None) -> str:
 
 def curve(steps: Sequence[int], losses: Sequence[float], stage: str) -> str:
     """Training loss over steps."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 2.7))
         axes = figure.subplots()
-        axes.plot(steps, losses, color=_OURS, linewidth=1.6, marker="o" if len(steps) < 3 else None)
+        axes.plot(steps, losses, color=FIRST, linewidth=1.6, marker="o" if len(steps) < 3 else None)
         axes.set_xlabel("step")
         axes.set_ylabel("training loss, nats per token")
-        return _svg(
+        return svg(
             figure,
             f"Training loss of {stage}: {losses[0]:.3f} at step {steps[0]}, {losses[-1]:.3f} at step {steps[-1]}.",
             f"curve-{stage}",
@@ -129,14 +96,14 @@ def confusion(task: TaskReport) -> str:
     """Expected against answered labels, shaded by the share of each expected label."""
     size = len(task.classes)
     names = [label if len(label) <= 22 else f"{label[:21]}…" for label in task.classes]
-    with mpl.rc_context(_STYLE | {"axes.grid": False}):
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(1.9 + 0.55 * size, 1.5 + 0.42 * size))
         axes = figure.subplots()
         for row, counts in enumerate(task.confusion):
             for column, count in enumerate(counts):
                 share = count / max(1, sum(counts))
-                axes.barh(row, 0.94, left=column - 0.47, height=0.94, color=_OURS, alpha=0.06 + 0.94 * share)
-                axes.text(column, row, str(count), ha="center", va="center", color=_ON_DARK if share > 0.5 else _INK)
+                axes.barh(row, 0.94, left=column - 0.47, height=0.94, color=FIRST, alpha=0.06 + 0.94 * share)
+                axes.text(column, row, str(count), ha="center", va="center", color=ON_FIRST if share > 0.5 else INK)
         axes.set_xticks(range(size), names, rotation=35, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(size), names)
         axes.set_xlim(-0.5, size - 0.5)
@@ -149,29 +116,4 @@ def confusion(task: TaskReport) -> str:
             f"expected {label}: " + ", ".join(f"{count} {other}" for count, other in zip(row, names, strict=True))
             for label, row in zip(names, task.confusion, strict=True)
         )
-        return _svg(figure, f"Confusion matrix of {task.task}. {words}.", f"confusion-{task.task}")
-
-
-def _svg(figure: Figure, description: str, salt: str, box: str | None = "tight") -> str:
-    """The figure as an `<svg>` element with a spoken description; box None keeps the figure's own margins."""
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": salt}):
-        figure.savefig(buffer, format="svg", bbox_inches=box, metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    text = text.replace("xlink:href", "href")
-    text = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", text)
-    text = re.sub(r"font: ([\d.]+px) inherit", r"font-size: \1", text)
-    text = re.sub(r"(<svg[^>]*?) width=\"([\d.]+)pt\"", r'\1 style="max-width: \2pt"', text, count=1)
-    text = re.sub(r"(<svg[^>]*?) height=\"[\d.]+pt\"", r"\1", text, count=1)
-    # One picture's ids must not meet another's on the same page.
-    prefix = re.sub(r"\W+", "-", salt)
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r'href="#', f'href="#{prefix}-', text)
-    text = re.sub(r"url\(#", f"url(#{prefix}-", text)
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
-    spoken = escape(description, quote=True)
-    return text.replace("<svg", f'<svg role="img" aria-label="{spoken}"', 1)
+        return svg(figure, f"Confusion matrix of {task.task}. {words}.", f"confusion-{task.task}")

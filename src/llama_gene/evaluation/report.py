@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from llama_gene.artifacts import write_json, write_text
 from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.plots import METRIC_NAMES, bars, confusion, curve, number
 from llama_gene.evaluation.tasks import Comparison, TaskReport
+from llama_gene.pages.render import render_page
 
 SYNTHETIC = "Synthetic data: a made-up organism with known answers. These numbers say nothing about real biology."
 VERDICTS = {
@@ -20,7 +20,7 @@ VERDICTS = {
     "open": "not told apart",
     "undefined": "undefined",
 }
-_PAGE = "report_page.html"
+_PAGE = Path(__file__).with_name("report_page.html")
 _MOST_CLASSES_DRAWN = 16
 _UNITS = {
     "bits_per_base": "bits per base",
@@ -121,11 +121,8 @@ def report_markdown(report: Report) -> str:
 
 def report_page(report: Report) -> str:
     """One self-contained HTML page: no script, no outside request."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template(_PAGE).render(
+    return render_page(
+        _PAGE,
         report=report,
         synthetic_words=SYNTHETIC,
         summary=summary(report),

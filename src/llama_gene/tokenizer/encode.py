@@ -28,8 +28,6 @@ _BASES = "ACGT"
 _ALPHABETS = (_BASES, _BASES + "".join(sorted(set(string.ascii_uppercase) - set(_BASES))))
 _NOT_A_LETTER = 255
 _LONGEST_TOKEN = 64
-# Below so many letters in all, making the encoder takes longer than it saves.
-_WORTH_IT = 300_000
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +35,17 @@ log = logging.getLogger(__name__)
 class BulkEncoder:
     """Encodes many texts: runs of letters the fast way, the rest through `tokenizers`; the ids are the same.
 
+    The fast encoder is made once `worth_it` letters of runs have been asked for: before that it would take longer than
+    it saves.
+
     >>> from llama_gene.tokenizer.tiny import tiny_vocabulary
     >>> [ids.tolist() for ids in BulkEncoder(tiny_vocabulary().tokenizer).encode(["GAT", "a"])]
     [[41, 35, 54], [67]]
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, worth_it: int = 300_000) -> None:
         self._tokenizer = tokenizer
+        self._worth_it = worth_it
         self._seen = 0
 
     @cached_property
@@ -56,7 +58,7 @@ class BulkEncoder:
         found: list[Ids | None] = [None] * len(texts)
         runs = [place for place, text in enumerate(texts) if _is_run(text)]
         self._seen += sum(len(texts[place]) for place in runs)
-        for encoder in self.run_encoders if self._seen > _WORTH_IT else ():
+        for encoder in self.run_encoders if self._seen > self._worth_it else ():
             for place, ids in zip(runs, encoder.encode([texts[place] for place in runs]), strict=True):
                 found[place] = ids
             runs = [place for place in runs if found[place] is None]

@@ -32,8 +32,9 @@ class Lexicon(NamedTuple):
     """Tokens that their own letters are encoded as, ready for matching.
 
     Columns of `makers_V5`: rank of the merge that made the token (-1: a letter), its left part, its right part, and the
-    ranks of the merges that made these. Those of `spans_V2`: the longest other token it begins with (-1: none), its letters. `trie_NA` gives the node after each
-    letter (0: none; node 0 is the root) and in its last column one more than the token that ends at the node.
+    ranks of the merges that made these. Those of `spans_V2`: the longest other token it begins with (-1: none), its
+    letters. `trie_NA` gives the node after each letter (0: none; node 0 is the root) and in its last column one more
+    than the token that ends at the node.
     """
 
     makers_V5: NDArray[np.int32]

@@ -8,7 +8,6 @@ from single letters, and the pieces that are not there yet are put at the end.
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

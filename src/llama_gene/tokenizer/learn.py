@@ -28,6 +28,7 @@ import numpy.typing as npt
 from llama_gene.errors import TokenizerError
 from llama_gene.progress import show_progress
 from llama_gene.tokenizer import learn_kernels as kernels
+from llama_gene.tokenizer.learn_index import is_full, list_pairs, with_large_table
 
 Word = Sequence[int] | npt.NDArray[np.integer[Any]]
 Pair = tuple[int, int]
@@ -39,7 +40,6 @@ _SCANNED_IDS = 1024
 _CHUNK = 1 << 24
 # A round tracks the pairs that stand at least this part of the bound on the most frequent one.
 _BOUND_SHARE = 16
-_BATCHES = 4
 
 
 @dataclass
@@ -199,7 +199,7 @@ def _round(learner: _Learner, least: int) -> Iterator[Pair]:
     """Merge the pairs that stand at least `least` times; returns a count that no pair exceeds now."""
     gap = learner.gap
     learner.ids = learner.ids[: kernels.close_gaps(learner.ids, gap)].copy()
-    index = _list_pairs(learner, least)
+    index = list_pairs(learner.ids, learner.letters_V, least=least, max_letters=learner.max_letters)
     ids_end = len(learner.letters_V)
     scratch = kernels.Scratch(*(np.zeros(ids_end, np.int64) for _ in kernels.Scratch._fields))
     limits = (gap, least, learner.max_letters, learner.letters_V, scratch)
@@ -211,9 +211,9 @@ def _round(learner: _Learner, least: int) -> Iterator[Pair]:
         count = int(index.counts[slot])
         if pair in learner.forbidden:
             continue
-        if _is_full(index, 2 * count, least):
+        if is_full(index, 2 * count, least):
             return count
-        index = _with_large_table(index, 2 * count // least)
+        index = with_large_table(index, 2 * count // least)
         token, is_new = learner.take(pair)
         if not is_new:
             # Places of a token that was there before: the next round lists its pairs again.
@@ -222,49 +222,3 @@ def _round(learner: _Learner, least: int) -> Iterator[Pair]:
         kernels.merge_pair(learner.ids, index, slot, token, *limits)
         yield pair
     return 0
-
-
-def _list_pairs(learner: _Learner, least: int) -> kernels.PairIndex:
-    """The pairs that stand at least `least` times, with room for those that will come."""
-    ids, ids_end = learner.ids, len(learner.letters_V)
-    counts_V = np.zeros(ids_end, np.int64)
-    kernels.count_ids(ids, counts_V)
-    # Memory that is never written to is never taken, so room costs nothing until it is used.
-    room = 3 * len(ids)
-    slots = room // least + 1
-    index = kernels.PairIndex(
-        keys=np.empty(slots, np.uint64), counts=np.empty(slots, np.int64), starts=np.empty(slots, np.int64),
-        sizes=np.empty(slots, np.int64), table=np.zeros(1 << 10, np.int32), heap=np.empty(slots, np.int32),
-        bounds=np.empty(slots, np.int64), places=np.empty(room, np.uint32), used=np.zeros(3, np.int64),
-    )  # fmt: skip
-    ends = np.cumsum(counts_V)
-    zeros_V = np.zeros(ids_end, np.int64)
-    cuts = np.searchsorted(ends, [ends[-1] * batch // _BATCHES for batch in range(1, _BATCHES)]).tolist()
-    borders = sorted({0, *(cut + 1 for cut in cuts if cut + 1 < ids_end), ids_end})
-    for first, last in zip(borders, borders[1:], strict=False):
-        starts_V = np.concatenate([[0], np.cumsum(counts_V[first : last - 1])])
-        places = np.empty(int(counts_V[first:last].sum()), np.uint32)
-        kernels.places_by_id(ids, first, starts_V, places)
-        kernels.track_pairs(ids, first, starts_V, places, least, learner.max_letters, learner.letters_V, zeros_V, index)
-    index = index._replace(table=np.zeros(_table_size(index.used[kernels.SLOTS]), np.int32))
-    kernels.file_slots(index, 0)
-    return index
-
-
-def _table_size(slots: int) -> int:
-    return 1 << max(10, int(2 * slots).bit_length())
-
-
-def _with_large_table(index: kernels.PairIndex, more: int) -> kernels.PairIndex:
-    """The index with a table that is at most half full after so many more slots."""
-    slots = int(index.used[kernels.SLOTS]) + more
-    if 2 * slots <= len(index.table):
-        return index
-    index = index._replace(table=np.zeros(_table_size(slots), np.int32))
-    kernels.refill_table(index)
-    return index
-
-
-def _is_full(index: kernels.PairIndex, more: int, least: int) -> bool:
-    places, slots = index.used[kernels.PLACES] + more, index.used[kernels.SLOTS] + more // least
-    return bool(places > len(index.places) or slots > len(index.keys))

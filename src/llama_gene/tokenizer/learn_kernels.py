@@ -16,6 +16,8 @@ Ids = NDArray[np.unsignedinteger[Any]]
 _RIGHT = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
+# Places are unsigned where it matters: a signed index is checked for being negative at every use.
+_ONE = np.uint64(1)
 _BLOCK = 128
 # Places of `PairIndex.used`.
 SLOTS, HEAPED, PLACES = 0, 1, 2
@@ -64,14 +66,15 @@ def count_pairs(ids: Ids, counts_VV: NDArray[np.int64]) -> None:
 def scan_merge(ids: Ids, left: int, right: int, token: int, change_VV: NDArray[np.int64]) -> int:
     """Merge a pair everywhere in a text without gaps, close the holes, note what changed; gives the new length."""
     sep = change_VV.shape[0]
-    read, write, length = 0, 0, len(ids)
+    read, write, length = np.uint64(0), np.uint64(0), np.uint64(len(ids))
     while read < length:
-        if ids[read] != left or ids[read + 1] != right:
-            ids[write] = ids[read]
-            read += 1
-            write += 1
+        here = ids[read]
+        if here != left or ids[read + _ONE] != right:
+            ids[write] = here
+            read += _ONE
+            write += _ONE
             continue
-        before, after = ids[write - 1], ids[read + 2]
+        before, after = ids[write - _ONE], ids[read + _ONE + _ONE]
         change_VV[left, right] -= 1
         if before < sep:
             change_VV[before, left] -= 1
@@ -80,9 +83,9 @@ def scan_merge(ids: Ids, left: int, right: int, token: int, change_VV: NDArray[n
             change_VV[right, after] -= 1
             change_VV[token, after] += 1
         ids[write] = token
-        read += 2
-        write += 1
-    return write
+        read += _ONE + _ONE
+        write += _ONE
+    return np.int64(write)
 
 
 @njit(cache=True, nogil=True)
@@ -277,18 +280,18 @@ def pop_most_frequent(index: PairIndex, least: int) -> int:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _after(ids: Ids, place: int, gap: int) -> int:
-    place += 1
+def _after(ids: Ids, place: np.uint64, gap: int) -> np.uint64:
+    place += _ONE
     while ids[place] == gap:
-        place += 1
+        place += _ONE
     return place
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _before(ids: Ids, place: int, gap: int) -> int:
-    place -= 1
+def _before(ids: Ids, place: np.uint64, gap: int) -> np.uint64:
+    place -= _ONE
     while ids[place] == gap:
-        place -= 1
+        place -= _ONE
     return place
 
 
@@ -298,7 +301,7 @@ def rewrite_places(ids: Ids, index: PairIndex, slot: int, token: int, gap: int) 
     left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
     start = index.starts[slot]
     for at in range(start, start + index.sizes[slot]):
-        place = np.int64(index.places[at])
+        place = np.uint64(index.places[at])
         other = _after(ids, place, gap)
         if ids[place] == left and ids[other] == right:
             ids[place] = token
@@ -356,7 +359,7 @@ def _merge_places(
             # Reads that wait for nothing: the memory of a whole block is fetched at once, not place by place.
             for ahead in range(min(_BLOCK, size - number)):
                 here[ahead] = ids[index.places[start + number + ahead]]
-        place = np.int64(index.places[start + number])
+        place = np.uint64(index.places[start + number])
         if here[number % _BLOCK] != left or ids[place] != left:
             continue
         other = _after(ids, place, gap)

@@ -3,8 +3,8 @@
 A `.model` is a protobuf message (sentencepiece_model.proto of google/sentencepiece). Repeated fields may be continued
 by writing more of them after the old bytes, so the old bytes stay as they are, bit for bit.
 
-SentencePiece merges the neighbours that spell the best-scored piece, leftmost first. Not done here: unigram models, models that normalise text,
-user-defined pieces.
+SentencePiece merges the neighbours that spell the best-scored piece, leftmost first. Not done here: unigram models,
+models that normalise text, user-defined pieces.
 """
 
 import struct
@@ -59,7 +59,7 @@ def parse_sentencepiece(data: bytes, name: str) -> SentencePieceModel:
         pieces, trainer, normalizer = (), {}, {}
     if not pieces:
         raise TokenizerError(
-            f"{name}: not a SentencePiece model, nor a tiktoken one. Expected the tokenizer.model of a LLaMA or Mistral."
+            f"{name}: not a SentencePiece model, nor a tiktoken one. Expected a LLaMA's tokenizer.model."
         )
     if trainer.get(3, 1) != _BPE:
         raise TokenizerError(

@@ -20,9 +20,7 @@ SHORTEST_RUN = 12
 _LARGEST = 1 << 17
 
 
-def cut_into_units(
-    vocabulary: Vocabulary, kind: GeneKind, unit: Literal["kmer", "letter"], k: int
-) -> Vocabulary:
+def cut_into_units(vocabulary: Vocabulary, kind: GeneKind, unit: Literal["kmer", "letter"], k: int) -> Vocabulary:
     """The vocabulary with a rule that cuts runs of a kind, and the k-mers as new tokens after its last id.
 
     Args:

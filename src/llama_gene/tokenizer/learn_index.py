@@ -1,0 +1,106 @@
+"""The pairs of a text that are worth merging, with their places: made anew for each round of `learn`.
+
+Memory that is never written to is never taken, so arrays are made with room for all that may come.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from llama_gene.tokenizer import learn_kernels as kernels
+
+# Places are sorted by left id in so many batches, one at a time on each core, to keep what is sorted small.
+_BATCHES = 4
+
+
+def list_pairs(
+    ids: npt.NDArray[Any], letters_V: npt.NDArray[np.int64], *, least: int, max_letters: int
+) -> kernels.PairIndex:
+    """The pairs that stand at least `least` times, with room for those that merges will make.
+
+    Args:
+        ids: Text without gaps.
+        letters_V: Letters of each id.
+        least: Fewest places of a pair, > 0.
+        max_letters: Pairs that spell more letters are left out.
+    """
+    counts_V = np.zeros(len(letters_V), np.int64)
+    kernels.count_ids(ids, counts_V)
+    borders = _borders(counts_V)
+    shares = np.array_split(np.array(list(pairwise(borders))), min(os.cpu_count() or 1, len(borders) - 1))
+    index = _make_room(3 * len(ids), least)
+    before = np.concatenate([[0], np.cumsum(counts_V)])
+    views = [_view(index, int(before[share[0][0]]), least) for share in shares]
+
+    def track(view: kernels.PairIndex, share: npt.NDArray[Any]) -> None:
+        zeros_V = np.zeros(len(letters_V), np.int64)
+        for first, last in share.tolist():
+            ends_V = before[first:last] - before[first]
+            places = np.empty(int(before[last] - before[first]), np.uint32)
+            kernels.places_by_id(ids, first, ends_V, places)
+            kernels.track_pairs(ids, first, ends_V, places, least, max_letters, letters_V, zeros_V, view)
+
+    starts = [int(view.used[kernels.SLOTS]) for view in views]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        list(pool.map(track, views, shares))
+    _close_up(index, views, starts)
+    index = index._replace(table=np.zeros(_table_size(int(index.used[kernels.SLOTS])), np.int32))
+    kernels.file_slots(index, 0)
+    return index
+
+
+def _borders(counts_V: npt.NDArray[np.int64]) -> list[int]:
+    """Cuts of the ids into batches that stand about equally often."""
+    ends = np.cumsum(counts_V)
+    cuts = np.searchsorted(ends, [ends[-1] * batch // _BATCHES for batch in range(1, _BATCHES)]).tolist()
+    return sorted({0, *(cut + 1 for cut in cuts if cut + 1 < len(counts_V)), len(counts_V)})
+
+
+def _make_room(places: int, least: int) -> kernels.PairIndex:
+    slots = places // least + 1
+    return kernels.PairIndex(
+        keys=np.empty(slots, np.uint64), counts=np.empty(slots, np.int64), starts=np.empty(slots, np.int64),
+        sizes=np.empty(slots, np.int64), table=np.zeros(0, np.int32), heap=np.empty(slots, np.int32),
+        bounds=np.empty(slots, np.int64), places=np.empty(places, np.uint32), used=np.zeros(3, np.int64),
+    )  # fmt: skip
+
+
+def _view(index: kernels.PairIndex, place: int, least: int) -> kernels.PairIndex:
+    """The same arrays, filled from a place on: nothing before it can reach that far."""
+    return index._replace(used=np.array([place // least, 0, place], np.int64))
+
+
+def _close_up(index: kernels.PairIndex, views: list[kernels.PairIndex], starts: list[int]) -> None:
+    """Move the slots of all views together at the front."""
+    filled = 0
+    for view, start in zip(views, starts, strict=True):
+        end = int(view.used[kernels.SLOTS])
+        for column in (index.keys, index.counts, index.starts, index.sizes):
+            column[filled : filled + end - start] = column[start:end]
+        filled += end - start
+    index.used[kernels.SLOTS] = filled
+    index.used[kernels.PLACES] = views[-1].used[kernels.PLACES]
+
+
+def with_large_table(index: kernels.PairIndex, more: int) -> kernels.PairIndex:
+    """The index with a table that is at most half full after so many more slots."""
+    slots = int(index.used[kernels.SLOTS]) + more
+    if 2 * slots <= len(index.table):
+        return index
+    index = index._replace(table=np.zeros(_table_size(slots), np.int32))
+    kernels.refill_table(index)
+    return index
+
+
+def is_full(index: kernels.PairIndex, more: int, least: int) -> bool:
+    """True where there is no room for so many more places."""
+    places, slots = index.used[kernels.PLACES] + more, index.used[kernels.SLOTS] + more // least
+    return bool(places > len(index.places) or slots > len(index.keys))
+
+
+def _table_size(slots: int) -> int:
+    return 1 << max(10, int(2 * slots).bit_length())
