@@ -95,7 +95,7 @@ def measure(base: Path, settings: Mapping[str, Any], material: Material, tokens:
     seconds = time.perf_counter() - started
     found = audit_files(
         AuditConfig(), output, base=base, dna=material.held_out["dna"], protein=material.held_out["protein"],
-        text=material.english,
+        text=material.english, on_invalid="skip",
     )  # fmt: skip
     return {
         "rows": found.size,
@@ -110,13 +110,10 @@ def measure(base: Path, settings: Mapping[str, Any], material: Material, tokens:
 
 def letters_per_token_alone(kind: GeneKind, material: Material, tokens: int, output: Path) -> float:
     """Of a vocabulary of its own, with as many learnt tokens."""
-    train_vocabulary(kind, material.learnt[kind], tokens + _BYTES_AND_SPECIAL, output)
+    train_vocabulary(kind, material.learnt[kind], tokens + _BYTES_AND_SPECIAL, output, on_invalid="skip")
     tokenizer = load_tokenizer(output)
-    letters = written = 0
-    for text in read_texts(material.held_out[kind], kind, on_invalid="skip"):
-        letters += len(text)
-        written += len(tokenizer.encode_batch([text])[0])
-    return letters / written
+    texts = list(read_texts(material.held_out[kind], kind, on_invalid="skip"))
+    return sum(map(len, texts)) / sum(map(len, tokenizer.encode_batch(texts)))
 
 
 def real_material(data: Path) -> Material:

@@ -40,7 +40,8 @@ _SHAPE = {
     "model": {"hidden_size": 64, "layers": 3, "heads": 4, "intermediate_size": 176, "max_positions": 1024},
     "pretrain": {"method": "full", "learning_rate": 2e-3, "rows_per_device": 4, "rows_per_step": 4},
     "finetune": {
-        "method": "full", "learning_rate": 1e-3, "row_tokens": 512, "rows_per_device": 4, "rows_per_step": 8, "epochs": 3
+        "method": "full", "learning_rate": 1e-3, "epochs": 3,
+        "row_tokens": 512, "rows_per_device": 4, "rows_per_step": 8,
     },
     "evaluate": {"generate_items": 0},
 }  # fmt: skip

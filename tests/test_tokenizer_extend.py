@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_gene.config import TokenizerConfig
-from llama_gene.errors import ArtifactError, TokenizerError
 from llama_gene.prompts import CHAT_TEMPLATE, Message, render
 from llama_gene.sequences.readers import read_records
 from llama_gene.tokenizer.extend import extend_from_corpus, extend_from_files, read_base, train_vocabulary
@@ -252,34 +251,6 @@ def _spans(tokenizer: GeneTokenizer, text: str) -> list[str]:
 def test_offsets_cover_a_sequence_from_end_to_end(base: str, extend: Callable[[str, str], Path]) -> None:
     text = make_genes("ACGT", 9)[0]
     assert "".join(_spans(load_tokenizer(extend(base, "continue")), text)) == text
-
-
-def test_too_few_sequences_say_how_many_tokens_they_gave(tmp_path: Path) -> None:
-    short = write_records(tmp_path / "short.fa", ["ACGTACGT"])
-    config = TokenizerConfig(dna_size=500, protein_size=0)
-    with pytest.raises(TokenizerError, match=r"dna_size = 500: 8 dna letters gave \d tokens .* set dna_size to"):
-        extend_from_files(config, base=None, dna=[short], protein=[], seed=1, output=tmp_path / "out")
-
-
-def test_no_sequences_for_a_size_above_zero_is_an_error(tmp_path: Path, genes: dict[str, Path]) -> None:
-    with pytest.raises(TokenizerError, match="no protein letters"):
-        extend_from_files(
-            TokenizerConfig(dna_size=9, protein_size=9),
-            base=None, dna=[genes["dna"]], protein=[], seed=1, output=tmp_path / "out",
-        )  # fmt: skip
-
-
-def test_a_missing_base_is_named(tmp_path: Path, genes: dict[str, Path]) -> None:
-    with pytest.raises(ArtifactError, match="nowhere"):
-        extend_from_files(
-            TokenizerConfig(dna_size=9, protein_size=0),
-            base=tmp_path / "nowhere", dna=[genes["dna"]], protein=[], seed=1, output=tmp_path / "out",
-        )  # fmt: skip
-
-
-def test_a_size_below_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="greater than or equal to 0"):
-        TokenizerConfig(dna_size=-1)
 
 
 @pytest.mark.slow

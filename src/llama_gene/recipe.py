@@ -77,13 +77,19 @@ def steps(recipe: Recipe, output: Path) -> list[Step]:
     """
     data = data_folder(recipe, output)
     _check(recipe, data)
+    chain = [*_vocabulary_steps(recipe, data, output), *_model_steps(recipe, data, output)]
+    if recipe.demo is None:
+        return chain
+    demo = recipe.demo
+    return [Step("demo data", data, lambda: write_demo(demo, seed=recipe.seed, output=data)), *chain]
+
+
+def _vocabulary_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
+    """From files to token blocks."""
     seed = recipe.seed
     splits, corpus, vocabulary, blocks = (output / name for name in ("splits", "corpus", "tokenizer", "blocks"))
-    extended, pretrained, instructions = (output / name for name in ("model", "pretrained", "instructions"))
-    tuned, report = output / "finetuned", output / "evaluation"
     word_base = None if recipe.tokenizer.base == "tiny" else resolve(recipe.tokenizer.base, data)
-    model_base = None if recipe.model.base == "tiny" else resolve(recipe.model.base, data)
-    chain = [
+    return [
         Step("tasks split", splits, lambda: split_tasks(recipe.tasks, data=data, seed=seed, output=splits)),
         Step(
             "corpus build",
@@ -100,6 +106,20 @@ def steps(recipe: Recipe, output: Path) -> list[Step]:
             blocks,
             lambda: pack_corpus(recipe.pack, corpus=corpus, tokenizer=vocabulary, seed=seed, output=blocks),
         ),
+    ]
+
+
+def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
+    """From a base model to a report."""
+    seed = recipe.seed
+    splits, vocabulary, blocks, extended, pretrained, instructions, tuned, report = (
+        output / name
+        for name in (
+            "splits", "tokenizer", "blocks", "model", "pretrained", "instructions", "finetuned", "evaluation"
+        )
+    )  # fmt: skip
+    model_base = None if recipe.model.base == "tiny" else resolve(recipe.model.base, data)
+    return [
         Step(
             "model extend",
             extended,
@@ -142,10 +162,6 @@ def steps(recipe: Recipe, output: Path) -> list[Step]:
             ),
         ),
     ]
-    if recipe.demo is None:
-        return chain
-    demo = recipe.demo
-    return [Step("demo data", data, lambda: write_demo(demo, seed=seed, output=data)), *chain]
 
 
 def _check(recipe: Recipe, data: Path) -> None:

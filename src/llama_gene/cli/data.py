@@ -82,6 +82,7 @@ def train(
         seed=recipe.seed,
         max_token_letters=recipe.tokenizer.max_token_letters,
         sample_letters_at_most=recipe.tokenizer.sample_letters,
+        on_invalid=recipe.corpus.on_invalid,
     )
     show(made, output, as_json=as_json)
 
@@ -111,7 +112,7 @@ def extend(
     recipe = settings(config, [*overrides, *(f"{key}={value}" for key, value in asked.items() if value is not None)])
     made = extend_from_files(
         recipe.tokenizer, base=None if base == "tiny" else Path(base), dna=dna, protein=protein,
-        text=protect_english, seed=recipe.seed, output=output,
+        text=protect_english, seed=recipe.seed, output=output, on_invalid=recipe.corpus.on_invalid,
     )  # fmt: skip
     show(made, output, as_json=as_json)
 
@@ -134,8 +135,11 @@ def audit_tokenizer(
     from llama_gene.tokenizer.audit.page import write_audit
     from llama_gene.tokenizer.audit.summary import terminal_table
 
-    limits = settings(config, overrides).audit
-    found = audit_files(limits, tokenizer, base=base, beside=beside, dna=dna, protein=protein, text=text)
+    recipe = settings(config, overrides)
+    found = audit_files(
+        recipe.audit, tokenizer, base=base, beside=beside, dna=dna, protein=protein, text=text,
+        on_invalid=recipe.corpus.on_invalid,
+    )  # fmt: skip
     if output is not None:
         write_audit(found, output)
     if as_json:

@@ -60,12 +60,8 @@ def evaluate(
 
     def build(work: Path, ledger: Ledger) -> None:
         reuse_memory()
-        splits = {name: _by_task(instructions / f"{name}.jsonl") for name in ("train", "valid", "test")}
+        splits = _read_splits(instructions, config.split)
         asked = splits[config.split]
-        if not asked:
-            raise DataError(f"{instructions / config.split}.jsonl: holds no instructions. Build more test items.")
-        for task, items in asked.items():
-            check_labels(splits["train"].get(task, []), items)
         network, tokenizer = _load(model)
         reports = []
         with (work / "predictions.jsonl").open("w", encoding="utf-8") as file:
@@ -97,6 +93,16 @@ def evaluate(
     }
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
+
+
+def _read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item]]]:
+    """The items of each split by task; what is asked must hold some, with labels that training showed."""
+    splits = {name: _by_task(instructions / f"{name}.jsonl") for name in ("train", "valid", "test")}
+    if not splits[asked]:
+        raise DataError(f"{instructions / asked}.jsonl: holds no instructions. Build more test items.")
+    for task, items in splits[asked].items():
+        check_labels(splits["train"].get(task, []), items)
+    return splits
 
 
 def answer_items(

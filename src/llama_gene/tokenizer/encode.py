@@ -27,6 +27,8 @@ _BASES = "ACGT"
 # Letters in the order of their codes: bases first, so that what DNA needs stands together.
 _ALPHABETS = (_BASES, _BASES + "".join(sorted(set(string.ascii_uppercase) - set(_BASES))))
 _NOT_A_LETTER = 255
+# Stands for the prefix of a vocabulary while letters are turned into codes; no run holds it.
+_MARK = "\0"
 _LONGEST_TOKEN = 64
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ class BulkEncoder:
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text, without begin and end token."""
         found: list[Ids | None] = [None] * len(texts)
-        runs = [place for place, text in enumerate(texts) if _is_run(text)]
+        runs = [place for place, text in enumerate(texts) if _may_be_run(text)]
         self._seen += sum(len(texts[place]) for place in runs)
         for encoder in self.run_encoders if self._seen > self._worth_it else ():
             for place, ids in zip(runs, encoder.encode([texts[place] for place in runs]), strict=True):
@@ -86,7 +88,7 @@ class RunEncoder:
     id_of_V: Ids
 
     def encode(self, texts: Sequence[str]) -> list[Ids | None]:
-        """The ids of each text; None where it is no run of this alphabet."""
+        """The ids of each text, all ASCII; None where it is no run of this alphabet."""
         chunks = [list(texts[start::step]) for step in [os.cpu_count() or 1] for start in range(step)]
         found: list[Ids | None] = [None] * len(texts)
         with ThreadPoolExecutor(len(chunks)) as pool:
@@ -95,7 +97,7 @@ class RunEncoder:
         return found
 
     def _encode(self, texts: Sequence[str]) -> list[Ids | None]:
-        codes, starts = self._codes([self.prefix + text for text in texts])
+        codes, starts = self._codes(texts)
         out, sizes = np.empty(len(codes), np.int32), np.empty(len(texts), np.int64)
         kernels.encode_runs(self.merges, self.lexicon, codes, starts, self.id_of_V, out, sizes)
         return [
@@ -110,11 +112,11 @@ class RunEncoder:
         https://arxiv.org/abs/1910.13267).
 
         Args:
-            text: A run.
+            text: ASCII; None is given back where it is no run.
             share: 0 .. 1; at 0 the ids are those of `encode`, at 1 single letters.
             seed: The same ids for the same seed.
         """
-        codes, _ = self._codes([self.prefix + text])
+        codes, _ = self._codes([text])
         if (codes >= len(self.alphabet) + len(self.prefix)).any():
             return None
         word = codes.astype(np.int32)
@@ -122,17 +124,15 @@ class RunEncoder:
         return self.id_of_V[word[:size]]
 
     def _codes(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        """All letters as codes, and where each text starts."""
-        code_of = np.full(256, _NOT_A_LETTER, np.uint8)
+        """All letters as codes, the prefix before each text, and where each text starts."""
+        code_of = np.full(128, _NOT_A_LETTER, np.uint8)
         for code, letter in enumerate(self.alphabet):
             code_of[ord(letter)] = code
-        code_of[0] = len(self.alphabet)
-        joined = "".join(texts).replace("\0", "\1")
-        if self.prefix:
-            joined = joined.replace(self.prefix, "\0")
-        letters = np.frombuffer(joined.encode("latin-1", errors="replace"), np.uint8)
+        mark = _MARK if self.prefix else ""
+        code_of[ord(_MARK)] = len(self.alphabet) if self.prefix else _NOT_A_LETTER
+        letters = np.frombuffer((mark + mark.join(texts)).encode("ascii"), np.uint8)
         starts = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=starts[1:])
+        np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + len(mark), out=starts[1:])
         return code_of[letters], starts
 
 
@@ -149,6 +149,11 @@ def make_encoders(tokenizer: Tokenizer) -> list[RunEncoder]:
 
 def _is_run(text: str) -> bool:
     return text.isascii() and text.isalpha() and text.isupper()
+
+
+def _may_be_run(text: str) -> bool:
+    """True for every run, and few other texts: to look at every letter would take longer than to try."""
+    return _is_run(text[:12]) and text.isascii() and _MARK not in text
 
 
 def _prefix(tokenizer: Tokenizer) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import KINDS, Kind, OnInvalid, TokenizerConfig
 from llama_gene.errors import TokenizerError
+from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
 from llama_gene.sequences.readers import list_files, read_texts
 from llama_gene.tokenizer.grow import Growth, Sampler, grow_vocabulary, spelling
@@ -104,6 +105,7 @@ def train_vocabulary(
     seed: int = 1,
     max_token_letters: int = 16,
     sample_letters_at_most: int = 1_000_000_000,
+    on_invalid: OnInvalid = "error",
 ) -> Manifest:
     """Learn a byte-level vocabulary of its own from files of one kind.
 
@@ -112,6 +114,7 @@ def train_vocabulary(
         files: Files, folders or globs.
         size: Tokens in all: 3 special ones, 256 bytes and what is learnt, > 258.
         output: Stage folder with tokenizer.json and tokenizer_config.json.
+        on_invalid: error: stop at a bad record; skip: count it.
 
     Raises:
         TokenizerError: `size` is too small, or larger than the files can give.
@@ -119,13 +122,14 @@ def train_vocabulary(
     paths = _expand(files)
 
     def build(work: Path, ledger: Ledger) -> None:
-        texts = read_texts(paths, kind, counts=ledger.counts)
+        texts = read_texts(paths, kind, on_invalid=on_invalid, counts=ledger.counts)
         pieces = sample_letters(texts, kind, letters=sample_letters_at_most, seed=seed)
         ledger.counts["letters"] = sum(map(len, pieces))
         write_vocabulary(learn_byte_level(pieces, size=size, max_token_letters=max_token_letters), work)
 
     settings = {
-        "kind": kind, "size": size, "max_token_letters": max_token_letters, "sample_letters": sample_letters_at_most
+        "kind": kind, "size": size, "max_token_letters": max_token_letters, "sample_letters": sample_letters_at_most,
+        "on_invalid": on_invalid,
     }  # fmt: skip
     inputs = {f"{kind} {place}": file for place, file in enumerate(paths)}
     return build_stage("tokenizer train", output, build, config=settings, inputs=inputs, seed=seed, code=_CODE)
@@ -169,7 +173,8 @@ def _describe(config: TokenizerConfig, base: Vocabulary, growth: Growth) -> dict
 
 
 def _draw(texts: Iterable[str], kind: Kind, config: TokenizerConfig, seed: int, where: str) -> Sequence[str]:
-    pieces = sample_letters(texts, kind, letters=config.sample_letters, seed=seed)
+    read = show_progress(texts, f"drawing {kind} letters")
+    pieces = sample_letters(read, kind, letters=config.sample_letters, seed=seed)
     if not pieces:
         otherwise = "protect_english = false" if kind == "text" else f"{kind}_size = 0"
         raise TokenizerError(f"{where}: no {kind} letters to learn from. Give {kind} files or set {otherwise}.")

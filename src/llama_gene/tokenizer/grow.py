@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from llama_gene.config import GENE_KINDS, GeneKind, Kind, TokenizerConfig
 from llama_gene.errors import TokenizerError
+from llama_gene.progress import show_progress
 from llama_gene.sequences.alphabets import DNA, PROTEIN
 from llama_gene.tokenizer.encode import BulkEncoder
 from llama_gene.tokenizer.learn import Pair, learn_merges
@@ -87,11 +88,15 @@ def _append(
     """The vocabulary with the pieces it lacks of one learnt alone, and how many it had."""
     size = config.size_of(kind)
     alphabet = sorted(set().union(*pieces))
+    if size < len(alphabet):
+        raise TokenizerError(
+            f"{kind}_size = {size}: below the {len(alphabet)} letters that are learnt from. Raise it, or set it to 0."
+        )
     code_of = np.zeros(128, np.int32)
     code_of[[ord(letter) for letter in alphabet]] = range(len(alphabet))
     words = (code_of[np.frombuffer(piece.encode("ascii"), np.uint8)] for piece in pieces)
     merges = learn_merges(
-        words, new_tokens=max(size - len(alphabet), 0), max_token_letters=config.max_token_letters, letters_of=alphabet
+        words, new_tokens=size - len(alphabet), max_token_letters=config.max_token_letters, letters_of=alphabet
     )
     learnt, _ = spell_merges(merges, alphabet)
     _check_enough(len(learnt), size, kind, pieces)
@@ -125,7 +130,8 @@ class _GeneReader:
 
     def words(self, texts: Sequence[str]) -> Iterator[npt.NDArray[np.int32]]:
         """The texts, cut where a token is more than letters of the kind (such as a leading ▁)."""
-        for start in range(0, len(texts), _BATCH):
+        starts = range(0, len(texts), _BATCH)
+        for start in show_progress(starts, "encoding with the vocabulary as it stands", len(starts)):
             for ids in self._encoder.encode(texts[start : start + _BATCH]):
                 places = self._place_of[ids]
                 cuts = np.flatnonzero(places < 0)

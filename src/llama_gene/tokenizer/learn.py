@@ -11,12 +11,12 @@ pair above a bound, merges until none is left above it, closes the text up and l
 pair's places come into being once, with the younger of its two tokens, and its count only falls: that keeps the lists
 short and the counts exact.
 
-Memory: 2 bytes a letter at first (4 where there are over 65,000 ids), later about 6 a token of the text. Not done
-here: text that does not fit into memory (draw a sample first).
+Memory: 2 bytes a letter at first (4 where there are over 65,000 ids), later about 6 a token of the text. All cores
+scan and list; the rounds run on one. Not done here: text that does not fit into memory (draw a sample first).
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ import numpy.typing as npt
 from llama_gene.errors import TokenizerError
 from llama_gene.progress import show_progress
 from llama_gene.tokenizer import learn_kernels as kernels
+from llama_gene.tokenizer import learn_text_kernels as text_kernels
 from llama_gene.tokenizer.learn_index import is_full, list_pairs, with_large_table
 
 Word = Sequence[int] | npt.NDArray[np.integer[Any]]
@@ -149,7 +150,7 @@ def _steps(learner: _Learner) -> Iterator[Pair]:
         bound = yield from _round(learner, max(2, bound // _BOUND_SHARE))
 
 
-def _scan(learner: _Learner) -> Iterator[Pair]:
+def _scan(learner: _Learner) -> Generator[Pair, None, int]:
     """The first merges, on the whole text; returns a count that no pair exceeds."""
     ids_end = min(len(learner.tokens) + _SCANNED_MERGES, learner.wanted)
     counts_VV = np.zeros((ids_end, ids_end), np.int64)
@@ -158,7 +159,7 @@ def _scan(learner: _Learner) -> Iterator[Pair]:
     blocked = tuple(np.array([pair for pair in learner.forbidden if max(pair) < ids_end], int).reshape(-1, 2).T)
     top = len(learner.ids)
     with ThreadPoolExecutor(len(parts)) as pool:
-        list(pool.map(kernels.count_pairs, parts, changes))
+        list(pool.map(text_kernels.count_pairs, parts, changes))
         while len(learner.tokens) < ids_end:
             for change in changes:
                 counts_VV += change
@@ -172,7 +173,7 @@ def _scan(learner: _Learner) -> Iterator[Pair]:
                 break
             token, is_new = learner.take((left, right))
             pair_in_parts = ([value] * len(parts) for value in (left, right, token))
-            sizes = pool.map(kernels.scan_merge, parts, *pair_in_parts, changes)
+            sizes = pool.map(text_kernels.scan_merge, parts, *pair_in_parts, changes)
             parts = [part[:size] for part, size in zip(parts, sizes, strict=True)]
             if is_new:
                 yield left, right
@@ -195,10 +196,10 @@ def _parts(ids: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     return [ids[start : end + 1] for start, end in zip(cuts, [*cuts[1:], len(ids) - 1], strict=True)]
 
 
-def _round(learner: _Learner, least: int) -> Iterator[Pair]:
+def _round(learner: _Learner, least: int) -> Generator[Pair, None, int]:
     """Merge the pairs that stand at least `least` times; returns a count that no pair exceeds now."""
     gap = learner.gap
-    learner.ids = learner.ids[: kernels.close_gaps(learner.ids, gap)].copy()
+    learner.ids = learner.ids[: text_kernels.close_gaps(learner.ids, gap)].copy()
     index = list_pairs(learner.ids, learner.letters_V, least=least, max_letters=learner.max_letters)
     ids_end = len(learner.letters_V)
     scratch = kernels.Scratch(*(np.zeros(ids_end, np.int64) for _ in kernels.Scratch._fields))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llama_gene.tokenizer import learn_kernels as kernels
+from llama_gene.tokenizer import learn_text_kernels as text_kernels
 
 # Places are sorted by left id in so many batches, one at a time on each core, to keep what is sorted small.
 _BATCHES = 4
@@ -29,7 +30,7 @@ def list_pairs(
         max_letters: Pairs that spell more letters are left out.
     """
     counts_V = np.zeros(len(letters_V), np.int64)
-    kernels.count_ids(ids, counts_V)
+    text_kernels.count_ids(ids, counts_V)
     borders = _borders(counts_V)
     shares = np.array_split(np.array(list(pairwise(borders))), min(os.cpu_count() or 1, len(borders) - 1))
     index = _make_room(3 * len(ids), least)
@@ -41,7 +42,7 @@ def list_pairs(
         for first, last in share.tolist():
             ends_V = before[first:last] - before[first]
             places = np.empty(int(before[last] - before[first]), np.uint32)
-            kernels.places_by_id(ids, first, ends_V, places)
+            text_kernels.places_by_id(ids, first, ends_V, places)
             kernels.track_pairs(ids, first, ends_V, places, least, max_letters, letters_V, zeros_V, view)
 
     starts = [int(view.used[kernels.SLOTS]) for view in views]

@@ -59,7 +59,7 @@ class GeneTokenizer:
         Raises:
             TokenizerError: the text is no run of letters, or this vocabulary cuts runs by a rule.
         """
-        for encoder in self._bulk.run_encoders:
+        for encoder in self._bulk.run_encoders if text.isascii() else ():
             if (ids := encoder.encode_with_dropout(text, share, seed)) is not None:
                 return ids.tolist()
         raise TokenizerError(f"{text[:20]!r}: BPE-dropout needs capital letters alone and a vocabulary of merges.")

@@ -84,8 +84,25 @@ def train(
         ConfigError: rows_per_step is no multiple of rows_per_device, or there are several devices.
     """
     reuse_memory()
-    steps = _steps(len(rows), config, epochs, max_steps)
-    arguments = TrainingArguments(
+    arguments = _arguments(config, rows=len(rows), epochs=epochs, max_steps=max_steps, seed=seed, work=work)
+    watch = _Watch(config.save_minutes * 60, title)
+    trainer = Trainer(
+        model=model, args=arguments, train_dataset=rows, data_collator=PackedRows(), callbacks=[watch]
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    with watch.listening():
+        trainer.train(resume_from_checkpoint=_newest_checkpoint(work))
+    if watch.caught and trainer.state.global_step < trainer.state.max_steps:
+        raise StoppedError(watch.caught)
+    return [_curve_point(entry) for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _arguments(
+    config: OptimizerConfig, *, rows: int, epochs: float, max_steps: int | None, seed: int, work: Path
+) -> TrainingArguments:
+    steps = _steps(rows, config, epochs, max_steps)
+    return TrainingArguments(
         output_dir=str(work / "checkpoints"),
         per_device_train_batch_size=config.rows_per_device,
         gradient_accumulation_steps=_accumulation(config),
@@ -111,17 +128,6 @@ def train(
         # Named only where it is wanted: transformers 5.23 warns of the name, 5.17 knows no other.
         **({"gradient_checkpointing": True} if config.gradient_checkpointing else {}),
     )
-    watch = _Watch(config.save_minutes * 60, title)
-    trainer = Trainer(
-        model=model, args=arguments, train_dataset=rows, data_collator=PackedRows(), callbacks=[watch]
-    )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(ProgressCallback)
-    with watch.listening():
-        trainer.train(resume_from_checkpoint=_newest_checkpoint(work))
-    if watch.caught and trainer.state.global_step < trainer.state.max_steps:
-        raise StoppedError(watch.caught)
-    return [_curve_point(entry) for entry in trainer.state.log_history if "loss" in entry]
 
 
 def clear_checkpoints(work: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from llama_gene.config import KINDS, AuditConfig, Kind
+from llama_gene.config import KINDS, AuditConfig, Kind, OnInvalid
 from llama_gene.errors import TokenizerError
 from llama_gene.sequences.readers import list_files, read_texts
 from llama_gene.tokenizer.audit.formats import TextSample, compare_formats
@@ -38,21 +38,32 @@ def audit_files(
     dna: Sequence[Path] = (),
     protein: Sequence[Path] = (),
     text: Sequence[Path] = (),
+    on_invalid: OnInvalid = "error",
 ) -> Audit:
     """Measure the tokenizer of a folder on files; arguments as in `audit`.
 
     Args:
         dna: Files, folders or globs of held-out sequences, each file a source; `protein` and `text` likewise.
+        on_invalid: error: stop at a bad record; skip: count it.
     """
-    files: dict[Kind, Sequence[Path]] = {"dna": dna, "protein": protein, "text": text}
-    sources = {kind: _sources(files[kind], kind) for kind in KINDS}
-    return audit(tokenizer, config=config, base=base, beside=beside, **sources)
+    counts: Counter[str] = Counter()
 
+    def sources(paths: Sequence[Path], kind: Kind) -> list[Source]:
+        files = list(dict.fromkeys(file for path in paths for file in list_files(path)))
+        alike = Counter(file.name for file in files)
+        return [
+            Source(
+                file.name if alike[file.name] == 1 else str(file),
+                read_texts([file], kind, on_invalid=on_invalid, counts=counts),
+            )
+            for file in files
+        ]
 
-def _sources(paths: Sequence[Path], kind: Kind) -> list[Source]:
-    files = list(dict.fromkeys(file for path in paths for file in list_files(path)))
-    alike = Counter(file.name for file in files)
-    return [Source(file.name if alike[file.name] == 1 else str(file), read_texts([file], kind)) for file in files]
+    found = audit(
+        tokenizer, config=config, base=base, beside=beside, dna=sources(dna, "dna"),
+        protein=sources(protein, "protein"), text=sources(text, "text"),
+    )  # fmt: skip
+    return replace(found, reading=dict(counts))
 
 
 def audit(

@@ -1,7 +1,7 @@
 """What an audit finds, as plain records that become JSON. Nothing is measured here."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from llama_gene.config import Kind
@@ -106,8 +106,8 @@ class Audit:
 
     `new_tokens_used` counts new tokens that stood in the texts. An unreachable one stood in none and is not made from
     its own letters either; `unreachable` lists the first of them. `ranges` has `dna` and `protein`, or all new tokens
-    as `new` where the folder does not say which are which; then there are no `collisions`. `beside` is the second
-    tokenizer, measured on the same texts.
+    as `new` where the folder does not say which are which; then there are no `collisions`. `reading` counts what was
+    changed or left out while files were read, by reason. `beside` is the second tokenizer, measured on the same texts.
     """
 
     tokenizer: str
@@ -125,6 +125,7 @@ class Audit:
     collisions: Collisions | None
     formats: dict[str, FormatAgreement]
     limits: tuple[LimitCheck, ...] = ()
+    reading: dict[str, int] = field(default_factory=dict)
     beside: "Audit | None" = None
 
     @property

@@ -43,6 +43,7 @@ def summary_rows(found: Audit) -> list[Row]:
         row("texts that do not come back", lambda one: count(one.round_trip_failures)),
         row("motifs among new tokens", _motifs),
         *(row(f"ids as tokenizer.json: {name}", _format_teller(name)) for name in _formats(found)),
+        *(Row(f"while reading: {reason}", count(number), NOTHING, NOTHING) for reason, number in found.reading.items()),
     ]
 
 
