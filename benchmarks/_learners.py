@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import sentencepiece
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, trainers
 
 from llama_gene.config import GeneKind
@@ -52,11 +53,16 @@ def fragments(file: Path) -> Iterator[str]:
 
 
 def learn_ours(file: Path, kind: GeneKind, tokens: int) -> int:
-    """Our learner, from single letters."""
-    code_of = np.zeros(128, np.uint16)
+    """Our learner, from single letters; lines are read many at a time, -1 between them."""
+    code_of = np.full(128, -1, np.int16)
     code_of[[ord(letter) for letter in LETTERS[kind]]] = range(len(LETTERS[kind]))
-    words = (code_of[np.frombuffer(fragment.encode(), np.uint8)] for fragment in fragments(file))
-    merges = learn_merges(words, new_tokens=tokens, max_token_letters=LONGEST, letters_of=list(LETTERS[kind]))
+
+    def words() -> Iterator[NDArray[np.int16]]:
+        with file.open("rb") as lines:
+            while batch := lines.readlines(1 << 22):
+                yield code_of[np.frombuffer(b"".join(batch), np.uint8)]
+
+    merges = learn_merges(words(), new_tokens=tokens, max_token_letters=LONGEST, letters_of=list(LETTERS[kind]))
     return len(merges)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from tokenizers import Tokenizer, models, trainers
 
 from llama_gene.config import Kind
 from llama_gene.sequences.readers import read_texts
-from llama_gene.tokenizer import learn
+from llama_gene.tokenizer import learn, learn_index
 from llama_gene.tokenizer.learn import learn_merges
 from llama_gene.tokenizer.merges import spell_merges
 from llama_gene.tokenizer.sample import sample_letters
@@ -139,6 +140,26 @@ def test_text_in_several_chunks_gives_the_same_merges(monkeypatch: pytest.Monkey
     whole = learn_merges(words, new_tokens=9, max_token_letters=6, letters_of=["A", "C", "T"])
     monkeypatch.setattr(learn, "_CHUNK", 7)
     assert learn_merges(words, new_tokens=9, max_token_letters=6, letters_of=["A", "C", "T"]) == whole
+
+
+def test_words_in_one_array_are_ended_by_minus_one() -> None:
+    words = [[0, 1, 0, 1], [1, 1, 0], [0, 1]]
+    joined = [np.array([0, 1, 0, 1, -1, 1, 1, 0, -1, 0, 1], np.int16)]
+    limits = {"new_tokens": 5, "max_token_letters": 4, "letters_of": ["A", "C"]}
+    assert learn_merges(joined, **limits) == learn_merges(words, **limits)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.lists(st.lists(st.integers(0, 2), max_size=60), min_size=1, max_size=9), cores=st.integers(1, 4))
+def test_merges_do_not_depend_on_the_number_of_cores(
+    monkeypatch: pytest.MonkeyPatch, words: Words, cores: int
+) -> None:
+    for name, value in (("_SCANNED_MERGES", 2), ("_SCANNED_SHARE", 1 << 30)):
+        monkeypatch.setattr(learn, name, value)
+    monkeypatch.setattr(learn_index, "_LARGE_MERGE", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    found = learn_merges(words, new_tokens=20, max_token_letters=6, letters_of=["A", "C", "G"])
+    assert found == learn_slowly(words, 20, 6, ["A", "C", "G"])
 
 
 def test_over_65000_ids_the_merges_are_the_same() -> None:

@@ -12,7 +12,7 @@ pair's places come into being once, with the younger of its two tokens, and its 
 short and the counts exact.
 
 Memory: 2 bytes a letter at first (4 where there are over 65,000 ids), later about 6 a token of the text. All cores
-scan and list; the rounds run on one. Not done here: text that does not fit into memory (draw a sample first).
+scan, list and do the larger merges. Not done here: text that does not fit into memory (draw a sample first).
 """
 
 import os
@@ -20,6 +20,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from llama_gene.errors import TokenizerError
 from llama_gene.progress import show_progress
 from llama_gene.tokenizer import learn_kernels as kernels
 from llama_gene.tokenizer import learn_text_kernels as text_kernels
-from llama_gene.tokenizer.learn_index import is_full, list_pairs, with_large_table
+from llama_gene.tokenizer.learn_index import Merger, is_full, list_pairs, part_borders, with_large_table
 
 Word = Sequence[int] | npt.NDArray[np.integer[Any]]
 Pair = tuple[int, int]
@@ -88,7 +89,8 @@ def learn_merges(
     """Merges that make `new_tokens` new tokens, most frequent pair first.
 
     Args:
-        words: Token ids, 0 .. len(letters_of)-1; merges never cross the end of a word.
+        words: Token ids, 0 .. len(letters_of)-1; merges never cross the end of a word. A -1 ends a word, too, so many
+            short ones may come as one array.
         new_tokens: Tokens to make, >= 0. Fewer come back where no pair stands twice any more.
         max_token_letters: Longest new token in letters.
         letters_of: Letters of each id. A pair that spells one of them merges into it and makes no new token.
@@ -121,7 +123,8 @@ def _lay_out(words: Iterable[Word], dtype: type[np.unsignedinteger[Any]]) -> npt
     separator = np.iinfo(dtype).max
     chunk[0] = separator
     for word in words:
-        rest = np.asarray(word, dtype)
+        # -1 becomes the separator: all bits set.
+        rest = np.asarray(word, np.int64).astype(dtype)
         while len(rest) >= _CHUNK - filled:
             chunk[filled:], rest = rest[: _CHUNK - filled], rest[_CHUNK - filled :]
             chunks.append(chunk)
@@ -183,17 +186,7 @@ def _scan(learner: _Learner) -> Generator[Pair, None, int]:
 
 def _parts(ids: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     """The text in as many parts as there are cores, cut at separators; two parts share the one between them."""
-    separator = np.iinfo(ids.dtype).max
-    cores = os.cpu_count() or 1
-    cuts = [0]
-    for number in range(1, cores):
-        begin = max(len(ids) * number // cores, cuts[-1] + 1)
-        for start in range(begin, len(ids) - 1, _CHUNK):
-            found = np.flatnonzero(ids[start : min(start + _CHUNK, len(ids) - 1)] == separator)
-            if len(found):
-                cuts.append(start + int(found[0]))
-                break
-    return [ids[start : end + 1] for start, end in zip(cuts, [*cuts[1:], len(ids) - 1], strict=True)]
+    return [ids[start : end + 1] for start, end in pairwise(part_borders(ids, os.cpu_count() or 1))]
 
 
 def _round(learner: _Learner, least: int) -> Generator[Pair, None, int]:
@@ -201,25 +194,23 @@ def _round(learner: _Learner, least: int) -> Generator[Pair, None, int]:
     gap = learner.gap
     learner.ids = learner.ids[: text_kernels.close_gaps(learner.ids, gap)].copy()
     index = list_pairs(learner.ids, learner.letters_V, least=least, max_letters=learner.max_letters)
-    ids_end = len(learner.letters_V)
-    scratch = kernels.Scratch(*(np.zeros(ids_end, np.int64) for _ in kernels.Scratch._fields))
-    limits = (gap, least, learner.max_letters, learner.letters_V, scratch)
-    while not learner.is_done():
-        slot = kernels.pop_most_frequent(index, least)
-        if slot < 0:
-            return least - 1
-        pair = divmod(int(index.keys[slot]), 1 << 32)
-        count = int(index.counts[slot])
-        if pair in learner.forbidden:
-            continue
-        if is_full(index, 2 * count, least):
-            return count
-        index = with_large_table(index, 2 * count // least)
-        token, is_new = learner.take(pair)
-        if not is_new:
-            # Places of a token that was there before: the next round lists its pairs again.
-            kernels.rewrite_places(learner.ids, index, slot, token, gap)
-            return count
-        kernels.merge_pair(learner.ids, index, slot, token, *limits)
-        yield pair
+    with Merger(learner.ids, learner.letters_V, least=least, max_letters=learner.max_letters) as merger:
+        while not learner.is_done():
+            slot = kernels.pop_most_frequent(index, least)
+            if slot < 0:
+                return least - 1
+            pair = divmod(int(index.keys[slot]), 1 << 32)
+            count = int(index.counts[slot])
+            if pair in learner.forbidden:
+                continue
+            if is_full(index, 2 * count, least):
+                return count
+            index = with_large_table(index, 2 * count // least)
+            token, is_new = learner.take(pair)
+            if not is_new:
+                # Places of a token that was there before: the next round lists its pairs again.
+                kernels.rewrite_places(learner.ids, index, slot, token, gap)
+                return count
+            merger.merge(index, slot, token)
+            yield pair
     return 0

@@ -1,4 +1,4 @@
-"""The pairs of a text that are worth merging, with their places: made anew for each round of `learn`.
+"""The pairs of a text that are worth merging, with their places: made anew for each round of `learn`, and merged.
 
 Memory that is never written to is never taken, so arrays are made with room for all that may come.
 """
@@ -14,6 +14,9 @@ import numpy.typing as npt
 from llama_gene.tokenizer import learn_kernels as kernels
 from llama_gene.tokenizer import learn_text_kernels as text_kernels
 
+_CHUNK = 1 << 24
+# With fewer places than this, sharing a merge out to the cores takes longer than it saves.
+_LARGE_MERGE = 20_000
 # Places are sorted by left id in so many batches, one at a time on each core, to keep what is sorted small.
 _BATCHES = 4
 
@@ -105,3 +108,75 @@ def is_full(index: kernels.PairIndex, more: int, least: int) -> bool:
 
 def _table_size(slots: int) -> int:
     return 1 << max(10, int(2 * slots).bit_length())
+
+
+def part_borders(ids: npt.NDArray[Any], parts: int) -> list[int]:
+    """Places of separators that cut a text into about equal parts, the first and last place included; fewer parts
+    where words are long.
+    """
+    separator = np.iinfo(ids.dtype).max
+    cuts = [0]
+    for number in range(1, parts):
+        begin = max(len(ids) * number // parts, cuts[-1] + 1)
+        for start in range(begin, len(ids) - 1, _CHUNK):
+            found = np.flatnonzero(ids[start : min(start + _CHUNK, len(ids) - 1)] == separator)
+            if len(found):
+                cuts.append(start + int(found[0]))
+                break
+    return [*cuts, len(ids) - 1]
+
+
+class Merger:
+    """Merges pairs of a text in place, large ones on all cores; the result does not depend on their number."""
+
+    def __init__(
+        self, ids: npt.NDArray[Any], letters_V: npt.NDArray[np.int64], *, least: int, max_letters: int
+    ) -> None:
+        self._ids = ids
+        self._gap = int(np.iinfo(ids.dtype).max) - 1
+        self._limits = (least, max_letters, letters_V)
+        self._borders = part_borders(ids, os.cpu_count() or 1)
+        self._scratch = _make_scratch(len(self._borders) - 1, len(letters_V))
+        self._alone = kernels.Scratch(*(field[:1] for field in self._scratch))
+        self._pool = ThreadPoolExecutor(len(self._borders) - 1)
+
+    def __enter__(self) -> "Merger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def merge(self, index: kernels.PairIndex, slot: int, token: int) -> None:
+        """Merge a tracked pair into a token that did not exist before."""
+        if index.sizes[slot] < _LARGE_MERGE or len(self._borders) == 2:
+            kernels.merge_pair(self._ids, index, slot, token, self._gap, *self._limits, self._alone)
+            return
+        start, first = int(index.starts[slot]), int(index.used[kernels.SLOTS])
+        places = index.places[start : start + int(index.sizes[slot])]
+        inner = np.searchsorted(places, np.array(self._borders[1:-1], np.uint32)).tolist()
+        ends = [start, *(start + cut for cut in inner), start + len(places)]
+        around = [_make_around(end - begin) for begin, end in pairwise(ends)]
+        parts = range(len(around))
+
+        def merge(part: int) -> int:
+            return kernels.merge_part(
+                self._ids, index, slot, ends[part], ends[part + 1], token, self._gap, self._scratch, part, around[part]
+            )
+
+        def take(part: int) -> None:
+            kernels.take_places(index, ends[part], merged[part], self._gap, self._scratch, part, around[part])
+
+        merged = list(self._pool.map(merge, parts))
+        kernels.settle_pairs(index, slot, token, *self._limits, self._scratch)
+        list(self._pool.map(take, parts))
+        kernels.file_slots(index, first)
+
+
+def _make_scratch(parts: int, ids: int) -> kernels.Scratch:
+    counts = (np.zeros((parts, ids), np.int64) for _ in range(3))
+    lists = (np.zeros((parts, ids), np.int32) for _ in range(3))
+    return kernels.Scratch(*counts, *lists, np.zeros((parts, 3), np.int64))
+
+
+def _make_around(size: int) -> kernels.Around:
+    return kernels.Around(np.empty(size, np.int64), np.empty(size, np.uint32), np.empty(size, np.int64))

@@ -43,12 +43,30 @@ class PairIndex(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Room for one merge: how often each id stood left or right before and after it, all zero between merges."""
+    """What stands around the places of one merge, counted by id; all zero between merges.
 
-    left_lost_V: NDArray[np.int64]
-    right_lost_V: NDArray[np.int64]
-    left_new_V: NDArray[np.int64]
-    right_new_V: NDArray[np.int64]
+    Big merges are done by several parts of the text at once: axis K. `left_KV` counts the ids left of the new token,
+    which lose their old right neighbour and get the new one; `right_lost_KV` what stood right of the pair and
+    `right_KV` what stands right of the token now. While places are handed out, a count becomes minus the next free
+    place, less two, or -1 where the pair is not tracked. Each has a list of the ids it counts, and `listed_K3` how
+    many these are.
+    """
+
+    left_KV: NDArray[np.int64]
+    right_lost_KV: NDArray[np.int64]
+    right_KV: NDArray[np.int64]
+    left_ids_KV: NDArray[np.int32]
+    right_lost_ids_KV: NDArray[np.int32]
+    right_ids_KV: NDArray[np.int32]
+    listed_K3: NDArray[np.int64]
+
+
+class Around(NamedTuple):
+    """The ids before and after each new token, and the places of those before, in the order of the tokens."""
+
+    before: NDArray[np.int64]
+    before_at: NDArray[np.uint32]
+    after: NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
@@ -243,53 +261,38 @@ def merge_pair(
     ids: Ids, index: PairIndex, slot: int, token: int, gap: int, least: int, room: int,
     letters_V: NDArray[np.int64], scratch: Scratch,
 ) -> None:  # fmt: skip
-    """Merge a tracked pair into a token that did not exist before; arguments as in `track_pairs`.
+    """Merge a tracked pair into a token that did not exist before, all parts of the text in one.
 
-    The text is visited once; what stands around each new token is kept in three lists from then on.
+    Arguments as in `track_pairs`. The text is visited once; what stands around each new token is kept in lists.
     """
-    size = index.sizes[slot]
-    before, after = np.empty(size, np.int64), np.empty(size, np.int64)
-    before_at = np.empty(size, np.uint32)
-    merged = _merge_places(ids, index, slot, token, gap, scratch, before, before_at, after)
-    before, before_at, after = before[:merged], before_at[:merged], after[:merged]
-    left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
-    _settle_losses(index, left, right, token, gap, scratch, before, after)
-    at = index.places[index.starts[slot] : index.starts[slot] + merged]
-    first = index.used[SLOTS]
-    for place in range(merged):
-        if before[place] < gap and before[place] != token:
-            spare = room - letters_V[token] - letters_V[before[place]]
-            _take_place(index, scratch.left_new_V, before[place], before[place], token, before_at[place], least, spare)
-        if after[place] < gap:
-            spare = room - letters_V[token] - letters_V[after[place]]
-            _take_place(index, scratch.right_new_V, after[place], token, after[place], at[place], least, spare)
-    for place in range(merged):
-        if before[place] < gap:
-            scratch.left_new_V[before[place]] = 0
-        if after[place] < gap:
-            scratch.right_new_V[after[place]] = 0
+    size, first = index.sizes[slot], index.used[SLOTS]
+    around = Around(np.empty(size, np.int64), np.empty(size, np.uint32), np.empty(size, np.int64))
+    begin = index.starts[slot]
+    merged = merge_part(ids, index, slot, begin, begin + size, token, gap, scratch, 0, around)
+    settle_pairs(index, slot, token, least, room, letters_V, scratch)
+    take_places(index, begin, merged, gap, scratch, 0, around)
     file_slots(index, first)
 
 
 @njit(cache=True, nogil=True)
-def _merge_places(
-    ids: Ids, index: PairIndex, slot: int, token: int, gap: int, scratch: Scratch, before: NDArray[np.int64],
-    before_at: NDArray[np.uint32], after: NDArray[np.int64],
+def merge_part(
+    ids: Ids, index: PairIndex, slot: int, begin: int, end: int, token: int, gap: int, scratch: Scratch, part: int,
+    around: Around,
 ) -> int:  # fmt: skip
-    """Write a token over every place of a pair, left to right; gives the number of merges.
+    """Write a token over the pair at its places `begin` to `end` of `index.places`; gives the number of merges.
 
-    The places of the merges come first among those of the slot; `before`, `before_at` and `after` get the ids and the
-    place around each, `scratch` what the neighbours lose.
+    The places of the merges come first among these; `around` and `scratch` get what stands beside them.
     """
     left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
-    start, merged, size = index.starts[slot], 0, index.sizes[slot]
+    before, before_at, after = around.before, around.before_at, around.after
     here = np.empty(_BLOCK, np.int64)
-    for number in range(size):
+    merged = 0
+    for number in range(end - begin):
         if number % _BLOCK == 0:
             # Reads that wait for nothing: the memory of a whole block is fetched at once, not place by place.
-            for ahead in range(min(_BLOCK, size - number)):
-                here[ahead] = ids[index.places[start + number + ahead]]
-        place = np.uint64(index.places[start + number])
+            for ahead in range(min(_BLOCK, end - begin - number)):
+                here[ahead] = ids[index.places[begin + number + ahead]]
+        place = np.uint64(index.places[begin + number])
         if here[number % _BLOCK] != left or ids[place] != left:
             continue
         other = _after(ids, place, gap)
@@ -302,48 +305,88 @@ def _merge_places(
             # Made a moment ago: what it took for its right neighbour is now this token, and that loss is noted.
             after[merged - 1] = token
         elif before[merged] < gap:
-            scratch.left_lost_V[before[merged]] += 1
+            _count(scratch.left_KV[part], scratch.left_ids_KV[part], scratch.listed_K3[part], 0, before[merged])
         if after[merged] < gap:
-            scratch.right_lost_V[after[merged]] += 1
+            lost_V, lost_ids_V = scratch.right_lost_KV[part], scratch.right_lost_ids_KV[part]
+            _count(lost_V, lost_ids_V, scratch.listed_K3[part], 1, after[merged])
         ids[place] = token
         ids[other] = gap
-        index.places[start + merged] = place
+        index.places[begin + merged] = place
         merged += 1
-    index.counts[slot] = 0
+    for number in range(merged):
+        if after[number] < gap:
+            _count(scratch.right_KV[part], scratch.right_ids_KV[part], scratch.listed_K3[part], 2, after[number])
     return merged
 
 
-@njit(cache=True, nogil=True)
-def _settle_losses(
-    index: PairIndex, left: int, right: int, token: int, gap: int, scratch: Scratch, before: NDArray[np.int64],
-    after: NDArray[np.int64],
-) -> None:  # fmt: skip
-    """Count the neighbours of a new token and take what its parts lost from the tracked pairs."""
-    for place in range(len(before)):
-        neighbour = before[place]
-        if neighbour < gap and neighbour != token:
-            scratch.left_new_V[neighbour] += 1
-            if scratch.left_lost_V[neighbour]:
-                _lose(index, neighbour, left, scratch.left_lost_V[neighbour])
-                scratch.left_lost_V[neighbour] = 0
-        neighbour = after[place]
-        if neighbour < gap:
-            scratch.right_new_V[neighbour] += 1
-            # What stands right of a place now may be the token itself, made of what stood there before.
-            lost = left if neighbour == token else neighbour
-            if scratch.right_lost_V[lost]:
-                _lose(index, right, lost, scratch.right_lost_V[lost])
-                scratch.right_lost_V[lost] = 0
-
-
 @njit(cache=True, nogil=True, inline="always")
-def _take_place(
-    index: PairIndex, new_V: NDArray[np.int64], other: int, left: int, right: int, place: int, least: int,
-    room_left: int,
-) -> None:  # fmt: skip
-    """Keep a place of a pair that has enough of them; `new_V[other]` turns from a count to a place, as above."""
-    if new_V[other] > 0:
-        new_V[other] = -1 if new_V[other] < least or room_left < 0 else -2 - _new_slot(index, left, right, new_V[other])
-    if new_V[other] < -1:
-        index.places[-2 - new_V[other]] = place
-        new_V[other] -= 1
+def _count(
+    counts_V: NDArray[np.int64], listed_V: NDArray[np.int32], listed: NDArray[np.int64], which: int, token: int
+) -> None:
+    if counts_V[token] == 0:
+        listed_V[listed[which]] = token
+        listed[which] += 1
+    counts_V[token] += 1
+
+
+@njit(cache=True, nogil=True)
+def settle_pairs(
+    index: PairIndex, slot: int, token: int, least: int, room: int, letters_V: NDArray[np.int64], scratch: Scratch
+) -> None:
+    """Take from the tracked pairs what they lost, and make room for those of the new token that are worth it."""
+    left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
+    index.counts[slot] = 0
+    spare = room - letters_V[token]
+    for part in range(len(scratch.listed_K3)):
+        for number in range(scratch.listed_K3[part, 1]):
+            other = scratch.right_lost_ids_KV[part, number]
+            _lose(index, right, other, scratch.right_lost_KV[part, other])
+            scratch.right_lost_KV[part, other] = 0
+        scratch.listed_K3[part, 1] = 0
+    for part in range(len(scratch.listed_K3)):
+        for number in range(scratch.listed_K3[part, 0]):
+            other = scratch.left_ids_KV[part, number]
+            if scratch.left_KV[part, other] > 0:
+                total = scratch.left_KV[:, other].sum()
+                _lose(index, other, left, total)
+                tracked = total >= least and letters_V[other] <= spare
+                _share_out(scratch.left_KV[:, other], _new_slot(index, other, token, total) if tracked else -1)
+        for number in range(scratch.listed_K3[part, 2]):
+            other = scratch.right_ids_KV[part, number]
+            if scratch.right_KV[part, other] > 0:
+                total = scratch.right_KV[:, other].sum()
+                tracked = total >= least and letters_V[other] <= spare
+                _share_out(scratch.right_KV[:, other], _new_slot(index, token, other, total) if tracked else -1)
+
+
+@njit(cache=True, nogil=True)
+def _share_out(counts_K: NDArray[np.int64], start: int) -> None:
+    """Turn each part's count of a pair into its first place, from `start` on; -1: the pair is not tracked."""
+    for part in range(len(counts_K)):
+        count = counts_K[part]
+        if count > 0:
+            counts_K[part] = -1 if start < 0 else -2 - start
+            start += count if start >= 0 else 0
+
+
+@njit(cache=True, nogil=True)
+def take_places(
+    index: PairIndex, begin: int, merged: int, gap: int, scratch: Scratch, part: int, around: Around
+) -> None:
+    """Write the places of the new token's pairs to where `settle_pairs` made room, and clear this part's counts."""
+    left_V, right_V = scratch.left_KV[part], scratch.right_KV[part]
+    for number in range(merged):
+        other = around.before[number]
+        # Only a neighbour that is not the token itself was counted.
+        if other < gap and left_V[other] < -1:
+            index.places[-2 - left_V[other]] = around.before_at[number]
+            left_V[other] -= 1
+        other = around.after[number]
+        if other < gap and right_V[other] < -1:
+            index.places[-2 - right_V[other]] = index.places[begin + number]
+            right_V[other] -= 1
+    for number in range(scratch.listed_K3[part, 0]):
+        left_V[scratch.left_ids_KV[part, number]] = 0
+    for number in range(scratch.listed_K3[part, 2]):
+        right_V[scratch.right_ids_KV[part, number]] = 0
+    scratch.listed_K3[part, :] = 0
