@@ -141,6 +141,14 @@ def test_sampling_draws_about_what_was_asked_and_keeps_the_order(seed: int, piec
     assert drawn == sorted(drawn)
 
 
+def test_a_long_text_is_cut_between_words() -> None:
+    text = "two words " * 300
+    pieces = sample_letters([text], "text", letters=10_000, seed=1)
+    assert "".join(pieces) == text
+    assert all(piece.endswith(" ") and not piece.startswith(" ") for piece in pieces)
+    assert [len(piece) for piece in sample_letters(["x" * 2500], "text", letters=9999, seed=1)] == [1000, 1000, 500]
+
+
 def test_sampling_depends_on_the_seed() -> None:
     texts = [f"{place:03d}" for place in range(100)]
     draws = {tuple(sample_letters(texts, "text", letters=30, seed=seed)) for seed in (1, 2)}

@@ -55,7 +55,9 @@ def test_every_make_of_vocabulary_has_its_fast_encoders(grown: GeneTokenizer) ->
     genes, proteins = make_genes("ACGT", 7), make_genes(RESIDUES, 8)
     assert all(ids is not None for ids in first.encode(genes))
     assert all(ids is None for ids in first.encode(proteins))
-    assert all(ids is not None for ids in second.encode(proteins))
+    # The small SentencePiece base has no token for some letters.
+    known = [set(protein) <= set(second.alphabet) for protein in proteins]
+    assert [ids is not None for ids in second.encode(proteins)] == known
 
 
 def test_other_texts_are_left_to_tokenizers(grown: GeneTokenizer) -> None:

@@ -7,8 +7,11 @@ import pytest
 
 from llama_gene.config import TokenizerConfig
 from llama_gene.errors import ArtifactError, DataError, TokenizerError
+from llama_gene.tokenizer.audit.audit import audit
+from llama_gene.tokenizer.audit.records import Source
 from llama_gene.tokenizer.extend import extend_from_files
 from llama_gene.tokenizer.load import load_tokenizer
+from llama_gene.tokenizer.sample import without_sequences
 from llama_gene.tokenizer.tiny import tiny_vocabulary
 from vocabularies import RESIDUES, make_genes, write_records
 
@@ -58,17 +61,48 @@ def test_a_letter_that_is_none_stops_or_is_counted(tmp_path: Path, genes: dict[s
     assert any("invalid" in reason or "letter" in reason for reason in manifest.counts)
 
 
-def test_english_that_is_protected_keeps_every_token(tmp_path: Path, genes: dict[str, Path]) -> None:
-    page = tmp_path / "english.txt"
-    page.write_text("GATTACA and ACGT, CATGTAG: " + " ".join(make_genes("ACGT", 1)[:20]))
-    config = TokenizerConfig(dna_size=60, protein_size=0, protect_english=True)
+def _english_page(folder: Path) -> Path:
+    """Words that DNA merges would cut anew, a hundred times as much that they would not, and a primer."""
+    page = folder / "english.txt"
+    page.write_text("CATTAGAC GATTAC, " * 4 + "a plain word " * 400 + make_genes("ACGT", 1)[0])
+    return page
+
+
+@pytest.mark.parametrize("changed_max", [0.0, 0.002])
+def test_protected_english_changes_no_more_than_it_may(
+    changed_max: float, tmp_path: Path, genes: dict[str, Path]
+) -> None:
+    page = _english_page(tmp_path)
+    config = TokenizerConfig(dna_size=60, protein_size=0, protect_english=True, english_changed_max=changed_max)
+    folders = {}
+    for name, chosen in (("plain", config.model_copy(update={"protect_english": False})), ("kept", config)):
+        folders[name] = tmp_path / name
+        extend_from_files(chosen, base=None, dna=[genes["dna"]], protein=[], text=[page], seed=1, output=folders[name])
+    found = {
+        name: audit(folder, base=Path("tiny"), text=[Source("page", [without_sequences(page.read_text())])])
+        for name, folder in folders.items()
+    }
+    assert found["plain"].kinds["text"].changed_share > 0.002
+    assert found["kept"].kinds["text"].changed_share <= changed_max
+
+
+def test_a_primer_in_an_english_text_protects_nothing(tmp_path: Path, genes: dict[str, Path]) -> None:
+    page = tmp_path / "primers.txt"
+    page.write_text(" ".join(make_genes("ACGT", 1)))
+    config = TokenizerConfig(dna_size=60, protein_size=0, protect_english=True, english_changed_max=0)
     for name, chosen in (("plain", config.model_copy(update={"protect_english": False})), ("kept", config)):
         extend_from_files(
             chosen, base=None, dna=[genes["dna"]], protein=[], text=[page], seed=1, output=tmp_path / name
         )
-    before = tiny_vocabulary().tokenizer.encode(page.read_text()).ids
-    assert load_tokenizer(tmp_path / "plain").encode(page.read_text()) != before
-    assert load_tokenizer(tmp_path / "kept").encode(page.read_text()) == before
+    assert (tmp_path / "kept/tokenizer.json").read_bytes() == (tmp_path / "plain/tokenizer.json").read_bytes()
+
+
+def test_the_fields_own_acronyms_stay_as_the_base_writes_them(tmp_path: Path) -> None:
+    protein = write_records(tmp_path / "p.fa", ["DNARNAPCRGFP" * 20] * 20)
+    config = TokenizerConfig(dna_size=0, protein_size=5)
+    extend_from_files(config, base=None, dna=[], protein=[protein], seed=1, output=tmp_path / "out")
+    text = "DNA and RNA, by PCR (GFP)"
+    assert load_tokenizer(tmp_path / "out").encode(text) == tiny_vocabulary().tokenizer.encode(text).ids
 
 
 def test_english_can_be_protected_only_where_merging_goes_on() -> None:

@@ -151,9 +151,7 @@ def test_words_in_one_array_are_ended_by_minus_one() -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.lists(st.integers(0, 2), max_size=60), min_size=1, max_size=9), cores=st.integers(1, 4))
-def test_merges_do_not_depend_on_the_number_of_cores(
-    monkeypatch: pytest.MonkeyPatch, words: Words, cores: int
-) -> None:
+def test_merges_do_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPatch, words: Words, cores: int) -> None:
     for name, value in (("_SCANNED_MERGES", 2), ("_SCANNED_SHARE", 1 << 30)):
         monkeypatch.setattr(learn, name, value)
     monkeypatch.setattr(learn_index, "_LARGE_MERGE", 2)

@@ -86,7 +86,10 @@ class TokenizerConfig(Section):
     protein_size: int = Field(30_000, ge=0, description="New protein tokens.")
     max_token_letters: int = Field(16, ge=2, le=64, description="Longest new token.")
     sample_letters: int = Field(1_000_000_000, ge=1000, description="Letters per kind to learn from (paper: 1 GB).")
-    protect_english: bool = Field(False, description="Learn no merge that fires on the English sample.")
+    protect_english: bool = Field(False, description="Learn no merge that changes the English sample.")
+    english_changed_max: Share = Field(
+        0.0005, description="Share of that sample's tokens that may change; 0: none. Its rarest pairs go first."
+    )
     dna_unit: Unit = Field("bpe", description="bpe: learnt tokens; kmer, letter: cut runs by a rule, to compare.")
     protein_unit: Unit = Field("bpe", description="The same for protein.")
     dna_k: int = Field(6, ge=2, le=8, description="Letters of a DNA k-mer (kmer).")
@@ -134,7 +137,7 @@ class PackConfig(Section):
     max_tokens: int | None = Field(None, ge=1000, description="Training tokens in all; none: all there are.")
     max_valid_tokens: int = Field(200_000, ge=100, description="Validation tokens per kind.")
     window_documents: int = Field(4096, ge=1, description="Documents packed together: larger wastes less.")
-    bpe_dropout: Share = Field(0.0, description="Training sequences: each merge is passed over this often (0: never).")
+    bpe_dropout: Share = Field(0.0, description="Training sequences: share of merges left out.")
 
 
 class ModelConfig(Section):

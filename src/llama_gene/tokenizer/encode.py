@@ -106,10 +106,9 @@ class RunEncoder:
         ]
 
     def encode_with_dropout(self, text: str, share: float, seed: int) -> Ids | None:
-        """As `encode`, each merge passed over with probability `share` whenever it is due.
+        """As `encode`, each merge left out with probability `share` (BPE-dropout, see `encode_kernels`).
 
-        Training on such encodings makes a model less sensitive to where tokens begin (Provilkov et al. 2020,
-        https://arxiv.org/abs/1910.13267).
+        Training on such encodings makes a model less sensitive to where tokens begin.
 
         Args:
             text: ASCII; None is given back where it is no run.
@@ -167,15 +166,16 @@ def _prefix(tokenizer: Tokenizer) -> str | None:
 
 
 def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncoder | None:
-    """None where a letter has no token, or merges are not ranked below those that make their parts.
+    """None where no letter has a token, or merges are not ranked below those that make their parts.
 
     Such ranks come about when vocabularies learnt apart are put together (`append`): time and rank then differ, and
     `encode_kernels` takes them to be the same.
     """
+    vocabulary: dict[str, int] = model["vocab"]
+    alphabet = "".join(letter for letter in alphabet if letter in vocabulary)
     letters = alphabet + prefix
     allowed = set(letters)
-    vocabulary: dict[str, int] = model["vocab"]
-    if not allowed <= vocabulary.keys():
+    if not alphabet or not allowed <= vocabulary.keys():
         return None
     spelt = [token for token in vocabulary if 1 < len(token) <= _LONGEST_TOKEN and allowed.issuperset(token)]
     tokens = [*letters, *spelt]

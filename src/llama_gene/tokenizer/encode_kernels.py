@@ -278,20 +278,21 @@ def _draw(state: NDArray[np.uint64]) -> float:
 
 @njit(cache=True, nogil=True)
 def encode_with_dropout(merges: Merges, word: NDArray[np.int32], share: float, seed: int) -> int:
-    """Merge the letters of a word in place, each due merge passed over with probability `share`; gives the new size.
+    """Merge the letters of a word in place, each merge left out with probability `share`; gives the new size.
 
-    BPE-dropout (Provilkov et al. 2020, https://arxiv.org/abs/1910.13267, section 3.1): at every step each merge that
-    could be made is dropped at random, the first of the others is made, and it ends when none is left.
+    Whether two neighbours may merge is drawn when they become neighbours. In BPE-dropout as published (Provilkov et al.
+    2020, https://arxiv.org/abs/1910.13267, section 3.1) it is drawn anew at every step: in a word of hundreds of
+    letters, where there is always another merge to make first, that would only put a merge off.
     """
     state = np.full(1, np.uint64(seed), np.uint64)
     size = len(word)
-    ranks = np.empty(size, np.int64)
+    ranks = np.full(size, NONE)
     for place in range(size - 1):
-        ranks[place] = _rank(merges, word[place], word[place + 1])
+        ranks[place] = _rank_or_none(merges, word[place], word[place + 1], share, state)
     while True:
         best, at = NONE, -1
         for place in range(size - 1):
-            if ranks[place] < best and _draw(state) >= share:
+            if ranks[place] < best:
                 best, at = ranks[place], place
         if at < 0:
             return size
@@ -299,7 +300,13 @@ def encode_with_dropout(merges: Merges, word: NDArray[np.int32], share: float, s
         size -= 1
         for place in range(at + 1, size):
             word[place] = word[place + 1]
-            ranks[place] = ranks[place + 1] if place + 1 < size else NONE
+            ranks[place] = ranks[place + 1]
         if at > 0:
-            ranks[at - 1] = _rank(merges, word[at - 1], word[at])
-        ranks[at] = _rank(merges, word[at], word[at + 1]) if at + 1 < size else NONE
+            ranks[at - 1] = _rank_or_none(merges, word[at - 1], word[at], share, state)
+        ranks[at] = _rank_or_none(merges, word[at], word[at + 1], share, state) if at + 1 < size else NONE
+
+
+@njit(cache=True, nogil=True)
+def _rank_or_none(merges: Merges, left: int, right: int, share: float, state: NDArray[np.uint64]) -> int:
+    rank = _rank(merges, left, right)
+    return rank if rank != NONE and _draw(state) >= share else NONE

@@ -20,7 +20,7 @@ from llama_gene.tokenizer.vocabulary import Vocabulary, read_vocabulary, write_v
 
 EXTENSION_FILE = "extension.json"
 _TINY = Path("tiny")
-_CODE = 2
+_CODE = 3
 
 
 def read_base(base: Path | None) -> Vocabulary:

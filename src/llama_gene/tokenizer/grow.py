@@ -5,8 +5,8 @@ on the tokenizer that already has DNA. `append` is the paper's way (section 2.1.
 from single letters, and the pieces that are not there yet are put at the end.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,20 @@ from llama_gene.sequences.alphabets import DNA, PROTEIN
 from llama_gene.tokenizer.encode import BulkEncoder
 from llama_gene.tokenizer.learn import Pair, learn_merges
 from llama_gene.tokenizer.merges import all_merges, spell_merges
+from llama_gene.tokenizer.sample import without_sequences
 from llama_gene.tokenizer.units import cut_into_units
 from llama_gene.tokenizer.vocabulary import Vocabulary, extend_vocabulary
 
 Sampler = Callable[[Kind], Sequence[str]]
 
+# Words of this field in capital letters, which protein tokens would otherwise cut anew: their neighbours never merge.
+# None is spelled with A, C, G, T alone, so no DNA token is lost.
+_ACRONYMS = (
+    "ADP AIDS AMP ATP BLAST BMI BSA CDS CNS DAPI DMSO DNA DTT EDTA EGF EGFP ELISA EM EST ES ETS FACS FBS FDR FITC FGF "
+    "GDP GFP GMP GO GTP GWAS HDL HIV HPLC HRP IFN IL IP IRES KEGG KO LDL LPS MAPK MHC MRI MS NADH NADPH NCBI NGS NIH "
+    "NMR NTP OMIM ORF PAGE PBS PCR PFA PI PKA PKC QTL RIP RFLP RFP RIPA RNA RT RNAi ROS SD SDS SEM SNP SSC TBS TF TLR "
+    "TNF UTR UV WHO WT YFP"
+)
 _LETTERS: dict[GeneKind, str] = {"dna": DNA.letters, "protein": PROTEIN.letters}
 _BATCH = 4096
 
@@ -70,7 +79,11 @@ def grow_vocabulary(config: TokenizerConfig, base: Vocabulary, sample: Sampler) 
 
 def _continue(vocabulary: Vocabulary, sample: Sampler, kind: GeneKind, config: TokenizerConfig) -> Vocabulary:
     reader = _GeneReader(vocabulary, kind)
-    forbidden = reader.pairs(sample("text")) if config.protect_english else frozenset()
+    forbidden = reader.pairs_beyond(0.0, _acronyms())
+    if config.protect_english:
+        # Half of what may change for each kind, and each merge changes two tokens.
+        share = config.english_changed_max / len(GENE_KINDS) / 2
+        forbidden |= reader.pairs_beyond(share, [without_sequences(text) for text in sample("text")])
     pieces = sample(kind)
     merges = learn_merges(
         reader.words(pieces), new_tokens=config.size_of(kind), max_token_letters=config.max_token_letters,
@@ -127,25 +140,42 @@ class _GeneReader:
         self._place_of = np.full(len(letters), -1, np.int32)
         self._place_of[ids] = range(len(ids))
         self.tokens = [letters[token_id] for token_id in ids]
+        self.others = 0
 
     def words(self, texts: Sequence[str]) -> Iterator[npt.NDArray[np.int32]]:
-        """The texts, cut where a token is more than letters of the kind (such as a leading ▁)."""
+        """The texts, cut where a token is more than letters of the kind (such as a leading ▁).
+
+        `others` tells how many such tokens there were.
+        """
+        self.others = 0
         starts = range(0, len(texts), _BATCH)
         for start in show_progress(starts, "encoding with the vocabulary as it stands", len(starts)):
             for ids in self._encoder.encode(texts[start : start + _BATCH]):
                 places = self._place_of[ids]
                 cuts = np.flatnonzero(places < 0)
+                self.others += len(cuts)
                 for part in np.split(places, cuts) if len(cuts) else [places]:
                     yield part[1:] if len(part) and part[0] < 0 else part
 
-    def pairs(self, texts: Sequence[str]) -> AbstractSet[Pair]:
-        """The neighbours that stand in the texts: merging one would change how they are written."""
-        size = len(self.tokens)
-        found: set[int] = set()
+    def pairs_beyond(self, share: float, texts: Sequence[str]) -> frozenset[Pair]:
+        """Neighbours in the texts: all but the rarest, which together stand at no more than a share of the tokens.
+
+        Merging a pair that stands nowhere in a text leaves it as it is written.
+        """
+        size, tokens = len(self.tokens), 0
+        counts: Counter[int] = Counter()
         for word in self.words(texts):
-            if len(word) > 1:
-                found.update((word[:-1].astype(np.int64) * size + word[1:]).tolist())
-        return frozenset(divmod(pair, size) for pair in found)
+            tokens += len(word)
+            counts.update((word[:-1].astype(np.int64) * size + word[1:]).tolist())
+        room = share * (tokens + self.others)
+        rarest = sorted(counts, key=lambda pair: (counts[pair], pair))
+        reached = np.cumsum([counts[pair] for pair in rarest])
+        return frozenset(divmod(pair, size) for pair in rarest[int(np.searchsorted(reached, room, side="right")) :])
+
+
+def _acronyms() -> list[str]:
+    """The field's own acronyms as they stand in a text."""
+    return [f"{word} ({word}) -{word}s c{word}" for word in _ACRONYMS.split()]
 
 
 def spelling(base: Vocabulary, tokens: Sequence[str]) -> list[list[int]]:

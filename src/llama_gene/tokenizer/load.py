@@ -49,7 +49,7 @@ class GeneTokenizer:
         return [ids.tolist() for ids in self._bulk.encode(texts)]
 
     def encode_with_dropout(self, text: str, share: float, seed: int) -> list[int]:
-        """Ids of a sequence with BPE-dropout: each merge is passed over with probability `share` when it is due.
+        """Ids of a sequence with BPE-dropout: each merge is left out with probability `share`.
 
         Args:
             text: Capital letters alone.

@@ -13,6 +13,9 @@ _RUNS: dict[Kind, re.Pattern[str]] = {
     "protein": re.compile("[ACDEFGHIKLMNPQRSTVWY]{2,}"),
 }
 _PIECE_LETTERS = 1000
+# What makes a word of an English text a sequence: a primer, a peptide, a gene.
+SEQUENCE = re.compile("[ACGTUN]{12,}|[A-Z]{20,}")
+_SEQUENCE_WORD = re.compile(rf"\S*(?:{SEQUENCE.pattern})\S*")
 
 
 def sample_letters(texts: Iterable[str], kind: Kind, *, letters: int, seed: int) -> list[str]:
@@ -44,7 +47,29 @@ def sample_letters(texts: Iterable[str], kind: Kind, *, letters: int, seed: int)
 
 def _pieces(texts: Iterable[str], kind: Kind) -> Iterator[str]:
     for text in texts:
-        runs = [text] if kind == "text" else _RUNS[kind].findall(text.upper())
-        for run in runs:
+        if kind == "text":
+            yield from _whole_words(text)
+            continue
+        for run in _RUNS[kind].findall(text.upper()):
             for start in range(0, len(run), _PIECE_LETTERS):
                 yield run[start : start + _PIECE_LETTERS]
+
+
+def _whole_words(text: str) -> Iterator[str]:
+    """The text in pieces that end at a space, where there is one."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE_LETTERS
+        space = max(text.rfind(" ", start, end), text.rfind("\n", start, end))
+        end = space + 1 if end < len(text) and space > start else end
+        yield text[start:end]
+        start = end
+
+
+def without_sequences(text: str) -> str:
+    """An English text without the words that are sequences.
+
+    >>> without_sequences("the primer 5'-ACGTACGTACGTAC-3' binds")
+    'the primer   binds'
+    """
+    return _SEQUENCE_WORD.sub(" ", text)

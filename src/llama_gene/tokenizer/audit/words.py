@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from llama_gene.tokenizer.audit.records import ChangedWord
+from llama_gene.tokenizer.sample import SEQUENCE
 from llama_gene.tokenizer.tiktoken_model import byte_letters
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _WORD = re.compile(r"\S+")
-# What makes a word a sequence.
-_SEQUENCE = re.compile("[ACGTUN]{12,}|[A-Z]{20,}")
 _BYTE_PIECE = re.compile("<0x([0-9A-F]{2})>")
 _LONGEST_WORD = 100
 _MOST_WORDS = 50
@@ -126,7 +125,7 @@ def note_drift(drift: Drift, text: str, before: Encoded, after: Encoded) -> None
     """
     old, new = before.spans(), after.spans()
     changed = gone(old, new)
-    words = _words_of(text, old) if changed.any() or _SEQUENCE.search(text) else None
+    words = _words_of(text, old) if changed.any() or SEQUENCE.search(text) else None
     if words is None or not len(words.starts):
         drift.tokens += len(changed)
         drift.changed += int(changed.sum())
@@ -175,5 +174,5 @@ def _words_of(text: str, spans: Spans) -> _Words | None:
     found = list(_WORD.finditer(text))
     starts = byte_of[[word.start() for word in found]] if found else byte_of[:0]
     ends = byte_of[[word.end() for word in found]] if found else byte_of[:0]
-    are_sequences = np.array([bool(_SEQUENCE.search(word[0])) for word in found], np.bool_)
+    are_sequences = np.array([bool(SEQUENCE.search(word[0])) for word in found], np.bool_)
     return _Words([word[0] for word in found], starts + added, ends + added, are_sequences)
