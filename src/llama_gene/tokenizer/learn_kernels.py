@@ -141,10 +141,7 @@ def _new_slot(index: PairIndex, left: int, right: int, count: int) -> int:
 def file_slots(index: PairIndex, first: int) -> None:
     """Put the slots from `first` on into the table and the heap."""
     for slot in range(first, index.used[SLOTS]):
-        at = _spread(index, index.keys[slot])
-        while index.table[at]:
-            at = (at + 1) & (len(index.table) - 1)
-        index.table[at] = slot + 1
+        _enter(index, slot)
         index.bounds[slot] = index.counts[slot]
         _push(index, slot)
 
@@ -153,10 +150,15 @@ def file_slots(index: PairIndex, first: int) -> None:
 def refill_table(index: PairIndex) -> None:
     """Fill an empty table with all slots."""
     for slot in range(index.used[SLOTS]):
-        at = _spread(index, index.keys[slot])
-        while index.table[at]:
-            at = (at + 1) & (len(index.table) - 1)
-        index.table[at] = slot + 1
+        _enter(index, slot)
+
+
+@njit(cache=True, nogil=True)
+def _enter(index: PairIndex, slot: int) -> None:
+    at = _spread(index, index.keys[slot])
+    while index.table[at]:
+        at = (at + 1) & (len(index.table) - 1)
+    index.table[at] = slot + 1
 
 
 @njit(cache=True, nogil=True, inline="always")
