@@ -137,7 +137,7 @@ class Merger:
         self._limits = (least, max_letters, letters_V)
         self._borders = part_borders(ids, os.cpu_count() or 1)
         self._scratch = _make_scratch(len(self._borders) - 1, len(letters_V))
-        self._alone = kernels.Scratch(*(field[:1] for field in self._scratch))
+        self._alone = _make_scratch(1, len(letters_V))
         self._pool = ThreadPoolExecutor(len(self._borders) - 1)
 
     def __enter__(self) -> "Merger":
@@ -173,9 +173,11 @@ class Merger:
 
 
 def _make_scratch(parts: int, ids: int) -> kernels.Scratch:
-    counts = (np.zeros((parts, ids), np.int64) for _ in range(3))
-    lists = (np.zeros((parts, ids), np.int32) for _ in range(3))
-    return kernels.Scratch(*counts, *lists, np.zeros((parts, 3), np.int64))
+    counts = [np.zeros((parts, ids), np.int64) for _ in range(3)]
+    lists = [np.zeros((parts, ids), np.int32) for _ in range(3)]
+    return kernels.Scratch(
+        counts[0], counts[1], counts[2], lists[0], lists[1], lists[2], np.zeros((parts, 3), np.int64)
+    )
 
 
 def _make_around(size: int) -> kernels.Around:
