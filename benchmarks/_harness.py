@@ -20,6 +20,7 @@ from rich.table import Table
 from llama_gene.config import ModelConfig
 from llama_gene.evaluation.evaluate import describe_hardware
 
+_PIPED_COLUMNS = 200
 DEMO_SHAPE = ModelConfig(hidden_size=96, layers=4, heads=4, intermediate_size=256, max_positions=1024)
 DEMO_ROWS = 1280
 REAL_SHAPE = ModelConfig(hidden_size=192, layers=6, heads=6, intermediate_size=512, max_positions=1024, tied=True)
@@ -105,7 +106,9 @@ def report(
         shown.add_column(head, justify="left" if place == 0 else "right")
     for row in table[1:]:
         shown.add_row(*row)
-    Console().print(shown)
+    console = Console()
+    # What is piped has no width of its own: keep each row on its line.
+    (console if console.is_terminal else Console(width=_PIPED_COLUMNS)).print(shown)
     document = {
         "work": dict(work),
         "machine": describe_hardware(),

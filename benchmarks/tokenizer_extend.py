@@ -59,7 +59,12 @@ def main() -> None:
             for method, settings in METHODS.items()
             if base == SENTENCEPIECE or method != "append (paper)"
         }
-    rows = [("base", "method", "rows", "DNA", "of alone", "protein", "of alone", "English changed", "unreachable", "s")]
+    rows = [
+        (
+            "base", "method", "rows", "DNA letters/token", "ratio to alone", "protein letters/token", "ratio to alone",
+            "English changed", "unreachable", "s",
+        )
+    ]  # fmt: skip
     for (base, method), told in found.items():
         rows.append(
             (

@@ -107,7 +107,7 @@ def main() -> None:
             (
                 arm, f"{told['dna_letters_per_token']:.2f}, {told['protein_letters_per_token']:.2f}",
                 f"{told['bits_per_base']:.3f}", f"{told['bits_per_residue']:.3f}", *scores,
-                f"{told['seconds'] / 60:.1f}",
+                f"{told['seconds'] / 60:.1f}", f"{told['seconds'] / found['bpe']['seconds']:.2f}",
             )
         )  # fmt: skip
     report(
