@@ -98,9 +98,8 @@ def main() -> None:
         data = Path(named) if named else folder / "data"
         found = {arm: measure(_recipe(settings, ARMS[arm]), data, folder, arm) for arm in arms}
     tasks = [choice["name"] for choice in settings["tasks"]["choices"]]
-    rows = [
-        ("unit", "letters/token", "bits/base", "bits/residue", *(f"{task}, accuracy (MCC)" for task in tasks), "min")
-    ]
+    heads = (f"{task}, accuracy (MCC)" for task in tasks)
+    rows = [("unit", "letters/token", "bits/base", "bits/residue", *heads, "min", "ratio")]
     for arm, told in found.items():
         scores = (f"{told[f'{task} accuracy']:.3f} ({told[f'{task} mcc']:.3f})" for task in tasks)
         rows.append(
