@@ -26,7 +26,7 @@ from llama_gene.tokenizer.vocabulary import Vocabulary, extend_vocabulary
 Sampler = Callable[[Kind], Sequence[str]]
 
 # Words of this field in capital letters, which protein tokens would otherwise cut anew: their neighbours never merge.
-# None is spelled with A, C, G, T alone, so no DNA token is lost.
+# DNA is learnt without them: to a base of single letters ATP is A + T + P, and A + T is where DNA begins.
 _ACRONYMS = (
     "ADP AIDS AMP ATP BLAST BMI BSA CDS CNS DAPI DMSO DNA DTT EDTA EGF EGFP ELISA EM EST ES ETS FACS FBS FDR FITC FGF "
     "GDP GFP GMP GO GTP GWAS HDL HIV HPLC HRP IFN IL IP IRES KEGG KO LDL LPS MAPK MHC MRI MS NADH NADPH NCBI NGS NIH "
@@ -79,7 +79,7 @@ def grow_vocabulary(config: TokenizerConfig, base: Vocabulary, sample: Sampler) 
 
 def _continue(vocabulary: Vocabulary, sample: Sampler, kind: GeneKind, config: TokenizerConfig) -> Vocabulary:
     reader = _GeneReader(vocabulary, kind)
-    forbidden = reader.pairs_beyond(0.0, _acronyms())
+    forbidden = reader.pairs_beyond(0.0, _acronyms()) if kind == "protein" else frozenset()
     if config.protect_english:
         # Half of what may change for each kind, and each merge changes two tokens.
         share = config.english_changed_max / len(GENE_KINDS) / 2

@@ -89,8 +89,10 @@ def compare_formats(gene: GeneTokenizer, texts: Mapping[Kind, Sequence[str]]) ->
     def expected(batch: Sequence[str]) -> list[list[int]]:
         return [found.ids for found in plain.encode_batch_fast(list(batch), add_special_tokens=False)]
 
+    encoder = BulkEncoder(plain, worth_it=0)
+
     def bulk(batch: Sequence[str]) -> list[list[int]]:
-        return [found.tolist() for found in BulkEncoder(plain, worth_it=0).encode(batch)]
+        return [found.tolist() for found in encoder.encode(batch)]
 
     formats: dict[str, Encode] = {"bulk": bulk, **_native(gene.folder / NATIVE_FILE)}
     ids = {kind: expected(batch) for kind, batch in texts.items()}
