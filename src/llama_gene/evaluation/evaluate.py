@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import torch
@@ -61,17 +61,12 @@ def evaluate(
     def build(work: Path, ledger: Ledger) -> None:
         reuse_memory()
         splits = _read_splits(instructions, config.split)
-        asked = splits[config.split]
         network, tokenizer = _load(model)
-        reports = []
-        with (work / "predictions.jsonl").open("w", encoding="utf-8") as file:
-            for task, items in asked.items():
-                answers = answer_items(config, network, tokenizer, items, seed=seed)
-                file.writelines(_prediction(item, place, answers) for place, item in enumerate(items))
-                train, valid = splits["train"].get(task, []), splits["valid"].get(task, [])
-                fitted = valid if config.split == "test" else []
-                reports.append(compare(config, answers, train=train, valid=fitted, test=items, seed=seed))
-                _count(ledger, reports[-1])
+        with (work / "predictions.jsonl").open("w", encoding="utf-8") as predictions:
+            reports = [
+                _answer_and_compare(config, network, tokenizer, splits, task, seed, predictions)
+                for task in splits[config.split]
+            ]
         report = Report(
             title=title or model.name,
             synthetic=synthetic,
@@ -84,8 +79,7 @@ def evaluate(
             config=describe(config),
             hardware=describe_hardware(),
         )
-        ledger.facts["families_above_majority"] = list(report.families_above_majority)
-        ledger.facts["headline"] = {task.task: _headline(task) for task in reports}
+        _enter(ledger, report)
         write_report(report, work)
 
     inputs = {"model": model, "instructions": instructions} | {
@@ -93,6 +87,23 @@ def evaluate(
     }
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
+
+
+def _answer_and_compare(
+    config: EvaluateConfig,
+    network: PreTrainedModel,
+    tokenizer: GeneTokenizer,
+    splits: Mapping[str, Mapping[str, list[Item]]],
+    task: str,
+    seed: int,
+    predictions: TextIO,
+) -> TaskReport:
+    """Answer a task's items, write the answers down and set their scores beside the baselines'."""
+    items = splits[config.split][task]
+    answers = answer_items(config, network, tokenizer, items, seed=seed)
+    predictions.writelines(_prediction(item, place, answers) for place, item in enumerate(items))
+    valid = splits["valid"].get(task, []) if config.split == "test" else []
+    return compare(config, answers, train=splits["train"].get(task, []), valid=valid, test=items, seed=seed)
 
 
 def _read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item]]]:
@@ -217,11 +228,14 @@ def _prediction(item: Item, place: int, answers: ModelAnswers) -> str:
     return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
 
 
-def _count(ledger: Ledger, report: TaskReport) -> None:
-    ledger.counts["items"] += report.n
-    ledger.counts[f"items of {report.task}"] = report.n
-    if report.generation:
-        ledger.counts["generated answers that name no label"] += report.generation.unread
+def _enter(ledger: Ledger, report: Report) -> None:
+    ledger.facts["families_above_majority"] = list(report.families_above_majority)
+    ledger.facts["headline"] = {task.task: _headline(task) for task in report.tasks}
+    for task in report.tasks:
+        ledger.counts["items"] += task.n
+        ledger.counts[f"items of {task.task}"] = task.n
+        if task.generation:
+            ledger.counts["generated answers that name no label"] += task.generation.unread
 
 
 def _headline(report: TaskReport) -> dict[str, Any]:
