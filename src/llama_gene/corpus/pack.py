@@ -27,6 +27,7 @@ from llama_gene.corpus.parquet import ParquetFolder
 from llama_gene.errors import ArtifactError, DataError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
+from llama_gene.tokenizer.encode import Ids
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 BLOCK_SCHEMA = pa.schema(
@@ -45,7 +46,7 @@ class TokenDocument(NamedTuple):
     """One document as tokens, begin and end token included; `text_tokens` counts those of its text alone."""
 
     kind: Kind
-    ids: list[int]
+    ids: Ids
     text_tokens: int
     letters: int
 
@@ -147,29 +148,32 @@ class _Writer:
         self._tokenizer = tokenizer
         self._dropout = dropout
         self._rng = rng
-        self._begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+        self._begin = np.array([] if tokenizer.bos_id is None else [tokenizer.bos_id], np.int32)
+        self._end = np.array([tokenizer.eos_id], np.int32)
         self._room = block - len(self._begin)
 
     def encode(self, rows: Sequence[tuple[Kind, str]]) -> Iterator[list[TokenDocument]]:
         """Each text as one token document, or as the pieces of one that is longer than a block."""
-        encoded = self._tokenizer.encode_batch([text for _, text in rows])
-        for (kind, text), merged in zip(rows, encoded, strict=True):
-            drops = self._dropout > 0 and kind != "text"
-            ids = self._dropped(text) if drops else merged
+        drops_of = [self._dropout > 0 and kind != "text" for kind, _ in rows]
+        whole_texts = [text for (_, text), drops in zip(rows, drops_of, strict=True) if not drops]
+        merged = iter(self._tokenizer.encode_arrays(whole_texts))
+        for (kind, text), drops in zip(rows, drops_of, strict=True):
+            ids = self._dropped(text) if drops else next(merged)
             if len(ids) + 1 <= self._room:
-                whole = [*self._begin, *ids, self._tokenizer.eos_id]
+                whole = np.concatenate([self._begin, ids, self._end])
                 yield [TokenDocument(kind, whole, len(ids), count_letters(text, kind))]
             else:
                 ends = self._ends_of_letters(ids) if drops else [end for _, end in self._tokenizer.offsets(text)]
                 yield list(self._pieces(kind, text, ids, ends))
 
-    def _dropped(self, text: str) -> list[int]:
-        return self._tokenizer.encode_with_dropout(text, self._dropout, int(self._rng.integers(1 << 62)))
+    def _dropped(self, text: str) -> Ids:
+        ids = self._tokenizer.encode_with_dropout(text, self._dropout, int(self._rng.integers(1 << 62)))
+        return np.array(ids, np.int32)
 
-    def _ends_of_letters(self, ids: list[int]) -> list[int]:
-        return np.cumsum([len(self._tokenizer.decode([token_id]).strip()) for token_id in ids]).tolist()
+    def _ends_of_letters(self, ids: Ids) -> list[int]:
+        return np.cumsum([len(self._tokenizer.decode([token_id]).strip()) for token_id in ids.tolist()]).tolist()
 
-    def _pieces(self, kind: Kind, text: str, ids: list[int], ends: list[int]) -> Iterator[TokenDocument]:
+    def _pieces(self, kind: Kind, text: str, ids: Ids, ends: list[int]) -> Iterator[TokenDocument]:
         number = -(-len(ids) // (self._room - 1))
         size = -(-len(ids) // number)
         read = 0
@@ -177,9 +181,9 @@ class _Writer:
             part = ids[start : start + size]
             is_last = start + size >= len(ids)
             reached = len(text) if is_last else max(read, ends[start + size - 1])
-            closing = [self._tokenizer.eos_id] if is_last else []
+            closing = self._end if is_last else self._end[:0]
             letters = count_letters(text[read:reached], kind)
-            yield TokenDocument(kind, [*self._begin, *part, *closing], len(part), letters)
+            yield TokenDocument(kind, np.concatenate([self._begin, part, closing]), len(part), letters)
             read = reached
 
 
@@ -212,7 +216,7 @@ def _as_table(blocks: Sequence[Sequence[TokenDocument]]) -> pa.Table:
     sizes = [len(document.ids) for document in documents]
     of_block = np.cumsum([0, *map(len, blocks)])
     tokens = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[of_block]
-    ids = np.fromiter(chain.from_iterable(document.ids for document in documents), np.int32, sum(sizes))
+    ids = np.concatenate([np.zeros(0, np.int32), *(document.ids for document in documents)])
     return pa.table(
         [
             _lists(tokens, pa.array(ids)),

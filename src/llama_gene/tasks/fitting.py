@@ -94,7 +94,7 @@ def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -
             asked = input_text(cut_all(setting.task, job.sequences, job.size), names, setting.spelling)
             texts.append(f"{before}{asked}{between}{job.answer}{after}")
         waiting = []
-        for job, ids in zip(jobs, setting.tokenizer.encode_batch(texts), strict=True):
+        for job, ids in zip(jobs, setting.tokenizer.encode_arrays(texts), strict=True):
             try:
                 job.size = job.search.send(len(ids) + _MARK_TOKENS)
                 waiting.append(job)
@@ -109,7 +109,7 @@ def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]
     task, special = setting.task, setting.tokenizer.special_tokens
     answers = [defuse(question.target, special) for question in questions]
     texts = sorted({answer.text for answer in answers})
-    lengths = dict(zip(texts, map(len, setting.tokenizer.encode_batch(texts)), strict=True))
+    lengths = dict(zip(texts, map(len, setting.tokenizer.encode_arrays(texts)), strict=True))
     jobs = []
     for place, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         if lengths[answer.text] > setting.max_answer_tokens:

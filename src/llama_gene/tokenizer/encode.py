@@ -1,8 +1,8 @@
 """A fast encoder for runs of sequence letters; its ids are those of `tokenizer.json`, one for one.
 
-A run is a text of capital letters alone. The ids are found from the left by matching the longest token that byte-pair
-encoding would make there (see `encode_kernels`), on all cores. Everything else is left to `tokenizers`. Not done here:
-texts with other letters, vocabularies that cut runs by a rule, and `append`ed ones (see `_make_encoder`).
+A run is a text of capital letters alone. Many runs are merged at once, merge by merge in the order of their ranks (see
+`encode_kernels`), on all cores. Everything else is left to `tokenizers`. Not done here: texts with other letters,
+vocabularies that cut runs by a rule, and `append`ed ones (see `_make_encoder`).
 """
 
 import json
@@ -99,7 +99,9 @@ class RunEncoder:
     def _encode(self, texts: Sequence[str]) -> list[Ids | None]:
         codes, starts = self._codes(texts)
         out, sizes = np.empty(len(codes), np.int32), np.empty(len(texts), np.int64)
-        kernels.encode_runs(self.merges, self.lexicon, codes, starts, self.id_of_V, out, sizes)
+        kernels.encode_runs(
+            self.lexicon, len(self.alphabet) + len(self.prefix), codes, starts, self.id_of_V, out, sizes
+        )
         return [
             None if size < 0 or len(text) <= self.looked_up else out[start : start + size]
             for text, start, size in zip(texts, starts.tolist(), sizes.tolist(), strict=False)
@@ -179,21 +181,24 @@ def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncod
         return None
     spelt = [token for token in vocabulary if 1 < len(token) <= _LONGEST_TOKEN and allowed.issuperset(token)]
     tokens = [*letters, *spelt]
-    number_of = {token: number for number, token in enumerate(tokens)}
-    merges = _merge_table(model["merges"], number_of)
-    code_of = {letter: code for code, letter in enumerate(letters)}
-    codes = np.array([code_of[letter] for token in tokens for letter in token], np.uint8)
-    starts = np.concatenate([[0], np.cumsum([len(token) for token in tokens])])
-    lexicon = _make_lexicon(merges, codes, starts, len(letters))
-    if not kernels.ranks_grow(lexicon):
+    merges_M4 = _list_merges(model["merges"], tokens)
+    makers_V3 = _find_makers(_merge_table(merges_M4), tokens, letters)
+    # The loops tell by its number when a token comes about; those that never do come last.
+    order = np.argsort(makers_V3[:, 0], kind="stable")
+    place_of = np.argsort(order)
+    lexicon = _make_lexicon(makers_V3[order], place_of, np.array([len(token) for token in tokens], np.int32)[order])
+    if (lexicon.parts_V2.max(axis=1, initial=-1) >= np.arange(len(lexicon.parts_V2))).any():
         log.info("merges are not ranked below those of their parts: tokenizers encodes all texts")
         return None
-    id_of_V = np.array([vocabulary[token] for token in tokens], np.int32)
+    merges_M4[:, [0, 1, 3]] = place_of[merges_M4[:, [0, 1, 3]]]
+    id_of_V = np.array([vocabulary[tokens[at]] for at in order], np.int32)
     looked_up = _LONGEST_TOKEN if model.get("ignore_merges") else 0
-    return RunEncoder(alphabet, prefix, looked_up, merges, lexicon, id_of_V)
+    return RunEncoder(alphabet, prefix, looked_up, _merge_table(merges_M4), lexicon, id_of_V)
 
 
-def _merge_table(pairs: Sequence[Sequence[str]], number_of: dict[str, int]) -> kernels.Merges:
+def _list_merges(pairs: Sequence[Sequence[str]], tokens: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The merges between tokens: numbers of left and right part, rank, number of the result."""
+    number_of = {token: number for number, token in enumerate(tokens)}
     found = [
         (left, right, rank, result)
         for rank, pair in enumerate(pairs)
@@ -201,23 +206,33 @@ def _merge_table(pairs: Sequence[Sequence[str]], number_of: dict[str, int]) -> k
         and (right := number_of.get(pair[1])) is not None
         and (result := number_of.get(pair[0] + pair[1])) is not None
     ]
-    size = 1 << max(10, (2 * len(found)).bit_length())
+    return np.array(found, np.int64).reshape(-1, 4)
+
+
+def _merge_table(merges_M4: npt.NDArray[np.int64]) -> kernels.Merges:
+    size = 1 << max(10, (2 * len(merges_M4)).bit_length())
     slots_S2 = np.zeros((size, 2), np.int64)
     slots_S2[:, 0] = -1
     merges = kernels.Merges(slots_S2, np.zeros(size // 8, np.uint64))
-    kernels.fill_merges(merges, np.array(found, np.int64).reshape(-1, 4))
+    kernels.fill_merges(merges, merges_M4)
     return merges
 
 
+def _find_makers(merges: kernels.Merges, tokens: Sequence[str], letters: str) -> npt.NDArray[np.int64]:
+    code_of = {letter: code for code, letter in enumerate(letters)}
+    codes = np.array([code_of[letter] for token in tokens for letter in token], np.uint8)
+    starts = np.concatenate([[0], np.cumsum([len(token) for token in tokens])])
+    makers_V3 = np.empty((len(tokens), 3), np.int64)
+    kernels.find_makers(merges, codes, starts, makers_V3)
+    return makers_V3
+
+
 def _make_lexicon(
-    merges: kernels.Merges, codes: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], letters: int
+    makers_V3: npt.NDArray[np.int64], place_of: npt.NDArray[np.int64], letters_V: npt.NDArray[np.int32]
 ) -> kernels.Lexicon:
-    number = len(starts) - 1
-    makers_V5 = np.zeros((number, 5), np.int32)
-    usable = np.flatnonzero(kernels.find_makers(merges, codes, starts, makers_V5))
-    room = 1 + int((starts[usable + 1] - starts[usable]).sum())
-    trie_NA = np.zeros((room, letters + 1), np.int32)
-    nodes = kernels.grow_trie(codes, starts, usable, trie_NA)
-    lexicon = kernels.Lexicon(makers_V5, np.zeros((number, 2), np.int32), trie_NA[:nodes].copy())
-    kernels.find_shorter(codes, starts, usable, lexicon)
-    return lexicon
+    """The tokens that come out, from rows in their order; `place_of` says where in it a part is now."""
+    size = int(np.count_nonzero(makers_V3[:, 0] < kernels.NONE))
+    parts_V2 = np.where(makers_V3[:size, 1:] < 0, -1, place_of[makers_V3[:size, 1:]])
+    made = np.flatnonzero(parts_V2[:, 0] >= 0)
+    rows = np.column_stack([parts_V2[made], made, made])
+    return kernels.Lexicon(parts_V2.astype(np.int32), letters_V[:size], _merge_table(rows))

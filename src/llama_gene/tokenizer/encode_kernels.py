@@ -3,6 +3,10 @@
 Letters are codes 0 .. A-1, tokens local numbers 0 .. V-1; a single letter's number is its code. `rank` is the place of
 a merge in the tokenizer's list: of the pairs that stand in a word, the lowest rank merges first, the leftmost of those
 that share it.
+
+Many words are encoded at once. Each pair of neighbours that merges waits in a list of its own; the lists are gone
+through once, by rank. That is enough where every token is ranked below its parts: what a merge gives can only take part
+in later ones.
 """
 
 from typing import NamedTuple
@@ -15,6 +19,9 @@ NONE = np.int64(1) << np.int64(62)
 _HALF = np.int64(32)
 _LOW = np.int64(0xFFFFFFFF)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_BORDER, _GAP = np.int32(-1), np.int32(-2)
+# Letters merged together: enough for the way through all lists to be worth it, few enough for the fast caches.
+_CHUNK = 1 << 14
 
 
 class Merges(NamedTuple):
@@ -29,93 +36,92 @@ class Merges(NamedTuple):
 
 
 class Lexicon(NamedTuple):
-    """Tokens that their own letters are encoded as, ready for matching.
+    """The tokens that runs are encoded as, and the one merge that makes each.
 
-    Columns of `makers_V5`: rank of the merge that made the token (-1: a letter), its left part, its right part, and the
-    ranks of the merges that made these. Those of `spans_V2`: the longest other token it begins with (-1: none), its
-    letters. `trie_NA` gives the node after each letter (0: none; node 0 is the root) and in its last column one more
-    than the token that ends at the node.
+    A token's number rises with the rank of that merge. `parts_V2`: what it merges (letters: -1). `letters_V`: how many
+    letters it has. `makers` finds it by its parts; ranks there are token numbers.
     """
 
-    makers_V5: NDArray[np.int32]
-    spans_V2: NDArray[np.int32]
-    trie_NA: NDArray[np.int32]
+    parts_V2: NDArray[np.int32]
+    letters_V: NDArray[np.int32]
+    makers: Merges
+
+
+class Waiting(NamedTuple):
+    """Places of pairs that wait to be merged: a linked list for each token.
+
+    `heads_V` and `next_E` hold entries, 0 at the end; `places_E` their places. Places that are no longer the pair are
+    passed over.
+    """
+
+    heads_V: NDArray[np.int32]
+    places_E: NDArray[np.int32]
+    next_E: NDArray[np.int32]
 
 
 @njit(cache=True, nogil=True)
 def fill_merges(merges: Merges, pairs: NDArray[np.int64]) -> None:
     """Put rows of left, right, rank, token into an empty table; of a pair listed twice the later row counts."""
+    mask = np.uint64(len(merges.slots_S2) - 1)
     for at in range(len(pairs)):
         key = (pairs[at, 0] << _HALF) | pairs[at, 1]
-        slot = _slot(merges, key)
+        spread = np.uint64(key) * _SPREAD
+        slot = (spread >> np.uint64(32)) & mask
+        while merges.slots_S2[slot, 0] != key and merges.slots_S2[slot, 0] != -1:
+            slot = (slot + np.uint64(1)) & mask
         merges.slots_S2[slot, 0] = key
         merges.slots_S2[slot, 1] = (pairs[at, 2] << _HALF) | pairs[at, 3]
-        bit = _filter_bit(merges, key)
+        bit = (spread >> np.uint64(20)) & np.uint64(64 * len(merges.filter_W) - 1)
         merges.filter_W[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _filter_bit(merges: Merges, key: int) -> np.uint64:
-    return ((np.uint64(key) * _SPREAD) >> np.uint64(20)) & np.uint64(64 * len(merges.filter_W) - 1)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _slot(merges: Merges, key: int) -> int:
-    """Where a pair is, or would go."""
-    mask = np.uint64(len(merges.slots_S2) - 1)
-    slot = ((np.uint64(key) * _SPREAD) >> np.uint64(32)) & mask
-    while merges.slots_S2[slot, 0] != key and merges.slots_S2[slot, 0] != -1:
-        slot = (slot + np.uint64(1)) & mask
-    return slot
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _rank(merges: Merges, left: int, right: int) -> int:
+@njit(cache=True, nogil=True)
+def _find(slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], left: int, right: int) -> int:
+    """Rank << 32 | token of a pair that merges, else 0."""
     key = (np.int64(left) << _HALF) | np.int64(right)
-    bit = _filter_bit(merges, key)
-    if not (merges.filter_W[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1):
-        return NONE
-    slot = _slot(merges, key)
-    return merges.slots_S2[slot, 1] >> _HALF if merges.slots_S2[slot, 0] != -1 else NONE
+    spread = np.uint64(key) * _SPREAD
+    bit = (spread >> np.uint64(20)) & np.uint64(64 * len(filter_W) - 1)
+    if not (filter_W[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1):
+        return np.int64(0)
+    mask = np.uint64(len(slots_S2) - 1)
+    slot = (spread >> np.uint64(32)) & mask
+    while slots_S2[slot, 0] != key and slots_S2[slot, 0] != -1:
+        slot = (slot + np.uint64(1)) & mask
+    return slots_S2[slot, 1]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
+def _rank(merges: Merges, left: int, right: int) -> int:
+    found = _find(merges.slots_S2, merges.filter_W, left, right)
+    return found >> _HALF if found else NONE
+
+
+@njit(cache=True, nogil=True)
 def _merged(merges: Merges, left: int, right: int) -> int:
     """The token a pair merges into; it must be a pair that does."""
-    slot = _slot(merges, (np.int64(left) << _HALF) | np.int64(right))
-    return merges.slots_S2[slot, 1] & _LOW
+    return _find(merges.slots_S2, merges.filter_W, left, right) & _LOW
 
 
 @njit(cache=True, nogil=True)
 def find_makers(
-    merges: Merges, codes: NDArray[np.uint8], starts: NDArray[np.int64], makers_V5: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Fill in the last merge of each token's own letters; gives which tokens these letters are encoded as."""
-    usable = np.zeros(len(makers_V5), np.bool_)
-    for token in range(len(makers_V5)):
+    merges: Merges, codes: NDArray[np.uint8], starts: NDArray[np.int64], makers_V3: NDArray[np.int64]
+) -> None:
+    """Fill in rank, left and right part of the last merge of each token's own letters.
+
+    The rank is -1 for letters, `NONE` for tokens that their letters are not encoded as. These never come out, and no
+    other pair ever makes a token: what happens inside its letters happens wherever they stand.
+    """
+    for token in range(len(makers_V3)):
         word = codes[starts[token] : starts[token + 1]].astype(np.int32)
         size = len(word)
         while size > 2 and _merge_first(merges, word, size):
             size -= 1
-        if size == 1:
-            makers_V5[token, 0] = -1
-            usable[token] = True
-        elif size == 2 and _rank(merges, word[0], word[1]) != NONE and _merged(merges, word[0], word[1]) == token:
-            makers_V5[token, 0] = _rank(merges, word[0], word[1])
-            makers_V5[token, 1] = word[0]
-            makers_V5[token, 2] = word[1]
-            usable[token] = True
-    for token in range(len(makers_V5)):
-        for part in range(2):
-            makers_V5[token, 3 + part] = makers_V5[makers_V5[token, 1 + part], 0]
-    return usable
-
-
-def ranks_grow(lexicon: Lexicon) -> bool:
-    """True where every token that can come out is ranked below the tokens it is made of."""
-    usable = lexicon.makers_V5[lexicon.spans_V2[:, 1] > 0]
-    made = usable[usable[:, 0] >= 0]
-    return bool((made[:, 3:].max(axis=1, initial=-1) < made[:, 0]).all())
+        makers_V3[token] = -1
+        if size == 2 and _rank(merges, word[0], word[1]) != NONE and _merged(merges, word[0], word[1]) == token:
+            makers_V3[token, 0] = _rank(merges, word[0], word[1])
+            makers_V3[token, 1:] = word[:2]
+        elif size > 1:
+            makers_V3[token, 0] = NONE
 
 
 @njit(cache=True, nogil=True)
@@ -134,136 +140,124 @@ def _merge_first(merges: Merges, word: NDArray[np.int32], size: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def grow_trie(
-    codes: NDArray[np.uint8], starts: NDArray[np.int64], tokens: NDArray[np.int64], trie_NA: NDArray[np.int32]
-) -> int:
-    """Put the letters of tokens into an empty trie; gives the number of nodes."""
-    nodes = 1
-    for token in tokens:
-        node = 0
-        for place in range(starts[token], starts[token + 1]):
-            if trie_NA[node, codes[place]] == 0:
-                trie_NA[node, codes[place]] = nodes
-                nodes += 1
-            node = trie_NA[node, codes[place]]
-        trie_NA[node, -1] = token + 1
-    return nodes
-
-
-@njit(cache=True, nogil=True)
-def find_shorter(
-    codes: NDArray[np.uint8], starts: NDArray[np.int64], tokens: NDArray[np.int64], lexicon: Lexicon
-) -> None:
-    """Fill `spans_V2` from the trie."""
-    for token in tokens:
-        lexicon.spans_V2[token, 0] = _longest(lexicon, codes, starts[token], starts[token + 1] - 1)
-        lexicon.spans_V2[token, 1] = starts[token + 1] - starts[token]
-
-
-@njit(cache=True, nogil=True)
-def _longest(lexicon: Lexicon, codes: NDArray[np.uint8], place: int, end: int) -> int:
-    """The longest token that begins at a place and ends by `end`, or -1."""
-    node, found = np.uint32(0), np.int32(0)
-    last = np.uint32(lexicon.trie_NA.shape[1] - 1)
-    while place < end:
-        node = np.uint32(lexicon.trie_NA[node, codes[np.uint64(place)]])
-        if node == 0:
-            break
-        token = lexicon.trie_NA[node, last]
-        if token:
-            found = token
-        place += 1
-    return found - 1
-
-
-@njit(cache=True, nogil=True)
-def stay_apart(merges: Merges, lexicon: Lexicon, left: int, right: int) -> bool:
-    """True where no merge crosses the border of two tokens while their letters are encoded.
-
-    Goes back in time, undoing the younger of the two tokens that touch the border. While two tokens touch it, a merge
-    of both happens if its rank is below that of the merge that ends this state; at equal rank the one further left
-    comes first. (The idea of looking only at pairs: https://github.com/github/rust-gems, crate bpe, README.)
-    """
-    limit = NONE
-    left_at, right_at = np.uint32(left), np.uint32(right)
-    left_made, right_made = lexicon.makers_V5[left_at, 0], lexicon.makers_V5[right_at, 0]
-    while True:
-        if _rank(merges, left_at, right_at) < limit:
-            return False
-        if max(left_made, right_made) < 0:
-            return True
-        limit = max(np.int64(left_made), np.int64(right_made) + 1)
-        # Both sides by selection: which one is younger cannot be foretold, and a branch would be guessed wrong.
-        is_left = left_made > right_made
-        younger, part = (left_at, np.uint32(2)) if is_left else (right_at, np.uint32(1))
-        token, made = lexicon.makers_V5[younger, part], lexicon.makers_V5[younger, part + np.uint32(2)]
-        left_at, left_made = (np.uint32(token), made) if is_left else (left_at, left_made)
-        right_at, right_made = (right_at, right_made) if is_left else (np.uint32(token), made)
-
-
-@njit(cache=True, nogil=True)
-def encode_run(
-    merges: Merges, lexicon: Lexicon, codes: NDArray[np.uint8], out: NDArray[np.int32], dead: NDArray[np.bool_]
-) -> int:
-    """Encode one run; gives the number of tokens written to `out`, -1 where a letter has none.
-
-    The encoding is the only one whose neighbours all stay apart, so it is found from the left: the longest token that
-    fits, else the next shorter, else one step back. A place from which there was no way on is never tried again, so
-    the time is linear.
-
-    Args:
-        merges: Every mergeable pair.
-        lexicon: Every token that can come out.
-        codes: The letters.
-        out: Room for as many tokens as letters.
-        dead: Room for one more than letters; all false, and left so.
-    """
-    size, place, number = len(codes), 0, 0
-    for code in codes:
-        if code >= lexicon.trie_NA.shape[1] - 1:
-            return -1
-    token = _longest(lexicon, codes, 0, size)
-    while place < size:
-        while token >= 0:
-            end = place + lexicon.spans_V2[token, 1]
-            if not dead[end] and (number == 0 or stay_apart(merges, lexicon, out[number - 1], token)):
-                break
-            token = lexicon.spans_V2[token, 0]
-        if token >= 0:
-            out[number] = token
-            number += 1
-            place = end
-            token = _longest(lexicon, codes, place, size)
-        elif number == 0:
-            return -1
-        else:
-            dead[place] = True
-            number -= 1
-            token = out[number]
-            place -= lexicon.spans_V2[token, 1]
-    dead[: size + 1] = False
-    return number
-
-
-@njit(cache=True, nogil=True)
 def encode_runs(
-    merges: Merges, lexicon: Lexicon, codes: NDArray[np.uint8], starts: NDArray[np.int64], id_of_V: NDArray[np.int32],
+    lexicon: Lexicon, letters: int, codes: NDArray[np.uint8], starts: NDArray[np.int64], id_of_V: NDArray[np.int32],
     out: NDArray[np.int32], sizes: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Encode runs that stand back to back; the ids of each go to `out` from its own start on.
 
-    `starts` has one entry more than runs; `sizes` gets the ids of each run, -1 where a letter has no token.
+    Args:
+        lexicon: Tokens and their merges.
+        letters: Number of letters.
+        codes: The letters of all runs.
+        starts: Where each run starts, and the end of the last.
+        id_of_V: Id of each token.
+        out: Room for as many ids as letters.
+        sizes: Gets the ids of each run, -1 where a letter has no token.
     """
-    longest = 0
+    room = _CHUNK
     for run in range(len(sizes)):
-        longest = max(longest, starts[run + 1] - starts[run])
-    dead = np.zeros(longest + 1, np.bool_)
-    for run in range(len(sizes)):
-        begin, end = starts[run], starts[run + 1]
-        number = encode_run(merges, lexicon, codes[begin:end], out[begin:end], dead)
-        for place in range(begin, begin + number):
-            out[place] = id_of_V[out[place]]
-        sizes[run] = number
+        room = max(room, starts[run + 1] - starts[run] + 2)
+    tokens = np.empty(room, np.int32)
+    # An entry for each letter at first; a merge uses up one and adds up to two.
+    heads_V = np.zeros(len(lexicon.letters_V), np.int32)
+    waiting = Waiting(heads_V, np.empty(2 * room + 1, np.int32), np.empty(2 * room + 1, np.int32))
+    first = 0
+    while first < len(sizes):
+        end, last = 1, first
+        tokens[0] = _BORDER
+        while last < len(sizes) and end + starts[last + 1] - starts[last] < room:
+            sizes[last] = 0
+            for code in codes[starts[last] : starts[last + 1]]:
+                if code >= letters:
+                    sizes[last] = -1
+                    break
+            if sizes[last] == 0:
+                for place in range(starts[last], starts[last + 1]):
+                    tokens[end] = codes[place]
+                    end += 1
+                tokens[end] = _BORDER
+                end += 1
+            last += 1
+        _merge_all(lexicon, waiting, letters, tokens, end)
+        place = 1
+        for run in range(first, last):
+            if sizes[run] < 0:
+                continue
+            while tokens[place] != _BORDER:
+                out[starts[run] + sizes[run]] = id_of_V[tokens[place]]
+                sizes[run] += 1
+                place += lexicon.letters_V[tokens[place]]
+            place += 1
+        first = last
+
+
+@njit(cache=True, nogil=True)
+def _list_pairs(lexicon: Lexicon, waiting: Waiting, tokens: NDArray[np.int32], end: int) -> None:
+    """Let every pair wait that merges; its entry is its place."""
+    slots_S2, filter_W = lexicon.makers
+    heads_V, places_E, next_E = waiting
+    for place in range(1, end - 2):
+        if tokens[place] >= 0 and tokens[place + 1] >= 0:
+            token = _find(slots_S2, filter_W, tokens[place], tokens[place + 1]) & _LOW
+            if token:
+                places_E[place] = place
+                next_E[place] = heads_V[token]
+                heads_V[token] = place
+
+
+@njit(cache=True, nogil=True)
+def _merge_all(lexicon: Lexicon, waiting: Waiting, letters: int, tokens: NDArray[np.int32], end: int) -> None:
+    """Merge words of letters in place.
+
+    A token is written over its first and its last letter and its length is known, so both neighbours of a token are
+    reached from it. Where a right part began, a gap is left, so that what waited there finds its pair gone.
+    """
+    # Arrays that are taken from tuples or handed to functions in a loop have their uses counted there, which costs
+    # more than the work: so they are taken out first, and the loop is one.
+    parts_V2, letters_V, makers = lexicon
+    slots_S2, filter_W = makers
+    heads_V, places_E, next_E = waiting
+    free, highest = np.int32(0), np.int32(end)
+    _list_pairs(lexicon, waiting, tokens, end)
+    for token in range(letters, len(letters_V)):
+        entry, heads_V[token] = heads_V[token], 0
+        left, right = parts_V2[token, 0], parts_V2[token, 1]
+        step, whole = letters_V[left], letters_V[token]
+        while entry:
+            place = np.int64(places_E[entry])
+            following = next_E[entry]
+            next_E[entry] = free
+            free = entry
+            entry = following
+            if tokens[place] != left or tokens[place + step] != right:
+                continue
+            if left == right:
+                # Of overlapping pairs the leftmost merges first, and then the one after it.
+                while tokens[place - 1] == left:
+                    place -= step
+            while tokens[place] == left and tokens[place + step] == right:
+                tokens[place] = token
+                tokens[place + step] = _GAP
+                tokens[place + whole - 1] = token
+                first, second, at = tokens[place - 1], np.int32(token), place
+                if first >= 0:
+                    at -= letters_V[first]
+                for _ in range(2):
+                    if first >= 0 and second >= 0:
+                        made = _find(slots_S2, filter_W, first, second) & _LOW
+                        if made:
+                            added = free
+                            if added:
+                                free = next_E[added]
+                            else:
+                                highest += 1
+                                added = highest
+                            places_E[added] = at
+                            next_E[added] = heads_V[made]
+                            heads_V[made] = added
+                    first, second, at = np.int32(token), tokens[place + whole], place
+                place += whole
 
 
 @njit(cache=True, nogil=True)

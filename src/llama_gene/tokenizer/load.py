@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from llama_gene.artifacts import fingerprint
 from llama_gene.errors import TokenizerError
-from llama_gene.tokenizer.encode import BulkEncoder
+from llama_gene.tokenizer.encode import BulkEncoder, Ids
 
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
@@ -45,8 +45,12 @@ class GeneTokenizer:
         return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """As `encode`, for many texts, on all cores; runs of sequence letters several times faster."""
-        return [ids.tolist() for ids in self._bulk.encode(texts)]
+        """As `encode`, for many texts, on all cores."""
+        return [ids.tolist() for ids in self.encode_arrays(texts)]
+
+    def encode_arrays(self, texts: Sequence[str]) -> list[Ids]:
+        """As `encode_batch`, as int32 arrays: runs of sequence letters several times faster than `tokenizers`."""
+        return self._bulk.encode(texts)
 
     def encode_with_dropout(self, text: str, share: float, seed: int) -> list[int]:
         """Ids of a sequence with BPE-dropout: each merge is left out with probability `share`.

@@ -91,7 +91,7 @@ def measure(sides: Sequence[Measured], base: Base | None, kind: Kind, source: So
         before = base.encoder.encode(texts) if base else None
         for side in sides:
             tally = side.tallies.setdefault(kind, {}).setdefault(source.name, Tally())
-            ids = [np.array(found, np.int32) for found in side.gene.encode_batch(texts)]
+            ids = side.gene.encode_arrays(texts)
             _count(side, tally, kind, texts, ids)
             if side.base and before is not None:
                 old, new = side.base.pieces, side.pieces
