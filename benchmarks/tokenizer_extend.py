@@ -26,6 +26,7 @@ from llama_gene.tokenizer.load import load_tokenizer
 from llama_gene.tokenizer.tiny import english_pages
 
 _BYTES_AND_SPECIAL = 259
+ENGLISH = ("english_changed", "english_changed_sequences_aside", "protected_english_changed")
 METHODS: dict[str, dict[str, Any]] = {
     "append (paper)": {"method": "append"},
     "continue": {"method": "continue"},
@@ -62,7 +63,7 @@ def main() -> None:
     rows = [
         (
             "base", "method", "rows", "DNA letters/token", "ratio to alone", "protein letters/token", "ratio to alone",
-            "English changed", "unreachable", "s",
+            "English changed", "sequences aside", "where protected", "unreachable", "s",
         )
     ]  # fmt: skip
     for (base, method), told in found.items():
@@ -70,7 +71,7 @@ def main() -> None:
             (
                 base, method, f"{told['rows']:,}", f"{told['dna']:.3f}", f"{told['dna'] / alone['dna']:.3f}",
                 f"{told['protein']:.3f}", f"{told['protein'] / alone['protein']:.3f}",
-                f"{100 * told['english_changed']:.3f} %", str(told["unreachable"]), f"{told['seconds']:.0f}",
+                *(percent(told[key]) for key in ENGLISH), str(told["unreachable"]), f"{told['seconds']:.0f}",
             )
         )  # fmt: skip
     names = {SENTENCEPIECE: "sentencepiece", TIKTOKEN: "tiktoken"}
@@ -88,7 +89,7 @@ def main() -> None:
     )
 
 
-def measure(base: Path, settings: Mapping[str, Any], material: Material, tokens: int, output: Path) -> dict[str, float]:
+def measure(base: Path, settings: Mapping[str, Any], material: Material, tokens: int, output: Path) -> dict[str, Any]:
     """Extend a base and audit it on what was held out."""
     config = TokenizerConfig(dna_size=tokens, protein_size=tokens, **settings)
     text = material.protected if config.protect_english else ()
@@ -102,15 +103,29 @@ def measure(base: Path, settings: Mapping[str, Any], material: Material, tokens:
         AuditConfig(), output, base=base, dna=material.held_out["dna"], protein=material.held_out["protein"],
         text=material.english, on_invalid="skip",
     )  # fmt: skip
+    held_out = found.kinds["text"]
     return {
         "rows": found.size,
         "dna": found.kinds["dna"].letters_per_token,
         "protein": found.kinds["protein"].letters_per_token,
-        "english_changed": found.kinds["text"].changed_share or 0.0,
+        "english_changed": held_out.changed_share,
+        "english_changed_sequences_aside": held_out.changed_share_outside_sequences,
+        "protected_english_changed": protected_english_changed(output, base, text) if text else None,
         "unreachable": found.unreachable_new_tokens,
         "base_ids_moved": found.base_ids_moved or 0,
         "seconds": round(seconds, 1),
     }
+
+
+def protected_english_changed(tokenizer: Path, base: Path, text: Sequence[Path]) -> float | None:
+    """Share of tokens changed in the English that was to be protected, its sequences aside."""
+    found = audit_files(AuditConfig(), tokenizer, base=base, dna=(), protein=(), text=text, on_invalid="skip")
+    return found.kinds["text"].changed_share_outside_sequences
+
+
+def percent(share: float | None) -> str:
+    """A share for the table; a dash where there is none."""
+    return "-" if share is None else f"{100 * share:.3f} %"
 
 
 def letters_per_token_alone(kind: GeneKind, material: Material, tokens: int, output: Path) -> float:
