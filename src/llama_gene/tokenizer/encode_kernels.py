@@ -12,8 +12,9 @@ in later ones.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from llama_gene.tokenizer.compiled import compiled
 
 NONE = np.int64(1) << np.int64(62)
 _HALF = np.int64(32)
@@ -59,7 +60,7 @@ class Waiting(NamedTuple):
     next_E: NDArray[np.int32]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fill_merges(merges: Merges, pairs: NDArray[np.int64]) -> None:
     """Put rows of left, right, rank, token into an empty table; of a pair listed twice the later row counts."""
     mask = np.uint64(len(merges.slots_S2) - 1)
@@ -75,7 +76,7 @@ def fill_merges(merges: Merges, pairs: NDArray[np.int64]) -> None:
         merges.filter_W[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _find(slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], left: int, right: int) -> int:
     """Rank << 32 | token of a pair that merges, else 0."""
     key = (np.int64(left) << _HALF) | np.int64(right)
@@ -90,19 +91,19 @@ def _find(slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], left: int, 
     return slots_S2[slot, 1]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _rank(merges: Merges, left: int, right: int) -> int:
     found = _find(merges.slots_S2, merges.filter_W, left, right)
     return found >> _HALF if found else NONE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _merged(merges: Merges, left: int, right: int) -> int:
     """The token a pair merges into; it must be a pair that does."""
     return _find(merges.slots_S2, merges.filter_W, left, right) & _LOW
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def find_makers(
     merges: Merges, codes: NDArray[np.uint8], starts: NDArray[np.int64], makers_V3: NDArray[np.int64]
 ) -> None:
@@ -124,7 +125,7 @@ def find_makers(
             makers_V3[token, 0] = NONE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _merge_first(merges: Merges, word: NDArray[np.int32], size: int) -> bool:
     """Make the first merge due among the first `size` tokens of a word, in place; false where there is none."""
     best, at = NONE, -1
@@ -139,7 +140,7 @@ def _merge_first(merges: Merges, word: NDArray[np.int32], size: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def encode_runs(
     lexicon: Lexicon, letters: int, codes: NDArray[np.uint8], starts: NDArray[np.int64], id_of_V: NDArray[np.int32],
     out: NDArray[np.int32], sizes: NDArray[np.int64],
@@ -192,7 +193,7 @@ def encode_runs(
         first = last
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _list_pairs(lexicon: Lexicon, waiting: Waiting, tokens: NDArray[np.int32], end: int) -> None:
     """Let every pair wait that merges; its entry is its place."""
     slots_S2, filter_W = lexicon.makers
@@ -206,7 +207,7 @@ def _list_pairs(lexicon: Lexicon, waiting: Waiting, tokens: NDArray[np.int32], e
                 heads_V[token] = place
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _merge_all(lexicon: Lexicon, waiting: Waiting, letters: int, tokens: NDArray[np.int32], end: int) -> None:
     """Merge words of letters in place.
 
@@ -260,7 +261,7 @@ def _merge_all(lexicon: Lexicon, waiting: Waiting, letters: int, tokens: NDArray
                 place += whole
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _draw(state: NDArray[np.uint64]) -> float:
     """A number from 0 up to 1; SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2660193.2660195)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -270,7 +271,7 @@ def _draw(state: NDArray[np.uint64]) -> float:
     return float((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def encode_with_dropout(merges: Merges, word: NDArray[np.int32], share: float, seed: int) -> int:
     """Merge the letters of a word in place, each merge left out with probability `share`; gives the new size.
 
@@ -300,7 +301,7 @@ def encode_with_dropout(merges: Merges, word: NDArray[np.int32], share: float, s
         ranks[at] = _rank_or_none(merges, word[at], word[at + 1], share, state) if at + 1 < size else NONE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _rank_or_none(merges: Merges, left: int, right: int, share: float, state: NDArray[np.uint64]) -> int:
     rank = _rank(merges, left, right)
     return rank if rank != NONE and _draw(state) >= share else NONE

@@ -181,4 +181,7 @@ def _make_scratch(parts: int, ids: int) -> kernels.Scratch:
 
 
 def _make_around(size: int) -> kernels.Around:
-    return kernels.Around(np.empty(size, np.int64), np.empty(size, np.uint32), np.empty(size, np.int64))
+    return kernels.Around(
+        np.empty(size, np.int64), np.empty(size, np.uint32), np.empty(size, np.int64),
+        np.empty(kernels.BLOCK, np.int64),
+    )  # fmt: skip

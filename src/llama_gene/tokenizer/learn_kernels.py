@@ -7,9 +7,9 @@ first of two neighbours and a gap over the second, so neighbours are found by st
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from llama_gene.tokenizer.compiled import compiled, compiled_bare, inlined
 from llama_gene.tokenizer.learn_text_kernels import Ids
 
 _RIGHT = np.uint64(0xFFFFFFFF)
@@ -17,7 +17,7 @@ _HALF = np.uint64(32)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 # Places are unsigned where it matters: a signed index is checked for being negative at every use.
 _ONE = np.uint64(1)
-_BLOCK = 128
+BLOCK = 128
 # Places of `PairIndex.used`.
 SLOTS, HEAPED, PLACES = 0, 1, 2
 
@@ -62,14 +62,17 @@ class Scratch(NamedTuple):
 
 
 class Around(NamedTuple):
-    """The ids before and after each new token, and the places of those before, in the order of the tokens."""
+    """The ids before and after each new token, and the places of those before, in the order of the tokens; and what
+    stands at the places looked at next.
+    """
 
     before: NDArray[np.int64]
     before_at: NDArray[np.uint32]
     after: NDArray[np.int64]
+    here: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def track_pairs(
     ids: Ids, first: int, ends_V: NDArray[np.int64], places: NDArray[np.uint32], least: int, room: int,
     letters_V: NDArray[np.int64], counts_V: NDArray[np.int64], index: PairIndex,
@@ -90,17 +93,17 @@ def track_pairs(
     start = 0
     for left in range(first, first + len(ends_V)):
         end = ends_V[left - first]
-        _track_pairs_of(ids, left, places[start:end], least, room, letters_V, counts_V, index)
+        rights = np.empty(end - start, np.int64)
+        _track_pairs_of(ids, left, places[start:end], rights, least, room, letters_V, counts_V, index)
         start = end
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _track_pairs_of(
-    ids: Ids, left: int, at: NDArray[np.uint32], least: int, room: int, letters_V: NDArray[np.int64],
-    counts_V: NDArray[np.int64], index: PairIndex,
+    ids: Ids, left: int, at: NDArray[np.uint32], rights: NDArray[np.int64], least: int, room: int,
+    letters_V: NDArray[np.int64], counts_V: NDArray[np.int64], index: PairIndex,
 ) -> None:  # fmt: skip
     ids_end = len(letters_V)
-    rights = np.empty(len(at), np.int64)
     for number in range(len(at)):
         rights[number] = ids[at[number] + 1]
     for right in rights:
@@ -124,7 +127,7 @@ def _track_pairs_of(
             counts_V[right] = 0
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _new_slot(index: PairIndex, left: int, right: int, count: int) -> int:
     """A slot and places for a pair; gives its first place."""
     slot, start = index.used[SLOTS], index.used[PLACES]
@@ -137,7 +140,7 @@ def _new_slot(index: PairIndex, left: int, right: int, count: int) -> int:
     return start
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def file_slots(index: PairIndex, first: int) -> None:
     """Put the slots from `first` on into the table and the heap."""
     for slot in range(first, index.used[SLOTS]):
@@ -146,14 +149,14 @@ def file_slots(index: PairIndex, first: int) -> None:
         _push(index, slot)
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def refill_table(index: PairIndex) -> None:
     """Fill an empty table with all slots."""
     for slot in range(index.used[SLOTS]):
         _enter(index, slot)
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _enter(index: PairIndex, slot: int) -> None:
     at = _spread(index, index.keys[slot])
     while index.table[at]:
@@ -161,12 +164,12 @@ def _enter(index: PairIndex, slot: int) -> None:
     index.table[at] = slot + 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _spread(index: PairIndex, key: np.uint64) -> int:
     return np.int64((key * _SPREAD) >> _HALF) & (len(index.table) - 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _lose(index: PairIndex, left: int, right: int, number: int) -> None:
     """Take from the count of a pair, where it is tracked."""
     key = (np.uint64(left) << _HALF) | np.uint64(right)
@@ -179,14 +182,14 @@ def _lose(index: PairIndex, left: int, right: int, number: int) -> None:
         at = (at + 1) & (len(index.table) - 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _beats(index: PairIndex, one: int, other: int) -> bool:
     if index.bounds[one] != index.bounds[other]:
         return index.bounds[one] > index.bounds[other]
     return index.keys[one] < index.keys[other]
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _push(index: PairIndex, slot: int) -> None:
     at = index.used[HEAPED]
     index.used[HEAPED] += 1
@@ -196,7 +199,7 @@ def _push(index: PairIndex, slot: int) -> None:
     index.heap[at] = slot
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _sink_top(index: PairIndex, slot: int) -> None:
     """Put a slot at the top of the heap and let it sink to where it belongs."""
     size, at = index.used[HEAPED], 0
@@ -211,7 +214,7 @@ def _sink_top(index: PairIndex, slot: int) -> None:
     index.heap[at] = slot
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def pop_most_frequent(index: PairIndex, least: int) -> int:
     """The tracked pair with the highest count of now (ties: lower ids), or -1 where none reaches `least`."""
     while index.used[HEAPED]:
@@ -229,7 +232,7 @@ def pop_most_frequent(index: PairIndex, least: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _after(ids: Ids, place: np.uint64, gap: int) -> np.uint64:
     place += _ONE
     while ids[place] == gap:
@@ -237,7 +240,7 @@ def _after(ids: Ids, place: np.uint64, gap: int) -> np.uint64:
     return place
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _before(ids: Ids, place: np.uint64, gap: int) -> np.uint64:
     place -= _ONE
     while ids[place] == gap:
@@ -245,7 +248,7 @@ def _before(ids: Ids, place: np.uint64, gap: int) -> np.uint64:
     return place
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def rewrite_places(ids: Ids, index: PairIndex, slot: int, token: int, gap: int) -> None:
     """Write a token over every place of a pair, left to right; the counts of its neighbours are not kept."""
     left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
@@ -258,7 +261,7 @@ def rewrite_places(ids: Ids, index: PairIndex, slot: int, token: int, gap: int) 
             ids[other] = gap
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def merge_pair(
     ids: Ids, index: PairIndex, slot: int, token: int, gap: int, least: int, room: int,
     letters_V: NDArray[np.int64], scratch: Scratch,
@@ -268,7 +271,9 @@ def merge_pair(
     Arguments as in `track_pairs`. The text is visited once; what stands around each new token is kept in lists.
     """
     size, first = index.sizes[slot], index.used[SLOTS]
-    around = Around(np.empty(size, np.int64), np.empty(size, np.uint32), np.empty(size, np.int64))
+    around = Around(
+        np.empty(size, np.int64), np.empty(size, np.uint32), np.empty(size, np.int64), np.empty(BLOCK, np.int64)
+    )
     begin = index.starts[slot]
     merged = merge_part(ids, index, slot, begin, begin + size, token, gap, scratch, 0, around)
     settle_pairs(index, slot, token, least, room, letters_V, scratch)
@@ -276,7 +281,7 @@ def merge_pair(
     file_slots(index, first)
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def merge_part(
     ids: Ids, index: PairIndex, slot: int, begin: int, end: int, token: int, gap: int, scratch: Scratch, part: int,
     around: Around,
@@ -286,16 +291,15 @@ def merge_part(
     The places of the merges come first among these; `around` and `scratch` get what stands beside them.
     """
     left, right = np.int64(index.keys[slot] >> _HALF), np.int64(index.keys[slot] & _RIGHT)
-    before, before_at, after = around.before, around.before_at, around.after
-    here = np.empty(_BLOCK, np.int64)
+    before, before_at, after, here = around
     merged = 0
     for number in range(end - begin):
-        if number % _BLOCK == 0:
+        if number % BLOCK == 0:
             # Reads that wait for nothing: the memory of a whole block is fetched at once, not place by place.
-            for ahead in range(min(_BLOCK, end - begin - number)):
+            for ahead in range(min(BLOCK, end - begin - number)):
                 here[ahead] = ids[index.places[begin + number + ahead]]
         place = np.uint64(index.places[begin + number])
-        if here[number % _BLOCK] != left or ids[place] != left:
+        if here[number % BLOCK] != left or ids[place] != left:
             continue
         other = _after(ids, place, gap)
         if ids[other] != right:
@@ -321,7 +325,7 @@ def merge_part(
     return merged
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _count(
     counts_V: NDArray[np.int64], listed_V: NDArray[np.int32], listed: NDArray[np.int64], which: int, token: int
 ) -> None:
@@ -331,7 +335,7 @@ def _count(
     counts_V[token] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def settle_pairs(
     index: PairIndex, slot: int, token: int, least: int, room: int, letters_V: NDArray[np.int64], scratch: Scratch
 ) -> None:
@@ -361,7 +365,7 @@ def settle_pairs(
                 _share_out(scratch.right_KV[:, other], _new_slot(index, token, other, total) if tracked else -1)
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def _share_out(counts_K: NDArray[np.int64], start: int) -> None:
     """Turn each part's count of a pair into its first place, from `start` on; -1: the pair is not tracked."""
     for part in range(len(counts_K)):
@@ -371,7 +375,7 @@ def _share_out(counts_K: NDArray[np.int64], start: int) -> None:
             start += count if start >= 0 else 0
 
 
-@njit(cache=True, nogil=True)
+@compiled_bare
 def take_places(
     index: PairIndex, begin: int, merged: int, gap: int, scratch: Scratch, part: int, around: Around
 ) -> None:

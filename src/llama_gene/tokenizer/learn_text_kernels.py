@@ -8,15 +8,16 @@ function at its first use and keeps the result on disk.
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from llama_gene.tokenizer.compiled import compiled
 
 Ids = NDArray[np.unsignedinteger[Any]]
 # Places are unsigned where it matters: a signed index is checked for being negative at every use.
 _ONE = np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_pairs(ids: Ids, counts_VV: NDArray[np.int64]) -> None:
     """Add the neighbours of a text without gaps to a table of left by right id."""
     ids_end = counts_VV.shape[0]
@@ -26,7 +27,7 @@ def count_pairs(ids: Ids, counts_VV: NDArray[np.int64]) -> None:
             counts_VV[left, right] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def scan_merge(ids: Ids, left: int, right: int, token: int, change_VV: NDArray[np.int64]) -> int:
     """Merge a pair everywhere in a text without gaps, close the holes, note what changed; gives the new length."""
     sep = change_VV.shape[0]
@@ -52,7 +53,7 @@ def scan_merge(ids: Ids, left: int, right: int, token: int, change_VV: NDArray[n
     return np.int64(write)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def close_gaps(ids: Ids, gap: int) -> int:
     """Move the text together where merges left holes; gives the new length."""
     write = 0
@@ -63,7 +64,7 @@ def close_gaps(ids: Ids, gap: int) -> int:
     return write
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_ids(ids: Ids, counts_V: NDArray[np.int64]) -> None:
     """Add how often each id stands in a text."""
     for place in range(len(ids)):
@@ -71,7 +72,7 @@ def count_ids(ids: Ids, counts_V: NDArray[np.int64]) -> None:
             counts_V[ids[place]] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def places_by_id(ids: Ids, first: int, ends_V: NDArray[np.int64], places: NDArray[np.uint32]) -> None:
     """Places of the ids `first` to `first + len(ends_V) - 1`, grouped by id, ascending in each group.
 
