@@ -27,7 +27,7 @@ from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 from llama_gene.tokenizer.tiktoken_model import WORDS, parse_tiktoken
 
 UNIT = "letters_per_second"
-ROUNDS = 5
+ROUNDS = 3
 CORES = os.cpu_count() or 1
 Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 
@@ -45,7 +45,7 @@ def main() -> None:
     """Run, print, write."""
     arguments = read_arguments(__doc__ or "")
     data = None if arguments.quick else os.environ.get("LLAMA_GENE_DATA")
-    size = Size(1_000_000, 1000, 1_000_000) if arguments.quick else Size(60_000_000, 30_000, 20_000_000)
+    size = Size(1_000_000, 1000, 1_000_000) if arguments.quick else Size(60_000_000, 30_000, 10_000_000)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         files = write_sequences(folder, size, Path(data) if data else None)
