@@ -60,6 +60,14 @@ def test_every_make_of_vocabulary_has_its_fast_encoders(grown: GeneTokenizer) ->
     assert [ids is not None for ids in second.encode(proteins)] == known
 
 
+def test_runs_longer_than_are_merged_together_and_many_short_ones(grown: GeneTokenizer) -> None:
+    long = "".join(make_genes("ACGT", 5))
+    runs = [long * (40_000 // len(long) + 1), "A" * 20_001, *make_genes("ACGT", 6), *["GATTACA", "A", "TTTTTTT"] * 3000]
+    plain = _plain(grown.folder)
+    expected = [plain.encode(run, add_special_tokens=False).ids for run in runs]
+    assert [ids.tolist() for ids in grown.encode_arrays(runs)] == expected
+
+
 def test_other_texts_are_left_to_tokenizers(grown: GeneTokenizer) -> None:
     texts = ["", "a promoter", "ACGTn", "ACGT ACGT", "ACGT\n", "▁ACGT", "é", "\0", "ACGT</s>", "Ω" * 9]
     plain = _plain(grown.folder)
