@@ -4,18 +4,21 @@ Arms: learnt tokens (`bpe`), the same with BPE-dropout in reading, the same with
 letter, k-mers and single letters. Everything else is equal: corpus, splits, shape of the model, steps of the
 optimizer over the letters. Reported are bits per base and residue on held-out sequences, accuracy and MCC on test
 items, and the time: units of one letter make rows longer, and that is part of the price. Quick: the demo's synthetic
-organism, few steps. Else LLAMA_GENE_DATA where that is set.
+organism, few steps. Else LLAMA_GENE_DATA where that is set; it takes about an hour on two cores, and with `--folder`
+goes on after the last finished arm when it is started again.
 """
 
+import argparse
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from _harness import read_arguments, report
+from _harness import Arguments, report
 from llama_gene.config import Recipe
 from llama_gene.corpus.build import build_corpus
 from llama_gene.corpus.pack import pack_corpus
@@ -87,16 +90,21 @@ REAL: dict[str, Any] = {
 
 def main() -> None:
     """Run, print, write."""
-    arguments = read_arguments(__doc__ or "")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="under a minute, small sizes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="keep all stages here, and go on from them")
+    asked = parser.parse_args()
+    arguments = Arguments(asked.quick, asked.json)
     named = None if arguments.quick else os.environ.get("LLAMA_GENE_DATA")
     settings = REAL if named else SYNTHETIC
     arms = dict(list(ARMS.items())[:: 2 if arguments.quick else 1])
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        if not named:
+        folder = asked.folder or Path(place)
+        if not named and not (folder / "data").exists():
             write_demo(Recipe.model_validate(settings).demo, seed=SEED, output=folder / "data")
         data = Path(named) if named else folder / "data"
-        found = {arm: measure(_recipe(settings, ARMS[arm]), data, folder, arm) for arm in arms}
+        found = {arm: measure_once(_recipe(settings, ARMS[arm]), data, folder, arm) for arm in arms}
     tasks = [choice["name"] for choice in settings["tasks"]["choices"]]
     heads = (f"{task}, accuracy (MCC)" for task in tasks)
     rows = [("unit", "letters/token", "bits/base", "bits/residue", *heads, "min", "ratio")]
@@ -123,6 +131,15 @@ def _name(arm: str) -> str:
     return arm.replace(",", "").split(" (")[0].replace(" ", "_").replace("-", "")
 
 
+def measure_once(recipe: Recipe, data: Path, folder: Path, arm: str) -> dict[str, float]:
+    """The figures of an arm, from the folder where it is finished there."""
+    figures = folder / f"{arm}.json"
+    if not figures.exists():
+        shutil.rmtree(folder / arm, ignore_errors=True)
+        figures.write_text(json.dumps(measure(recipe, data, folder, arm), indent=1), encoding="utf-8")
+    return dict(json.loads(figures.read_text(encoding="utf-8")))
+
+
 def measure(recipe: Recipe, data: Path, folder: Path, arm: str) -> dict[str, float]:
     """One arm, from vocabulary to scores; corpus and splits are made once."""
     splits, corpus, place = folder / "splits", folder / "corpus", folder / arm
@@ -131,6 +148,7 @@ def measure(recipe: Recipe, data: Path, folder: Path, arm: str) -> dict[str, flo
     instructions, synthetic = place / "instructions", recipe.demo is not None
     if not splits.exists():
         split_tasks(recipe.tasks, data=data, seed=SEED, output=splits)
+    if not corpus.exists():
         build_corpus(recipe.corpus, data=data, exclude=splits, seed=SEED, output=corpus)
     started = time.perf_counter()
     extend_from_corpus(recipe.tokenizer, base=None, corpus=corpus, seed=SEED, output=words)
