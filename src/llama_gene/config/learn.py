@@ -1,0 +1,126 @@
+"""Settings of the learning half: model, training, tasks, evaluation, chat."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from llama_gene.config.section import OnInvalid, Section, Share, Spelling
+
+
+class ModelConfig(Section):
+    """The base model: `tiny` is made here, a folder is any local LLaMA."""
+
+    base: str = Field("tiny", description="'tiny' (random weights) or a local Hugging Face LLaMA folder.")
+    hidden_size: int = Field(96, ge=8, description="Width (tiny).")
+    layers: int = Field(4, ge=1, description="Layers (tiny).")
+    heads: int = Field(4, ge=1, description="Attention heads (tiny).")
+    key_value_heads: int | None = Field(None, ge=1, description="Grouped-query heads (tiny); none: as heads.")
+    intermediate_size: int = Field(256, ge=8, description="Width of the feed-forward layer (tiny).")
+    max_positions: int = Field(2048, ge=32, description="Longest context (tiny).")
+    rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary positions (tiny).")
+    tied: bool = Field(True, description="Output rows are the embedding rows (tiny).")
+    pad_rows_to: int = Field(64, ge=1, description="Rows of the weights are a multiple of this.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "ModelConfig":
+        if self.hidden_size % self.heads or (self.hidden_size // self.heads) % 2:
+            raise ValueError("hidden_size must be an even multiple of heads")
+        if self.heads % (self.key_value_heads or self.heads):
+            raise ValueError("heads must be a multiple of key_value_heads")
+        return self
+
+
+class OptimizerConfig(Section):
+    """What pre-training and tuning share."""
+
+    method: Literal["lora", "full"] = Field("lora", description="full for a random base, lora for a trained one.")
+    lora_rank: int = Field(8, ge=1, description="Rank of the adapters.")
+    lora_alpha: int = Field(32, ge=1, description="Scale of the adapters.")
+    lora_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout of the adapters.")
+    train_rows: Literal["new", "all"] = Field(
+        "new", description="Embedding and output rows trained with lora; new leaves old rows bit-identical."
+    )
+    learning_rate: float = Field(2e-4, gt=0, description="Peak, after warm-up.")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW decay.")
+    adam_beta2: float = Field(0.98, gt=0, lt=1, description="AdamW second-moment decay.")
+    warmup_share: Share = Field(0.05, description="Share of steps that raise the rate.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
+    rows_per_device: int = Field(1, ge=1, description="Packed rows in one forward pass.")
+    rows_per_step: int = Field(16, ge=1, description="Packed rows in one update.")
+    bf16: Literal["auto", "on", "off"] = Field("auto", description="auto: where the hardware has it.")
+    gradient_checkpointing: bool = Field(False, description="Less memory for a third more time.")
+    # Excluded from what a stage is known by: they change no result.
+    save_minutes: float = Field(5.0, gt=0, exclude=True, description="Minutes between resumable checkpoints.")
+    keep_checkpoints: int = Field(2, ge=1, exclude=True, description="Older ones are removed.")
+
+
+class PretrainConfig(OptimizerConfig):
+    """Continue pre-training on the mixed corpus."""
+
+    epochs: float = Field(1.0, gt=0, description="Passes over the blocks.")
+    max_steps: int | None = Field(None, ge=1, description="Stop after this many updates.")
+
+
+class TaskChoice(Section):
+    """One task of the run."""
+
+    name: str = Field(description="Name of a registered task (`llama-gene tasks list`).")
+    train: int | None = Field(None, ge=1, description="Most training items; none: all.")
+    valid: int | None = Field(None, ge=1, description="Most validation items; none: all.")
+    test: int | None = Field(None, ge=1, description="Most test items; none: all.")
+    spelling: Spelling | None = Field(None, description="Override of the task's own.")
+    bins: int | None = Field(None, ge=2, le=20, description="Regression: quantile bins; 2 is the median.")
+
+
+class TasksConfig(Section):
+    """Choose tasks and turn them into Alpaca instructions."""
+
+    choices: tuple[TaskChoice, ...] = Field((), description="Tasks of the run, in order.")
+    definitions: tuple[str, ...] = Field((), description="Extra folders of task definitions, relative to `data`.")
+    max_tokens: int = Field(512, ge=64, description="Longest instruction with its answer; sequences are shortened.")
+    max_answer_tokens: int = Field(64, ge=1, description="Longer free-text answers are refused and counted.")
+    on_invalid: OnInvalid = Field("skip", description="error: stop at a bad item; skip: count it.")
+
+
+class FinetuneConfig(OptimizerConfig):
+    """Tune on instructions with the same causal head."""
+
+    learning_rate: float = Field(1e-4, gt=0, description="Peak, after warm-up.")
+    epochs: float = Field(3.0, gt=0, le=100, description="Passes over the instructions (paper: 2-8).")
+    loss_on: Literal["answer", "text"] = Field("answer", description="text: the whole text, as the paper.")
+    row_tokens: int = Field(1024, ge=64, description="Whole instructions are packed into rows of this length.")
+    candidates: tuple[Literal["lora", "full"], ...] = Field(
+        (), description="Try each for one epoch on a sample and keep the better on validation; none: `method`."
+    )
+    candidate_items: int = Field(1000, ge=10, description="Training items of each such trial.")
+
+
+class EvaluateConfig(Section):
+    """Answer the test instructions and write the report."""
+
+    split: Literal["valid", "test"] = Field("test", description="Which items to answer.")
+    batch_items: int = Field(16, ge=1, description="Items in one forward pass.")
+    generate_items: int = Field(200, ge=0, description="Items per closed task also answered by generation.")
+    max_new_tokens: int = Field(48, ge=1, description="Longest generated answer.")
+    bootstrap: int = Field(1000, ge=100, description="Resamples of the 95 % intervals.")
+    kmer_max: int = Field(6, ge=1, le=8, description="Longest DNA k-mer of the baseline.")
+
+
+class ChatConfig(Section):
+    """Talk with a tuned model."""
+
+    max_new_tokens: int = Field(256, ge=1, description="Longest free answer.")
+    temperature: float = Field(0.0, ge=0, le=5, description="0: greedy, always the same answer; higher: more varied.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
+    seed: int = Field(1, ge=0, description="Seed of the sampling.")
+    max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")
+    max_chain_letters: int = Field(2000, ge=1, description="Structure: longest chain; each of its tokens is asked.")
+    dtype: Literal["float32", "bfloat16", "auto"] = Field("float32", description="Weights in memory; auto: as stored.")
+
+
+class DemoConfig(Section):
+    """The synthetic organism of the offline quick start."""
+
+    genes: int = Field(600, ge=20, description="Genes per species.")
+    task_items: int = Field(2400, ge=50, description="Items per task.")
+    pairs: int = Field(1200, ge=20, description="Interacting pairs; as many that do not interact are added.")

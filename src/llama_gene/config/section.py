@@ -1,0 +1,40 @@
+"""What every table of settings shares: the words of the field, and a frozen model that refuses unknown keys."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["dna", "protein", "text"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+GeneKind = Literal["dna", "protein"]
+GENE_KINDS: tuple[GeneKind, ...] = get_args(GeneKind)
+Unit = Literal["bpe", "kmer", "letter"]
+Split = Literal["train", "valid", "test"]
+Spelling = Literal["joined", "spaced"]
+OnInvalid = Literal["error", "skip"]
+SourceFormat = Literal[
+    "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "json", "jsonl"
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen table of settings that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def resolve(path: str, data: Path) -> Path:
+    """A path of a recipe, read from `data` unless it is absolute.
+
+    >>> resolve("a.fa", Path("/data")).as_posix()
+    '/data/a.fa'
+    """
+    return data / Path(path).expanduser()
+
+
+def describe(section: Mapping[str, Any] | Section) -> dict[str, Any]:
+    """A section as plain JSON values, as it is saved in manifests."""
+    return section.model_dump(mode="json") if isinstance(section, Section) else dict(section)
