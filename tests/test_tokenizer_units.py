@@ -80,3 +80,15 @@ def test_too_many_k_mers_are_refused() -> None:
         cut_into_units(tiny_vocabulary(), "protein", "kmer", 5)
     with pytest.raises(ValidationError, match="less than or equal to 8"):
         TokenizerConfig(dna_unit="kmer", dna_k=9)
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("dna_unit", ["bpe", "kmer"])
+def test_dna_is_never_cut_as_protein(base: str, dna_unit: str, tmp_path: Path) -> None:
+    tokenizer = _grown(base, tmp_path, dna_unit=dna_unit, dna_k=6, dna_size=60, protein_unit="kmer", protein_k=2)
+    assert _tail(tokenizer, "MKVLATWWDEFGHI", 7) == ["MK", "VL", "AT", "WW", "DE", "FG", "HI"]
+    if dna_unit == "kmer":
+        assert _tail(tokenizer, "ACGTACGGGTTT", 2) == ["ACGTAC", "GGGTTT"]
+    else:
+        plain = _grown(base, tmp_path, dna_size=60)
+        assert _tail(tokenizer, "ACGTACGGGTTTAC", 4) == _tail(plain, "ACGTACGGGTTTAC", 4)

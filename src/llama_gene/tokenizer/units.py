@@ -25,7 +25,7 @@ def cut_into_units(vocabulary: Vocabulary, kind: GeneKind, unit: Literal["kmer",
 
     Args:
         vocabulary: Stays as it is. Single letters are its own.
-        kind: Whose runs are cut. In runs of A, C, G, T, N the rule of DNA goes before that of protein.
+        kind: Whose runs are cut. Runs of A, C, G, T, N alone are DNA, never protein.
         unit: k-mers, with what is left at the right end in single letters, or single letters alone.
         k: Letters of a k-mer.
 
@@ -46,11 +46,13 @@ def cut_into_units(vocabulary: Vocabulary, kind: GeneKind, unit: Literal["kmer",
     model["ignore_merges"] = True
     tokenizer = Tokenizer.from_str(json.dumps(values))
     run = f"[{letters}{others}]{{{SHORTEST_RUN},}}"
+    # Bases are residues too: what may be DNA is not cut as protein, whatever the unit of DNA.
+    is_protein = "" if kind == "dna" else rf"(?![{DNA.letters}N]+(?!\p{{L}}))"
     piece = f"(?:[{letters}]{{{size}}}|[{letters}{others}])"
     rules = [
-        pre_tokenizers.Split(Regex(rf"(?<!\p{{L}}){run}(?!\p{{L}})"), behavior="isolated"),
+        pre_tokenizers.Split(Regex(rf"(?<!\p{{L}}){is_protein}{run}(?!\p{{L}})"), behavior="isolated"),
         # From the start of a piece that is such a run, or from where the last match ended: never inside a word.
-        pre_tokenizers.Split(Regex(rf"(?:\A(?={run}\z)|\G(?!\A)){piece}"), behavior="isolated"),
+        pre_tokenizers.Split(Regex(rf"(?:\A{is_protein}(?={run}\z)|\G(?!\A)){piece}"), behavior="isolated"),
     ]
     before = [tokenizer.pre_tokenizer] if tokenizer.pre_tokenizer else []
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*rules, *before])
