@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from llama_gene.artifacts import Manifest, write_json
 from llama_gene.config import ModelConfig, TokenizerConfig
@@ -55,7 +54,10 @@ def make_blocks(folder: Path, vocabulary: Path, *, rows: int = 24) -> Path:
                 }
             )
         (folder / "blocks" / split).mkdir(parents=True)
-        pq.write_table(pa.Table.from_pylist(blocks), folder / "blocks" / split / "part-00000.parquet")
+        table = pa.Table.from_pylist(blocks)
+        with pa.OSFile(str(folder / "blocks" / split / "00-00000.arrow"), "wb") as file:
+            with pa.ipc.new_stream(file, table.schema) as stream:
+                stream.write_table(table)
     return folder / "blocks"
 
 

@@ -112,9 +112,9 @@ def test_held_out_regions_share_no_word_with_training(folder):
 
 def test_near_identical_genomes_go_to_training_whole(folder):
     manifest = build_corpus(config(("genomes", "dna"), ("twin", "dna")), data=folder, seed=1, output=folder / "out")
-    assert manifest.facts["near_identical"] == [["genomes/a.fa", "twin/a.fa"]]
-    assert manifest.counts["files split by nothing"] == 2
-    assert {row["id"].split(":")[0] for row in read(folder / "out", "valid")} <= {"b1", "c1"}
+    assert manifest.facts["near_identical"] == [["genomes/a.fa", "genomes/b.fa", "twin/a.fa"]]
+    assert manifest.counts["files split by nothing"] == 3
+    assert {row["id"].split(":")[0] for row in read(folder / "out", "valid")} == {"c1"}
 
 
 def test_a_genome_is_the_sum_of_its_fragments(folder):
@@ -142,7 +142,7 @@ def test_held_out_regions_start_and_end_on_region_borders(folder):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(folder):
     def built(seed: int, name: str) -> dict[str, bytes]:
-        build_corpus(config(*SOURCES, max_letters=90_000), data=folder, seed=seed, output=folder / name)
+        build_corpus(config(*SOURCES, max_letters={"dna": 90_000}), data=folder, seed=seed, output=folder / name)
         return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in (folder / name).rglob("*.parquet")}
 
     first = built(1, "one")
@@ -151,13 +151,13 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(folder):
     assert first != built(2, "three")
 
 
-def test_the_mixture_keeps_weights_and_budget(folder):
-    chosen = config(*SOURCES, max_letters=50_000, weights={"dna": 0.5, "protein": 0.3, "text": 0.2})
-    counts = build_corpus(chosen, data=folder, seed=1, output=folder / "out").counts
-    letters = {kind: counts[f"{kind} letters train"] for kind in ("dna", "protein", "text")}
-    assert sum(letters.values()) <= 50_000
-    for kind, share in (("dna", 0.5), ("protein", 0.3), ("text", 0.2)):
-        assert letters[kind] / 50_000 == pytest.approx(share, abs=0.06)
+def test_a_limit_keeps_a_random_part_of_a_kind(folder):
+    limits = {"dna": 50_000, "protein": 20_000}
+    counts = build_corpus(config(*SOURCES, max_letters=limits), data=folder, seed=1, output=folder / "out").counts
+    for kind, limit in limits.items():
+        assert counts[f"{kind} letters train"] == pytest.approx(limit, rel=0.1)
+    assert "text letters removed: over max_letters" not in counts
+    assert imbalances(counts) == {}
     sources = {row["id"].split(":")[0] for row in read(folder / "out", "train") if row["kind"] == "dna"}
     assert len(sources) > 5
 
@@ -169,14 +169,25 @@ def test_documents_of_all_kinds_are_shuffled_together(folder):
     assert changes > len(kinds) / 4
 
 
-def test_small_shards_and_many_buckets_hold_the_same_documents(folder, monkeypatch):
+def test_small_shards_chunks_and_batches_hold_the_same_letters(folder, monkeypatch):
     build_corpus(config(*SOURCES), data=folder, seed=1, output=folder / "one")
-    monkeypatch.setattr("llama_gene.corpus.shards._BUCKET_LETTERS", 20_000)
+    monkeypatch.setattr("llama_gene.corpus.collect._CHUNK_BYTES", 20_000)
+    monkeypatch.setattr("llama_gene.corpus.collect._BATCH_LETTERS", 20_000)
     build_corpus(config(*SOURCES, shard_letters=30_000), data=folder, seed=1, output=folder / "many")
     assert len(list((folder / "many/train").glob("*.parquet"))) > 5
-    for split in ("train", "valid"):
-        one, many = (Counter(row["text"] for row in read(folder / name, split)) for name in ("one", "many"))
+    for kind in ("dna", "protein", "text"):
+        one, many = (letters_of(folder / name, kind) for name in ("one", "many"))
         assert one == many
+
+
+def letters_of(folder: Path, kind: str) -> Counter[str]:
+    """Letters of both splits, each record's DNA turned to the strand that was read."""
+    rows = [row for split in ("train", "valid") for row in read(folder, split) if row["kind"] == kind]
+    return Counter(
+        letter
+        for row in rows
+        for letter in (reverse_complement(row["text"]) if row["id"].endswith(":-") else row["text"])
+    )
 
 
 @pytest.mark.slow
@@ -306,9 +317,11 @@ def test_a_corpus_of_which_nothing_is_left_says_why(folder):
     assert not (folder / "out").exists()
 
 
-def test_weights_that_leave_no_room_are_named(folder):
-    with pytest.raises(DataError, match=r"corpus\.weights"):
-        build_corpus(config(("genes.fa", "dna"), weights={"text": 1.0}), data=folder, seed=1, output=folder / "out")
+def test_a_limit_that_leaves_no_room_is_named(folder):
+    write_fasta(folder / "few.fa", {f"g{number}": dna(30_000, number) for number in range(2)})
+    chosen = config(("few.fa", "dna"), fragment_min_bp=9000, fragment_max_bp=20_000, max_letters={"dna": 1000})
+    with pytest.raises(DataError, match=r"corpus\.max_letters leaves no room"):
+        build_corpus(chosen, data=folder, seed=1, output=folder / "out")
 
 
 def test_a_bad_record_stops_the_build_or_is_counted(folder):
@@ -332,7 +345,7 @@ def test_what_a_killed_build_left_does_not_disturb_the_next(folder, monkeypatch)
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("llama_gene.corpus.build.choose_mixture", stop)
+    monkeypatch.setattr("llama_gene.corpus.build.ShardTask", stop)
     with pytest.raises(KeyboardInterrupt):
         build_corpus(config(*SOURCES), data=folder, seed=1, output=folder / "out")
     monkeypatch.undo()
@@ -351,13 +364,16 @@ def test_real_genomes_proteins_and_papers_make_a_balanced_corpus(data, tmp_path)
         ("proteins/proteomes/archaea_178306.faa.gz", "protein"),
         ("text/craft", "text"),
     )
-    chosen = CorpusConfig(sources=[Source(path=path, kind=kind) for path, kind in sources], max_letters=3_000_000)
+    chosen = CorpusConfig(
+        sources=[Source(path=path, kind=kind) for path, kind in sources],
+        max_letters={"dna": 1_200_000, "text": 600_000},
+    )
     manifest = build_corpus(chosen, data=data, seed=1, output=tmp_path / "out")
     assert imbalances(manifest.counts) == {}
     assert manifest.counts["dna records read"] == 18
     assert manifest.counts["files split by region"] == 2
     assert all(manifest.counts[f"{kind} documents valid"] for kind in ("dna", "protein", "text"))
-    assert manifest.facts["mixture"]["text"]["kept_letters"] == pytest.approx(600_000, rel=0.01)
+    assert manifest.counts["text letters train"] == pytest.approx(600_000, rel=0.03)
     assert json.loads((tmp_path / "out/manifest.json").read_text())["stage"] == read_manifest(tmp_path / "out").stage
 
 
@@ -366,6 +382,6 @@ def test_real_genomes_proteins_and_papers_make_a_balanced_corpus(data, tmp_path)
 def test_the_near_identical_escherichia_and_shigella_genomes_are_found(data, tmp_path):
     names = ("GCF_002949675.1", "GCF_003697165.2", "GCF_006742205.1")
     sources = [Source(path=f"genomes/bacteria/{name}.fa.gz", kind="dna") for name in names]
-    chosen = CorpusConfig(sources=sources, max_letters=100_000)
+    chosen = CorpusConfig(sources=sources, max_letters={"dna": 100_000})
     found = build_corpus(chosen, data=data, seed=1, output=tmp_path / "out").facts["near_identical"]
     assert found == [[f"genomes/bacteria/{name}.fa.gz" for name in names[:2]]]

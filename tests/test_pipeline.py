@@ -79,7 +79,7 @@ CHANGES = [
     ("tasks.choices.0.test=5", ORDER[1:]),
     ("tasks.on_invalid=error", ORDER[1:]),
     ("corpus.valid_share=0.05", ORDER[2:]),
-    ("corpus.weights.text=0.3", ORDER[2:]),
+    ("corpus.fragment_max_bp=280", ORDER[2:]),
     ("tokenizer.dna_size=60", ORDER[3:]),
     ("tokenizer.method=append", ORDER[3:]),
     ("pack.block_tokens=256", ["corpus pack", "pretrain", "finetune", "evaluate"]),
@@ -167,7 +167,7 @@ corpus = table("parquet", train="corpus/train/*.parquet", valid="corpus/valid/*.
 assert corpus["train"].column_names == ["id", "kind", "text", "source", "split"]
 assert set(corpus["train"]["kind"]) == {"dna", "protein", "text"}
 
-blocks = table("parquet", train="blocks/train/*.parquet", valid="blocks/valid/*.parquet")["train"]
+blocks = table("arrow", train="blocks/train/*.arrow", valid="blocks/valid/*.arrow")["train"]
 assert blocks.column_names == ["input_ids", "lengths", "kinds", "letters"]
 assert all(sum(row["lengths"]) == len(row["input_ids"]) and max(row["input_ids"]) < len(words) for row in blocks)
 

@@ -223,6 +223,6 @@ def test_a_folder_without_blocks_is_refused_and_one_with_nothing_held_out_is_not
     shutil.copytree(parts[2] / "train", tmp_path / "blocks" / "train")
     made = pretrain(config, model=parts[1], blocks=tmp_path / "blocks", seed=1, output=tmp_path / "out")
     assert made.facts["validation"] == {}
-    (tmp_path / "blocks" / "train" / "part-00000.parquet").write_bytes(b"junk" * 9)
-    with pytest.raises(DataError, match=r"part-00000\.parquet: not a Parquet file"):
+    (tmp_path / "blocks" / "train" / "00-00000.arrow").write_bytes(b"junk" * 9)
+    with pytest.raises(DataError, match=r"00-00000\.arrow: not a file of token blocks"):
         pretrain(config, model=parts[1], blocks=tmp_path / "blocks", seed=1, output=tmp_path / "out")

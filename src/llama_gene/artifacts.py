@@ -24,9 +24,11 @@ from typing import Any
 
 from llama_gene.config import Section, describe
 from llama_gene.errors import ArtifactError
+from llama_gene.storage import is_remote, remove_tree
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_MARK = ".key"
 _WHOLE_FILE_BYTES = 256 * 1024 * 1024
 FULL_DISK = {
     errno.ENOSPC: "the disk is full",
@@ -158,9 +160,10 @@ def build_stage(
     key = stage_key(stage, config, hashes, seed, code)
     if is_fresh(output, key):
         return read_manifest(output)
-    if output.exists() and not (output / MANIFEST).is_file() and (not output.is_dir() or any(output.iterdir())):
+    work = output if is_remote(output) else output.with_name(output.name + ".partial")
+    is_ours = (output / MANIFEST).is_file() or (output / _MARK).is_file()
+    if output.exists() and not is_ours and (not output.is_dir() or any(output.iterdir())):
         raise ArtifactError(f"{output}: exists and is not a stage folder. Choose another --output or move it away.")
-    work = output.with_name(output.name + ".partial")
     with _claimed(work, key):
         started = time.monotonic()
         ledger = Ledger()
@@ -172,7 +175,7 @@ def build_stage(
             seconds=round(time.monotonic() - started, 2),
         )  # fmt: skip
         write_json(work / MANIFEST, asdict(manifest))
-        _replace(work, output)
+        _finish(work, output)
     return manifest
 
 
@@ -205,6 +208,10 @@ def _full_disk(error: BaseException) -> str | None:
 @contextmanager
 def _claimed(work: Path, key: str) -> Iterator[None]:
     """Hold the work folder for this process; clear what another key left in it."""
+    if is_remote(work):
+        _open_work(work, key)
+        yield
+        return
     work.parent.mkdir(parents=True, exist_ok=True)
     lock_path = work.with_name(work.name + ".lock")
     with lock_path.open("w", encoding="utf-8") as lock:
@@ -212,19 +219,27 @@ def _claimed(work: Path, key: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ArtifactError(f"{work}: another run is building this folder. Wait for it or stop it.") from None
-        mark = work / ".key"
-        if work.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
-            shutil.rmtree(work)
-        work.mkdir(exist_ok=True)
-        mark.write_text(key, encoding="utf-8")
+        _open_work(work, key)
         try:
             yield
         finally:
             lock_path.unlink(missing_ok=True)
 
 
-def _replace(work: Path, output: Path) -> None:
-    (work / ".key").unlink()
+def _open_work(work: Path, key: str) -> None:
+    """Make the work folder, or go on in it where the same key left it."""
+    mark = work / _MARK
+    if work.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
+        remove_tree(work)
+    work.mkdir(exist_ok=True)
+    mark.write_text(key, encoding="utf-8")
+
+
+def _finish(work: Path, output: Path) -> None:
+    """Give the work folder its final name. In object storage it has it already: the manifest makes it whole."""
+    (work / _MARK).unlink()
+    if work == output:
+        return
     old = output.with_name(output.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if output.exists():
@@ -245,6 +260,9 @@ def _versions() -> dict[str, str]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
+    if is_remote(path):
+        path.write_text(text, encoding="utf-8")
+        return
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -5,6 +5,7 @@ by the multiply rate measured now and `_EFFICIENCY`, the share of it that whole 
 (0.1 at half a million parameters, 0.36 at ten million, on two CPU cores): right within a factor of three.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
 
 from llama_gene.artifacts import MANIFEST
-from llama_gene.config import FinetuneConfig, OptimizerConfig, PretrainConfig, Recipe, resolve
+from llama_gene.config import FinetuneConfig, Kind, OptimizerConfig, PretrainConfig, Recipe, resolve
 from llama_gene.errors import ConfigError, DataError, ModelError
 from llama_gene.model.adapters import Share, add_adapters, count_parameters
 from llama_gene.model.extend import llama_sizes
@@ -68,7 +69,6 @@ def make_plan(recipe: Recipe, output: Path) -> dict[str, dict[str, Any]]:
         "data": {
             "sources": len(recipe.corpus.sources),
             "letters (from file sizes)": round(letters) or "made by the demo",
-            "training letters": recipe.corpus.max_letters or "all",
             "tasks": len(recipe.tasks.choices),
         },
         "cost": _cost(recipe, config, letters),
@@ -112,13 +112,15 @@ def _cost(recipe: Recipe, config: LlamaConfig, letters: float) -> dict[str, Any]
 
 
 def _letters(recipe: Recipe, data: Path) -> float:
-    """Letters of all sources, guessed from their sizes; every path is checked."""
-    total = 0.0
+    """Letters of all sources that training reads, guessed from file sizes; every path is checked."""
+    letters = Counter[Kind]()
     for source in recipe.corpus.sources:
         for file in list_files(resolve(source.path, data)):
             is_packed = file.suffix in {".gz", ".zst", ".zip"}
-            total += file.stat().st_size / (_BYTES_PER_COMPRESSED_LETTER if is_packed else 1)
-    return total
+            size = file.stat().st_size / (_BYTES_PER_COMPRESSED_LETTER if is_packed else 1)
+            letters[source.kind] += round(size * source.epochs)
+    limits = recipe.corpus.max_letters
+    return float(sum(min(number, limits.get(kind, number)) for kind, number in letters.items()))
 
 
 def _model_config(recipe: Recipe, data: Path) -> LlamaConfig:
@@ -160,7 +162,7 @@ def _memory(config: LlamaConfig, stage: PretrainConfig | FinetuneConfig, share: 
 
 
 def _pretrain_tokens(recipe: Recipe, letters: float) -> float:
-    available = min(letters or 1e6, recipe.corpus.max_letters or letters or 1e6) / _LETTERS_PER_TOKEN
+    available = (letters or 1e6) / _LETTERS_PER_TOKEN
     tokens = min(available, recipe.pack.max_tokens or available) * recipe.pretrain.epochs
     steps = recipe.pretrain.max_steps
     return min(tokens, steps * recipe.pretrain.rows_per_step * recipe.pack.block_tokens) if steps else tokens

@@ -94,7 +94,9 @@ def _vocabulary_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
         Step(
             "corpus build",
             corpus,
-            lambda: build_corpus(recipe.corpus, data=data, exclude=splits, seed=seed, output=corpus),
+            lambda: build_corpus(
+                recipe.corpus, data=data, exclude=splits, seed=seed, output=corpus, engine=recipe.engine
+            ),
         ),
         Step(
             "tokenizer extend",
@@ -104,7 +106,9 @@ def _vocabulary_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
         Step(
             "corpus pack",
             blocks,
-            lambda: pack_corpus(recipe.pack, corpus=corpus, tokenizer=vocabulary, seed=seed, output=blocks),
+            lambda: pack_corpus(
+                recipe.pack, corpus=corpus, tokenizer=vocabulary, seed=seed, output=blocks, engine=recipe.engine
+            ),
         ),
     ]
 

@@ -38,7 +38,9 @@ def build(
 
     recipe = settings(config, overrides)
     place = data or Path(recipe.data)
-    made = build_corpus(recipe.corpus, data=place, exclude=exclude, seed=recipe.seed, output=output)
+    made = build_corpus(
+        recipe.corpus, data=place, exclude=exclude, seed=recipe.seed, output=output, engine=recipe.engine
+    )
     show(made, output, as_json=as_json)
 
 
@@ -54,7 +56,9 @@ def pack(
     from llama_gene.corpus.pack import pack_corpus
 
     recipe = settings(config, overrides)
-    made = pack_corpus(recipe.pack, corpus=corpus, tokenizer=tokenizer, seed=recipe.seed, output=output)
+    made = pack_corpus(
+        recipe.pack, corpus=corpus, tokenizer=tokenizer, seed=recipe.seed, output=output, engine=recipe.engine
+    )
     show(made, output, as_json=as_json)
 
 

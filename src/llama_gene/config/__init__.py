@@ -4,7 +4,16 @@ A recipe is a TOML file with one table per stage. Unknown keys are refused with 
 Relative paths of a recipe are read from `data`.
 """
 
-from llama_gene.config.data import AuditConfig, CorpusConfig, PackConfig, Source, TokenizerConfig
+from llama_gene.config.data import (
+    LOCAL,
+    AuditConfig,
+    CorpusConfig,
+    EngineConfig,
+    PackConfig,
+    Phase,
+    Source,
+    TokenizerConfig,
+)
 from llama_gene.config.learn import (
     ChatConfig,
     DemoConfig,
@@ -36,10 +45,12 @@ from llama_gene.config.section import (
 __all__ = [
     "GENE_KINDS",
     "KINDS",
+    "LOCAL",
     "AuditConfig",
     "ChatConfig",
     "CorpusConfig",
     "DemoConfig",
+    "EngineConfig",
     "EvaluateConfig",
     "FinetuneConfig",
     "GeneKind",
@@ -48,6 +59,7 @@ __all__ = [
     "OnInvalid",
     "OptimizerConfig",
     "PackConfig",
+    "Phase",
     "PretrainConfig",
     "Recipe",
     "Section",

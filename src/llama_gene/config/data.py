@@ -7,6 +7,18 @@ from pydantic import Field, model_validator
 from llama_gene.config.section import GeneKind, Kind, OnInvalid, Section, Share, SourceFormat, Unit
 
 
+class EngineConfig(Section):
+    """What runs the tasks of corpus build and corpus pack; it changes no result."""
+
+    name: Literal["local", "ray"] = Field("local", description="local: this machine; ray: a Ray cluster.")
+    workers: int | None = Field(None, ge=1, description="Processes; none: one per core where it is worth it.")
+    address: str = Field("", description="Ray: address of the cluster; empty: RAY_ADDRESS, or one started here.")
+
+
+LOCAL = EngineConfig()
+"""This machine, with as many processes as it has cores."""
+
+
 class Source(Section):
     """One input of the corpus: a file, a folder or a glob."""
 
@@ -14,6 +26,7 @@ class Source(Section):
     kind: Kind = Field(description="What the letters are.")
     name: str = Field("", description="Name in counts and records; default: the path.")
     format: SourceFormat = Field("auto", description="auto: by file name and first bytes.")
+    epochs: float = Field(1.0, gt=0, le=100, description="Times its training part is read; 0.5: half of it.")
 
 
 class CorpusConfig(Section):
@@ -31,20 +44,15 @@ class CorpusConfig(Section):
     region_bp: int = Field(100_000, ge=1000, description="Unit of splitting where a source has few records.")
     region_below_records: int = Field(20, ge=0, description="Fewer records than this: split by region.")
     near_identical: float = Field(0.5, gt=0, le=1, description="Sketch similarity that keeps genomes together.")
-    weights: dict[Kind, float] = Field(
-        {"dna": 0.4, "protein": 0.4, "text": 0.2}, description="Share of training letters per kind."
-    )
-    max_letters: int | None = Field(
-        None, ge=1000, description="Training letters, shared out by weight; none: as many as the sources have."
-    )
+    max_letters: dict[Kind, int] = Field({}, description="Most training letters of a kind; not named: all.")
     shard_letters: int = Field(64_000_000, ge=1000, description="Letters in one Parquet shard.")
 
     @model_validator(mode="after")
     def _check(self) -> "CorpusConfig":
         if self.fragment_min_bp > self.fragment_max_bp:
             raise ValueError("fragment_min_bp exceeds fragment_max_bp")
-        if any(weight < 0 for weight in self.weights.values()) or sum(self.weights.values()) <= 0:
-            raise ValueError("weights must be >= 0 and sum to more than 0")
+        if any(letters < 1000 for letters in self.max_letters.values()):
+            raise ValueError("max_letters must be at least 1000")
         return self
 
 
@@ -103,11 +111,41 @@ class AuditConfig(Section):
     min_protein_letters_per_token: float | None = Field(None, gt=0, description="Residues per token; none: no limit.")
 
 
+class Phase(Section):
+    """A stretch of the training blocks with a mixture of its own."""
+
+    share: float = Field(gt=0, description="Share of the training tokens, relative to the other phases.")
+    weights: dict[Kind, float] = Field(description="Share of its tokens per kind; {}: as there are.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Phase":
+        _check_weights(self.weights)
+        return self
+
+
 class PackConfig(Section):
-    """Pack whole documents with end tokens into token blocks."""
+    """Mix the kinds by tokens and pack whole documents with end tokens into blocks."""
 
     block_tokens: int = Field(512, ge=32, description="Tokens in one block.")
-    max_tokens: int | None = Field(None, ge=1000, description="Training tokens in all; none: all there are.")
-    max_valid_tokens: int = Field(200_000, ge=100, description="Validation tokens per kind.")
+    weights: dict[Kind, float] = Field(
+        {"dna": 0.4, "protein": 0.4, "text": 0.2}, description="Share of training tokens per kind; {}: as there are."
+    )
+    phases: tuple[Phase, ...] = Field(
+        (), description="Curriculum: mixtures one after the other, read in this order; none: `weights` throughout."
+    )
+    max_tokens: int | None = Field(
+        None, ge=1000, description="Training tokens in all, within about 1 %; none: all there are."
+    )
+    max_valid_tokens: int = Field(200_000, ge=100, description="Validation tokens per kind, within about 1 %.")
     window_documents: int = Field(4096, ge=1, description="Documents packed together: larger wastes less.")
     bpe_dropout: Share = Field(0.0, description="Training sequences: share of merges left out.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "PackConfig":
+        _check_weights(self.weights)
+        return self
+
+
+def _check_weights(weights: dict[Kind, float]) -> None:
+    if any(weight < 0 for weight in weights.values()) or (weights and sum(weights.values()) <= 0):
+        raise ValueError("weights must be >= 0 and sum to more than 0")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import Field, ValidationError
 
-from llama_gene.config.data import AuditConfig, CorpusConfig, PackConfig, TokenizerConfig
+from llama_gene.config.data import AuditConfig, CorpusConfig, EngineConfig, PackConfig, TokenizerConfig
 from llama_gene.config.learn import (
     ChatConfig,
     DemoConfig,
@@ -30,6 +30,7 @@ class Recipe(Section):
     seed: int = Field(1, ge=0, description="Seed of every random choice.")
     data: str = Field("", description="Folder that relative paths start from.")
     demo: DemoConfig | None = Field(None, description="Make a synthetic organism and use it as `data`.")
+    engine: EngineConfig = EngineConfig()
     corpus: CorpusConfig = CorpusConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     audit: AuditConfig = AuditConfig()

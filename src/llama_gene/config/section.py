@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from llama_gene.storage import to_path
+
 Kind = Literal["dna", "protein", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 GeneKind = Literal["dna", "protein"]
@@ -32,7 +34,7 @@ def resolve(path: str, data: Path) -> Path:
     >>> resolve("a.fa", Path("/data")).as_posix()
     '/data/a.fa'
     """
-    return data / Path(path).expanduser()
+    return to_path(path) if "://" in path else data / Path(path).expanduser()
 
 
 def describe(section: Mapping[str, Any] | Section) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Counts that account for every record, letter and document of the corpus.
 
 Three books per kind, each of which must balance: records (what the readers give; what they refuse or change is noted
-beside, as `dna reading: duplicate id`), letters (bases, residues, UTF-8
-bytes of text) and documents (the pieces the corpus is made of). Names of counts read as sentences, for example
-`dna letters removed: duplicate`.
+beside, as `dna reading: duplicate id`), letters (bases, residues, UTF-8 bytes of text; those of a source that is read
+several times come in again as `repeated`) and documents (the pieces the corpus is made of). Names of counts read as
+sentences, for example `dna letters removed: duplicate`.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from typing import Literal
 from llama_gene.config import KINDS, Kind
 
 Unit = Literal["records", "letters", "documents"]
-_OPENING: dict[Unit, str] = {"records": "read", "letters": "read", "documents": "made"}
+_OPENING: dict[Unit, tuple[str, ...]] = {"records": ("read",), "letters": ("read", "repeated"), "documents": ("made",)}
 _CLOSING: dict[Unit, tuple[str, ...]] = {
     "records": ("kept",),
     "letters": ("train", "valid"),
@@ -64,10 +64,10 @@ def imbalances(counts: Mapping[str, int]) -> dict[str, int]:
     """
     missing = {}
     for kind in KINDS:
-        for unit, opening in _OPENING.items():
+        for unit, entries in _OPENING.items():
+            opening = sum(counts.get(f"{kind} {unit} {entry}", 0) for entry in entries)
             out = sum(counts.get(f"{kind} {unit} {entry}", 0) for entry in _CLOSING[unit])
             out += sum(removed_reasons(counts, kind, unit).values())
-            difference = counts.get(f"{kind} {unit} {opening}", 0) - out
-            if difference:
-                missing[f"{kind} {unit}"] = difference
+            if opening != out:
+                missing[f"{kind} {unit}"] = opening - out
     return missing

@@ -1,51 +1,72 @@
-"""`corpus build`: files to a mixed, shuffled corpus of documents, split for validation before anything is cut.
+"""`corpus build`: files to a shuffled corpus of documents, split for validation before anything is cut.
 
-Three passes, each in memory that does not grow with the letters: collect (read, clean, de-duplicate), document (split,
-cut, compare with task items) and write (mix, shuffle, Parquet). The counts account for every record, letter and
-document; a corpus that does not balance is not written.
+Three passes of tasks that any engine runs: collect (read, clean), make parts (split, cut, compare with task items) and
+write shards (shuffle, Parquet). Between them it is decided, from what every task wrote down, which records are
+repeated, which genomes are alike, and what is held out. Memory does not grow with the letters. The counts account for
+every record, letter and document; a corpus that does not balance is not written.
 """
 
 import logging
-import shutil
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
-from llama_gene.config import KINDS, CorpusConfig
+from llama_gene.config import KINDS, LOCAL, CorpusConfig, EngineConfig, Kind
 from llama_gene.corpus.accounts import imbalances, removed_reasons
-from llama_gene.corpus.collect import InputFile, Survey, collect, list_inputs, source_name
-from llama_gene.corpus.contamination import drop_contaminated, read_items
-from llama_gene.corpus.documents import Cutter, make_documents
-from llama_gene.corpus.mix import choose_mixture
-from llama_gene.corpus.near_identical import group_near_identical
-from llama_gene.corpus.shards import Scattered, scatter, write_shards
-from llama_gene.corpus.split import FileSplit, FileUnits, plan_split
+from llama_gene.corpus.collect import (
+    Chunk,
+    CollectTask,
+    InputFile,
+    collect_chunk,
+    list_inputs,
+    make_chunks,
+    source_name,
+)
+from llama_gene.corpus.contamination import read_items, save_items
+from llama_gene.corpus.decide import decide
+from llama_gene.corpus.documents import PartTask, make_part
+from llama_gene.corpus.engine import Work, run_tasks
+from llama_gene.corpus.shards import ShardTask, write_shard
+from llama_gene.corpus.spool import count_batches
 from llama_gene.errors import DataError
+from llama_gene.storage import load_array, remove_tree, save_array
 
 logger = logging.getLogger(__name__)
 
-_CODE = 1
-_SPOOL = "spool"
+_CODE = 2
+_SCRATCH = "scratch"
+_MOST_SHARDS = 4096
 
 
-def build_corpus(config: CorpusConfig, *, data: Path, seed: int, output: Path, exclude: Path | None = None) -> Manifest:
+def build_corpus(
+    config: CorpusConfig,
+    *,
+    data: Path,
+    seed: int,
+    output: Path,
+    exclude: Path | None = None,
+    engine: EngineConfig = LOCAL,
+) -> Manifest:
     """Build the corpus folder, unless it is up to date.
 
     Args:
         config: Sources and rules.
         data: Folder that the sources' paths start from.
-        seed: Seed of every choice; the same inputs and seed give the same bytes.
+        seed: Seed of every choice; the same inputs and seed give the same bytes, whatever the engine.
         output: Stage folder: train/*.parquet and valid/*.parquet with columns id, kind, text, source, split.
-        exclude: `tasks split` folder whose validation and test sequences must not be in the training split.
+        exclude: `tasks split` folder whose validation and test items must not be in the training split.
+        engine: What runs the tasks.
 
     Raises:
         ConfigError: no source is named.
         DataError: a path leads to nothing, a record is bad (`on_invalid = "error"`), or no training letter is left.
-        ArtifactError: `output` or `exclude` is not usable.
+        ArtifactError: `output` or `exclude` is not usable, or a worker was killed.
     """
     files = list_inputs(config, data)
     inputs = {f"{number:06d} {file.label}": file.path for number, file in enumerate(files)}
@@ -53,87 +74,112 @@ def build_corpus(config: CorpusConfig, *, data: Path, seed: int, output: Path, e
         inputs["exclude"] = exclude
 
     def build(work: Path, ledger: Ledger) -> None:
-        for name in (_SPOOL, "train", "valid"):
-            shutil.rmtree(work / name, ignore_errors=True)
-        (work / _SPOOL).mkdir()
-        _build(config, files, work, ledger, seed=seed, exclude=exclude)
-        shutil.rmtree(work / _SPOOL)
+        scratch = work / _SCRATCH
+        for folder in (scratch, work / "train", work / "valid"):
+            folder.mkdir(exist_ok=True)
+        size = sum(file.path.stat().st_size for file in files)
+        builder = _Builder(config, files, seed, work, Work(scratch / "done", size, engine), ledger)
+        builder.build(exclude)
+        remove_tree(scratch)
 
     return build_stage("corpus", output, build, config=config, inputs=inputs, seed=seed, code=_CODE)
 
 
-def _build(
-    config: CorpusConfig, files: Sequence[InputFile], work: Path, ledger: Ledger, *, seed: int, exclude: Path | None
-) -> None:
-    counts = ledger.counts
-    spool = work / _SPOOL / "records.arrow"
-    surveys = collect(files, config, spool, counts)
-    plan = _plan(config, files, surveys, seed, ledger)
-    documents = make_documents(spool, files, plan, Cutter(config, np.random.default_rng([seed, 1])), counts)
-    if exclude is not None:
-        documents = drop_contaminated(documents, read_items(exclude, counts), counts)
-    letters = sum(survey.letters for survey in surveys)
-    scattered = scatter(documents, work / _SPOOL, letters, np.random.default_rng([seed, 2]))
-    spool.unlink()
-    mixture = choose_mixture(scattered.train_letters, config.weights, config.max_letters)
-    _refuse_empty(scattered, sum(mixture.kept.values()), counts)
-    write_shards(
-        scattered,
-        mixture,
-        work,
-        source_names=[source_name(source) for source in config.sources],
-        shard_letters=config.shard_letters,
-        rng=np.random.default_rng([seed, 3]),
-        counts=counts,
-    )
-    if missing := imbalances(counts):
-        raise RuntimeError(f"the corpus lost count of {missing}; this is a defect of llama-gene, please report it")
-    ledger.facts["mixture"] = mixture.facts()
-    _tell_shortages(counts, ledger.facts["mixture"])
+@dataclass(frozen=True)
+class _Builder:
+    """One run of the stage: what its passes have in common."""
 
+    config: CorpusConfig
+    files: Sequence[InputFile]
+    seed: int
+    output: Path
+    work: Work
+    ledger: Ledger
 
-def _plan(
-    config: CorpusConfig, files: Sequence[InputFile], surveys: Sequence[Survey], seed: int, ledger: Ledger
-) -> list[FileSplit]:
-    """Group near-identical genomes, choose what is held out, and write both down."""
-    sketches = {number: survey.sketch for number, survey in enumerate(surveys) if len(survey.sketch)}
-    groups = group_near_identical(sketches, config.near_identical)
-    twins = {number for group in groups for number in group}
-    units = [
-        FileUnits(file.source, file.kind, survey.records, survey.regions, has_twin=number in twins)
-        for number, (file, survey) in enumerate(zip(files, surveys, strict=True))
-    ]
-    plan = plan_split(units, share=config.valid_share, region_below_records=config.region_below_records, seed=seed)
-    for split in plan:
-        ledger.counts[f"files split by {split.by}"] += 1
-    ledger.facts["near_identical"] = [[files[number].label for number in group] for group in groups]
-    ledger.facts["sources"] = _describe_sources(config, files, surveys, plan)
-    return plan
+    def build(self, exclude: Path | None) -> None:
+        """All passes."""
+        chunks = make_chunks(self.files)
+        collected = self._collect(chunks)
+        spool, plan = self._folder("spool"), self._folder("plan")
+        decide(chunks, self.files, self.config, self.seed, spool=spool, plan=plan, ledger=self.ledger)
+        items = None
+        if exclude is not None:
+            items = self._folder("items")
+            save_items(read_items(exclude, self.ledger.counts), items)
+        parts, available = self._make_parts(chunks, collected, items)
+        self._write_shards(parts, available)
+        self._check(available)
 
+    def _folder(self, name: str) -> Path:
+        folder = self.output / _SCRATCH / name
+        folder.mkdir(exist_ok=True)
+        return folder
 
-def _describe_sources(
-    config: CorpusConfig, files: Sequence[InputFile], surveys: Sequence[Survey], plan: Sequence[FileSplit]
-) -> list[dict[str, Any]]:
-    described = []
-    for number, source in enumerate(config.sources):
-        members = [place for place, file in enumerate(files) if file.source == number]
-        described.append(
-            {
-                "name": source_name(source),
-                "kind": source.kind,
-                "files": len(members),
-                "records": sum(surveys[place].records for place in members),
-                "letters": sum(surveys[place].letters for place in members),
-                "units": sum(len(plan[place].held) for place in members),
-                "held_out_units": sum(int(plan[place].held.sum()) for place in members),
-            }
+    def _count(self, results: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The results, their counts added to the ledger's."""
+        kept = []
+        for result in results:
+            self.ledger.counts.update(result["counts"])
+            kept.append(result)
+        return kept
+
+    def _collect(self, chunks: Sequence[Chunk]) -> list[Mapping[str, Any]]:
+        genomes = sum(file.kind == "dna" for file in self.files)
+        tasks = [
+            CollectTask(chunk, self.config, self._folder("spool"), chunk.kind == "dna" and genomes > 1)
+            for chunk in chunks
+        ]
+        return self._count(run_tasks(collect_chunk, tasks, self.work, "reading"))
+
+    def _make_parts(
+        self, chunks: Sequence[Chunk], collected: Sequence[Mapping[str, Any]], items: Path | None
+    ) -> tuple[tuple[Path, ...], dict[Kind, int]]:
+        """The part files, and the training letters of each kind in them."""
+        tasks = [
+            PartTask(
+                chunk, batch, self.config, self.seed, self._folder("spool"), self._folder("plan"),
+                self._folder("parts"), self._shards(chunks, collected), items,
+            )
+            for chunk, result in zip(chunks, collected, strict=True)
+            for batch in range(result["batches"])
+        ]  # fmt: skip
+        available: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+        for task, result in zip(tasks, self._count(run_tasks(make_part, tasks, self.work, "cutting")), strict=True):
+            available[task.chunk.kind] += result["train_letters"]
+        return tuple(self._folder("parts") / f"{task.name}.arrow" for task in tasks), available
+
+    def _shards(self, chunks: Sequence[Chunk], collected: Sequence[Mapping[str, Any]]) -> int:
+        """How many shards there will be."""
+        letters = sum(
+            result["letters"] * self.config.sources[chunk.files[0].source].epochs
+            for chunk, result in zip(chunks, collected, strict=True)
         )
-    return described
+        return min(_MOST_SHARDS, math.ceil(letters / self.config.shard_letters) or 1)
+
+    def _write_shards(self, parts: tuple[Path, ...], available: Mapping[Kind, int]) -> None:
+        digests = [load_array(part.with_suffix(".valid.npy")) for part in parts]
+        valid = self._folder("plan") / "valid.npy"
+        save_array(valid, np.unique(np.concatenate([np.zeros(0, np.uint64), *digests])))
+        limits = self.config.max_letters
+        shares = {kind: min(1.0, limits.get(kind, math.inf) / max(1, available[kind])) for kind in KINDS}
+        names = [source_name(source) for source in self.config.sources]
+        shards = count_batches(parts[0]) if parts else 0
+        tasks = [ShardTask(shard, parts, valid, shares, names, self.seed, self.output) for shard in range(shards)]
+        self._count(run_tasks(write_shard, tasks, self.work, "writing shards"))
+
+    def _check(self, available: Mapping[Kind, int]) -> None:
+        """Refuse a corpus that lost count or has no training letters; tell what no part is held out of."""
+        counts = self.ledger.counts
+        if missing := imbalances(counts):
+            raise RuntimeError(f"the corpus lost count of {missing}; this is a defect of llama-gene, please report it")
+        if not any(counts[f"{kind} documents train"] for kind in KINDS):
+            raise DataError(_nothing_left(counts, any(available.values())))
+        for kind in KINDS:
+            if counts[f"{kind} documents train"] and not counts[f"{kind} documents valid"]:
+                logger.warning("corpus: no %s is held out: each source has one unit or a near-identical twin", kind)
 
 
-def _refuse_empty(scattered: Scattered, kept: int, counts: Counter[str]) -> None:
-    if kept:
-        return
+def _nothing_left(counts: Counter[str], is_limited: bool) -> str:
     reasons = [
         f"{kind}: {reason} {number}"
         for kind in KINDS
@@ -141,18 +187,9 @@ def _refuse_empty(scattered: Scattered, kept: int, counts: Counter[str]) -> None
         for reason, number in sorted(removed_reasons(counts, kind, unit).items())
     ]
     read = sum(counts[f"{kind} records read"] for kind in KINDS)
-    if any(letters.any() for letters in scattered.train_letters.values()):
-        reasons.append("corpus.weights or corpus.max_letters leave no room for any document")
-    raise DataError(
+    if is_limited:
+        reasons.append("corpus.max_letters leaves no room for any document")
+    return (
         f"corpus: nothing is left for training of {read} records read ({'; '.join(reasons) or 'the files are empty'}). "
         "Check the sources' paths and kinds and corpus.min_letters."
     )
-
-
-def _tell_shortages(counts: Counter[str], mixture: dict[str, Any]) -> None:
-    for kind in KINDS:
-        if counts[f"{kind} documents train"] and not counts[f"{kind} documents valid"]:
-            logger.warning("corpus: no %s is held out: each source has one unit or a near-identical twin", kind)
-        short = mixture.get(kind, {}).get("short_letters", 0)
-        if short:
-            logger.warning("corpus: %s falls %d letters short of its share of the mixture", kind, short)

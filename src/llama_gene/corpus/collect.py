@@ -1,13 +1,15 @@
-"""First pass: read every file once, clean, drop exact duplicates, and spool what is left.
+"""First pass: read every file once, clean its records, and spool what is left, chunk by chunk.
 
-What the later passes must know of all files before they start (numbers of records and regions, sketches of genomes)
-is gathered on the way. Memory: one record, one sketch per genome and about 16 bytes per distinct record.
+A chunk is one large file or several small ones of one source, and a task of its own. What the later passes must know
+of all records before they start (digests, regions, sketches of genomes) is written beside. Which of two equal records
+goes is not known yet: that needs all chunks.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,21 +17,20 @@ import pyarrow as pa
 from llama_gene.config import CorpusConfig, Kind, Source, resolve
 from llama_gene.corpus.accounts import count, count_removed
 from llama_gene.corpus.clean import CleanRecord, clean, count_letters
-from llama_gene.corpus.deduplicate import Seen, digest
-from llama_gene.corpus.kmers import Words
+from llama_gene.corpus.deduplicate import RECORD, digest
 from llama_gene.corpus.near_identical import Sketch
 from llama_gene.corpus.split import count_regions
 from llama_gene.corpus.spool import RowWriter
 from llama_gene.errors import ConfigError
-from llama_gene.progress import show_progress
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
+from llama_gene.storage import save_array, save_arrays
 
 TOO_SHORT = "shorter than min_letters"
-_BATCH_LETTERS = 8_000_000
+_CHUNK_BYTES = 32_000_000
+_BATCH_LETTERS = 16_000_000
 _SCHEMA = pa.schema(
     {
-        "file": pa.int32(),
         "record": pa.int64(),
         "id": pa.string(),
         "start": pa.int64(),
@@ -50,13 +51,27 @@ class InputFile:
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What the first pass found in one file: kept records, their regions and letters, the sketch of a genome."""
+class Chunk:
+    """Files read by one task: their numbers among all files, the first of them `first`."""
 
-    records: int
-    regions: int
-    letters: int
-    sketch: Words
+    number: int
+    first: int
+    files: tuple[InputFile, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """What the letters are: a chunk holds files of one source."""
+        return self.files[0].kind
+
+
+@dataclass(frozen=True)
+class CollectTask:
+    """A chunk to read, and the folder of the pass."""
+
+    chunk: Chunk
+    config: CorpusConfig
+    folder: Path
+    is_sketched: bool
 
 
 def source_name(source: Source) -> str:
@@ -88,96 +103,127 @@ def _label(path: Path, data: Path) -> str:
     return path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()
 
 
-def collect(files: Sequence[InputFile], config: CorpusConfig, spool: Path, counts: Counter[str]) -> list[Survey]:
-    """Spool the clean, distinct records of all files.
+def make_chunks(files: Sequence[InputFile]) -> list[Chunk]:
+    """Consecutive files of one source, together about as large as one task should be."""
+    chunks: list[Chunk] = []
+    held: list[InputFile] = []
+    size = 0
+    for number, file in enumerate(files):
+        bytes_of_file = file.path.stat().st_size
+        if held and (held[0].source != file.source or size + bytes_of_file > _CHUNK_BYTES):
+            chunks.append(Chunk(len(chunks), number - len(held), tuple(held)))
+            held, size = [], 0
+        held.append(file)
+        size += bytes_of_file
+    return [*chunks, Chunk(len(chunks), len(files) - len(held), tuple(held))]
 
-    Args:
-        files: What to read, in order.
-        config: Cleaning and splitting settings.
-        spool: Arrow stream to write: one row per run of letters, `file` a number into `files`.
-        counts: Is added to.
+
+def spool_path(folder: Path, chunk: int) -> Path:
+    """Where the rows of a chunk lie."""
+    return folder / f"{chunk:06d}.arrow"
+
+
+def book_path(folder: Path, chunk: int) -> Path:
+    """Where the `RECORD`s of a chunk lie."""
+    return folder / f"{chunk:06d}.records.npy"
+
+
+def sketch_path(folder: Path, chunk: int) -> Path:
+    """Where the sketches of a chunk's genomes lie: one array per file, named by its number."""
+    return folder / f"{chunk:06d}.sketches.npz"
+
+
+def collect_chunk(task: CollectTask) -> dict[str, Any]:
+    """Spool the clean records of a chunk.
 
     Returns:
-        One survey per file.
+        `counts`; `batches`, how many the spool has; `letters` that are kept.
 
     Raises:
         DataError: a bad record, where `config.on_invalid` is "error".
     """
-    seen: dict[Kind, Seen] = {file.kind: Seen() for file in files}
-    is_sketched = sum(file.kind == "dna" for file in files) > 1
-    surveys = []
-    with RowWriter(spool, _SCHEMA, _BATCH_LETTERS) as rows:
-        for number, file in enumerate(show_progress(files, "reading")):
-            sketch = Sketch() if is_sketched and file.kind == "dna" else None
-            into = _Into(number, rows, seen[file.kind], sketch, counts)
-            surveys.append(_collect_file(file, config, into))
-    return surveys
+    collector = _Collector(task)
+    chunk, folder = task.chunk, task.folder
+    sketches: dict[str, Any] = {}
+    with RowWriter(spool_path(folder, chunk.number), _SCHEMA, _BATCH_LETTERS) as rows:
+        for number, file in enumerate(chunk.files, start=chunk.first):
+            sketch = Sketch() if task.is_sketched else None
+            for row in collector.rows_of(number, file, sketch):
+                rows.add(row)
+            if sketch:
+                sketches[str(number)] = sketch.words
+    book = np.array(collector.book, dtype=RECORD)
+    save_array(book_path(folder, chunk.number), book)
+    if sketches:
+        save_arrays(sketch_path(folder, chunk.number), **sketches)
+    return {"counts": collector.counts, "batches": rows.batches, "letters": int(book["letters"].sum())}
 
 
-@dataclass(frozen=True)
-class _Into:
-    """Where the records of one file go."""
+class _Collector:
+    """Goes through the records of one chunk, and keeps its book and its counts."""
 
-    number: int
-    rows: RowWriter
-    seen: Seen
-    sketch: Sketch | None
-    counts: Counter[str]
+    def __init__(self, task: CollectTask) -> None:
+        self.book: list[tuple[int, int, int, int]] = []
+        self.counts: Counter[str] = Counter()
+        self._config = task.config
 
+    def rows_of(self, number: int, file: InputFile, sketch: Sketch | None) -> Iterator[tuple[Any, ...]]:
+        """The spool's rows of one file."""
+        config, source = self._config, self._config.sources[file.source]
+        notes = Counter[str]()
+        for record in read_records(
+            file.path,
+            file.kind,
+            format=source.format,
+            source=source_name(source),
+            on_invalid=config.on_invalid,
+            counts=notes,
+        ):
+            runs = self._keep(record)
+            if not runs:
+                continue
+            if sketch:
+                for _, letters_of_run in runs:
+                    sketch.add(letters_of_run)
+            length = len(record.text) if file.kind == "dna" else count_letters(runs[0][1], file.kind)
+            for start, run in _stretch(runs, config.region_bp):
+                yield len(self.book), record.id, start, length, run
+            name = digest("N".join(run for _, run in runs), file.kind)
+            letters = sum(count_letters(run, file.kind) for _, run in runs)
+            self.book.append((name, letters, count_regions(length, config.region_bp), number))
+        self.counts.update({f"{file.kind} reading: {note}": times for note, times in notes.items()})
 
-def _collect_file(file: InputFile, config: CorpusConfig, into: _Into) -> Survey:
-    source = config.sources[file.source]
-    reader_counts = Counter[str]()
-    records = regions = letters = 0
-    for record in read_records(
-        file.path,
-        file.kind,
-        format=source.format,
-        source=source_name(source),
-        on_invalid=config.on_invalid,
-        counts=reader_counts,
-    ):
-        runs = _keep(record, config.min_letters, into.seen, into.counts)
+    def _keep(self, record: Record) -> list[tuple[int, str]]:
+        """The runs of a record that go on, or none; what does not is counted."""
+        kind = record.kind
+        count(self.counts, kind, "records", "read")
+        count(self.counts, kind, "letters", "read", count_letters(record.text, kind))
+        cleaned = clean(record.text, kind)
+        for reason, number in cleaned.removed.items():
+            count_removed(self.counts, kind, "letters", reason, number)
+        runs = list(self._long_runs(cleaned, kind))
         if not runs:
+            count_removed(self.counts, kind, "records", TOO_SHORT if cleaned.runs else "empty")
+        return runs
+
+    def _long_runs(self, cleaned: CleanRecord, kind: Kind) -> Iterator[tuple[int, str]]:
+        for start, run in cleaned.runs:
+            size = count_letters(run, kind)
+            if size < self._config.min_letters:
+                count_removed(self.counts, kind, "letters", TOO_SHORT, size)
+            else:
+                yield start, run
+
+
+def _stretch(runs: Sequence[tuple[int, str]], region: int) -> Iterator[tuple[int, str]]:
+    """Runs too long for one batch in stretches that end where a region does, so that no task holds a chromosome."""
+    longest = region * max(1, _BATCH_LETTERS // region)
+    for start, run in runs:
+        if len(run) <= _BATCH_LETTERS:
+            yield start, run
             continue
-        length = len(record.text) if file.kind == "dna" else count_letters(runs[0][1], file.kind)
-        for start, run in runs:
-            into.rows.add((into.number, records, record.id, start, length, run))
-            letters += count_letters(run, file.kind)
-            if into.sketch:
-                into.sketch.add(run)
-        records += 1
-        regions += count_regions(length, config.region_bp)
-    into.counts.update({f"{file.kind} reading: {note}": number for note, number in reader_counts.items()})
-    return Survey(records, regions, letters, into.sketch.words if into.sketch else np.empty(0, dtype=np.uint64))
-
-
-def _keep(record: Record, min_letters: int, seen: Seen, counts: Counter[str]) -> list[tuple[int, str]]:
-    """The runs of a record that go on, or none; what does not is counted."""
-    kind = record.kind
-    count(counts, kind, "records", "read")
-    count(counts, kind, "letters", "read", count_letters(record.text, kind))
-    cleaned = clean(record.text, kind)
-    for reason, number in cleaned.removed.items():
-        count_removed(counts, kind, "letters", reason, number)
-    runs = _long_runs(cleaned, kind, min_letters, counts)
-    if not runs:
-        count_removed(counts, kind, "records", TOO_SHORT if cleaned.runs else "empty")
-        return []
-    if not seen.is_new(digest("N".join(run for _, run in runs), kind)):
-        count_removed(counts, kind, "records", "duplicate")
-        count_removed(counts, kind, "letters", "duplicate", sum(count_letters(run, kind) for _, run in runs))
-        return []
-    count(counts, kind, "records", "kept")
-    return runs
-
-
-def _long_runs(cleaned: CleanRecord, kind: Kind, min_letters: int, counts: Counter[str]) -> list[tuple[int, str]]:
-    kept = []
-    for start, run in cleaned.runs:
-        size = count_letters(run, kind)
-        if size < min_letters:
-            count_removed(counts, kind, "letters", TOO_SHORT, size)
-        else:
-            kept.append((start, run))
-    return kept
+        begin = 0
+        while begin < len(run):
+            end = begin + longest - (start + begin) % longest
+            yield start + begin, run[begin:end]
+            begin = end

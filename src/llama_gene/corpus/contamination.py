@@ -5,7 +5,7 @@ piece holds an item when the two share at least half of the distinct 6-mers of t
 short to have a word are not looked for, and are counted. This is a check of exact words, not of homology.
 """
 
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from llama_gene.config import Kind
 from llama_gene.corpus.accounts import count_removed
-from llama_gene.corpus.documents import Document
+
+Document = namedtuple("Document", "source kind id text letters is_valid")
 from llama_gene.corpus.kmers import Located, Words, distinct, dna_words, is_first, protein_words, scramble
 from llama_gene.errors import ArtifactError
 from llama_gene.sequences.files import open_parquet
@@ -190,3 +191,37 @@ def _items_held(index: ItemIndex, words: Words, document_words: int | None) -> l
     found, shared = items[begins], np.diff(begins, append=len(items))
     needed = index.sizes[found] if document_words is None else np.minimum(index.sizes[found], document_words)
     return [int(item) for item in found[2 * shared >= needed]]
+
+
+def save_items(indexes: dict[Kind, ItemIndex], folder: Path) -> None:
+    for kind, index in indexes.items():
+        np.savez(
+            folder / f"{kind}.npz",
+            words=index.words,
+            items=index.items,
+            sizes=index.sizes,
+            tasks=np.array(index.tasks),
+            filter=index.filter,
+        )
+
+
+def load_items(folder: Path, kind: Kind) -> ItemIndex | None:
+    path = folder / f"{kind}.npz"
+    if not path.is_file():
+        return None
+    with np.load(path) as f:
+        return ItemIndex(f["words"], f["items"], f["sizes"], tuple(f["tasks"].tolist()), f["filter"])
+
+
+def find_holders(texts, kind, index):
+    found = {}
+    at = 0
+    while at < len(texts):
+        end, size = at, 0
+        while end < len(texts) and size < _BATCH_LETTERS:
+            size += len(texts[end])
+            end += 1
+        batch = [Document(0, kind, "", t, len(t), False) for t in texts[at:end]]
+        found.update({at + k: tuple(v) for k, v in _holders(batch, kind, index)})
+        at = end
+    return found

@@ -1,17 +1,27 @@
-"""Exact de-duplication by 64-bit digests: about 16 bytes of memory per distinct record, whatever its length.
+"""Exact de-duplication: which records come earlier in the corpus already.
 
-At 100 million records the chance that two different ones share a digest is 0.03 % in all (birthday bound).
-Near-duplicates are not looked for here: `near_identical.py` keeps like genomes together instead.
+Records are compared by 64-bit digests. At 100 million records the chance that two different ones share a digest is
+0.03 % in all (birthday bound). What the first pass writes down of a record is 24 bytes, in files; finding the repeated
+ones takes half a gigabyte of memory and one byte a record.
 """
 
 import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llama_gene.config import Kind
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.storage import load_array
 
-_PENDING = 1 << 18
+RECORD = np.dtype([("digest", "u8"), ("letters", "i8"), ("regions", "i4"), ("file", "i4")])
+"""A record: the digest of its letters, how many it has, regions it spans, the number of its file."""
+
+# Digests looked at together: half a gigabyte, whatever the corpus.
+_AT_ONCE = 1 << 24
 
 
 def digest(letters: str, kind: Kind) -> int:
@@ -27,35 +37,35 @@ def digest(letters: str, kind: Kind) -> int:
     return int.from_bytes(hashlib.blake2b(letters.encode(), digest_size=8).digest(), "little")
 
 
-class Seen:
-    """The digests met so far.
+def find_repeated(books: Sequence[Path]) -> list[NDArray[np.bool_]]:
+    """Which records of each book come earlier in the same list of books already, by their digests.
 
-    >>> seen = Seen()
-    >>> seen.is_new(7), seen.is_new(7)
-    (True, False)
+    Args:
+        books: .npy files of `RECORD`s, in order.
+
+    Returns:
+        bool [records of the book], one array per book.
     """
+    sizes = [len(load_array(book)) for book in books]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    repeated = np.zeros(starts[-1], dtype=np.bool_)
+    shares = -(-int(starts[-1]) // _AT_ONCE)
+    for share in range(shares):
+        digests, places = _share_of(books, starts, share, shares)
+        order = np.argsort(digests, kind="stable")
+        same = digests[order][1:] == digests[order][:-1]
+        repeated[places[order[1:][same]]] = True
+    return [repeated[start:end] for start, end in pairwise(starts.tolist())]
 
-    def __init__(self) -> None:
-        self._pending: set[int] = set()
-        self._settled = np.empty(0, dtype=np.uint64)
 
-    def is_new(self, name: int) -> bool:
-        """True at the first meeting."""
-        if name in self._pending or self._is_settled(name):
-            return False
-        self._pending.add(name)
-        # In step with what is settled, so that all the sorting together stays near linear.
-        if len(self._pending) >= max(_PENDING, len(self._settled) // 8):
-            self._settle()
-        return True
-
-    def _is_settled(self, name: int) -> bool:
-        if not len(self._settled):
-            return False
-        place = int(np.searchsorted(self._settled, np.uint64(name)))
-        return place < len(self._settled) and int(self._settled[place]) == name
-
-    def _settle(self) -> None:
-        new = np.fromiter(self._pending, dtype=np.uint64, count=len(self._pending))
-        self._settled = np.sort(np.concatenate([self._settled, new]))
-        self._pending.clear()
+def _share_of(
+    books: Sequence[Path], starts: NDArray[np.int64], share: int, shares: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Digests of one remainder, and their places among all records."""
+    digests, places = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+    for book, start in zip(books, starts.tolist(), strict=False):
+        all_of_book = np.ascontiguousarray(load_array(book)["digest"])
+        chosen = np.flatnonzero(all_of_book % np.uint64(shares) == share)
+        digests.append(all_of_book[chosen])
+        places.append(chosen + start)
+    return np.concatenate(digests), np.concatenate(places)

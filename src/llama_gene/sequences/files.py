@@ -17,6 +17,7 @@ from xopen import xopen
 
 from llama_gene.config import OnInvalid
 from llama_gene.errors import DataError
+from llama_gene.storage import is_remote
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def list_items(path: Path) -> list[Item]:
     if path.suffix.lower() != ".zip":
         return [Item(path)]
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path}: not a readable zip ({error}). Fetch the file again.") from None
@@ -137,10 +138,12 @@ def open_bytes(item: Item) -> Iterator[BinaryIO]:
     """
     try:
         if item.member:
-            with zipfile.ZipFile(item.path) as archive, archive.open(item.member) as stream:
+            with item.path.open("rb") as file, zipfile.ZipFile(file) as archive, archive.open(item.member) as stream:
                 yield io.BufferedReader(stream, _BUFFER_BYTES)  # type: ignore[type-var,unused-ignore]
         else:
-            with xopen(item.path, "rb", threads=0) as stream:
+            # A stream has no name to tell its compression by: xopen looks at its first bytes.
+            source = item.path.open("rb") if is_remote(item.path) else item.path
+            with xopen(source, "rb", threads=0) as stream:
                 yield stream
     except EOFError:
         raise DataError(
@@ -171,7 +174,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         DataError: it is not there, or is no whole Parquet file.
     """
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path.open("rb") if is_remote(path) else path)
     except (pa.ArrowInvalid, FileNotFoundError) as error:
         raise DataError(
             f"{path}: not a Parquet file ({error}). Expected a whole stage folder; run the stage that makes it again."

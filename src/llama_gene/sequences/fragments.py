@@ -4,41 +4,44 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llama_gene.errors import ConfigError
 
 
-def fragment(letters: str, rng: np.random.Generator, min_bp: int, max_bp: int) -> Iterator[tuple[int, str]]:
-    """Cover a sequence from left to right with pieces of random length.
+def fragment_borders(length: int, rng: np.random.Generator, min_bp: int, max_bp: int) -> NDArray[np.int64]:
+    """Where to cut a sequence into pieces of random length, from left to right.
 
     Lengths are uniform in min_bp..max_bp, but a piece is never cut so that less than `min_bp` would be left: what
     is left in the end is one piece of min_bp..max_bp. Where that cannot be (between max_bp and 2 * min_bp letters
     are left) the rest is cut into equal halves. Only a sequence shorter than `min_bp` gives a shorter piece: itself.
 
     Args:
-        letters: The sequence.
+        length: Letters of the sequence, >= 0.
         rng: Source of the lengths.
         min_bp: Shortest piece, >= 1.
         max_bp: Longest piece, >= min_bp.
 
-    Yields:
-        (start, piece); the pieces joined are the sequence.
+    Returns:
+        0-based borders, ascending, 0 first and `length` last: one more than there are pieces.
 
     Raises:
         ConfigError: the limits are not 1 <= min_bp <= max_bp.
 
-    >>> rng = np.random.default_rng(0)
-    >>> pieces = list(fragment("ACGT" * 10, rng, 5, 9))
-    >>> "".join(piece for _, piece in pieces) == "ACGT" * 10, {5 <= len(piece) <= 9 for _, piece in pieces}
-    (True, {True})
+    >>> borders = fragment_borders(40, np.random.default_rng(0), 5, 9)
+    >>> int(borders[0]), int(borders[-1]), {5 <= size <= 9 for size in np.diff(borders).tolist()}
+    (0, 40, {True})
     """
     if not 1 <= min_bp <= max_bp:
         raise ConfigError(f"fragments of {min_bp} to {max_bp} letters: expected 1 <= min <= max. Mend the limits.")
-    start, left = 0, len(letters)
-    while left > 0:
-        length = _next_length(left, rng, min_bp, max_bp)
-        yield start, letters[start : start + length]
-        start, left = start + length, left - length
+    # While this much is left, no rule but the limits bears on the length: such lengths are drawn all at once.
+    free = min_bp + max_bp
+    ends = np.cumsum(rng.integers(min_bp, max_bp + 1, size=max(0, length - free) // min_bp + 1))
+    bound = int(np.searchsorted(ends, length - free, side="right")) + 1 if length >= free else 0
+    borders = [0, *ends[:bound].tolist()]
+    while borders[-1] < length:
+        borders.append(borders[-1] + _next_length(length - borders[-1], rng, min_bp, max_bp))
+    return np.array(borders, dtype=np.int64)
 
 
 def _next_length(left: int, rng: np.random.Generator, min_bp: int, max_bp: int) -> int:

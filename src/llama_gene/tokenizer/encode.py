@@ -7,7 +7,6 @@ vocabularies that cut runs by a rule, and `append`ed ones (see `_make_encoder`).
 
 import json
 import logging
-import os
 import string
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
@@ -89,7 +89,7 @@ class RunEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[Ids | None]:
         """The ids of each text, all ASCII; None where it is no run of this alphabet."""
-        chunks = [list(texts[start::step]) for step in [os.cpu_count() or 1] for start in range(step)]
+        chunks = [list(texts[start::step]) for step in [numba.config.NUMBA_NUM_THREADS] for start in range(step)]
         found: list[Ids | None] = [None] * len(texts)
         with ThreadPoolExecutor(len(chunks)) as pool:
             for start, encoded in enumerate(pool.map(self._encode, chunks)):

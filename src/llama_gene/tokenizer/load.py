@@ -7,6 +7,7 @@ a special id, a rendered prompt may.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,12 @@ class GeneTokenizer:
     fingerprint: str
     folder: Path
     _plain: Tokenizer
-    _prompt: Tokenizer
     _bulk: BulkEncoder
+
+    @cached_property
+    def _prompt(self) -> Tokenizer:
+        """The same vocabulary, which knows special tokens; corpora never need it, and it takes a second to make."""
+        return Tokenizer.from_str(self._plain.to_str())
 
     def encode(self, text: str) -> list[int]:
         """Ids of text from outside, without begin or end token; special-token strings are spelled as plain text."""
@@ -116,7 +121,6 @@ def load_tokenizer(folder: Path) -> GeneTokenizer:
     config = read_tokenizer_config(folder)
     plain = read_tokenizer_json(folder / TOKENIZER_FILE)
     mark_special(plain, [token_text(config.get(role)) for role in ("bos_token", "eos_token", "pad_token", "unk_token")])
-    prompt = Tokenizer.from_str(plain.to_str())
     plain.encode_special_tokens = True
     special = special_tokens(plain)
     _check_special_is_out_of_reach(plain, special, folder)
@@ -137,7 +141,6 @@ def load_tokenizer(folder: Path) -> GeneTokenizer:
         fingerprint=fingerprint(folder / TOKENIZER_FILE),
         folder=folder,
         _plain=plain,
-        _prompt=prompt,
         _bulk=BulkEncoder(plain),
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from datasets import Dataset
@@ -63,6 +63,7 @@ def train(
     seed: int,
     work: Path,
     title: str,
+    order: Literal["random", "sequential"] = "random",
 ) -> list[dict[str, float]]:
     """Train in place, resuming from the newest whole checkpoint under `work`.
 
@@ -75,6 +76,7 @@ def train(
         seed: Order of the rows and dropout.
         work: Folder for checkpoints, kept until `clear_checkpoints`.
         title: Label of the progress bar.
+        order: sequential: rows as they lie, such as those of a curriculum.
 
     Returns:
         One entry per logged step: step, loss (nats per target), learning_rate, grad_norm.
@@ -84,7 +86,9 @@ def train(
         ConfigError: rows_per_step is no multiple of rows_per_device, or there are several devices.
     """
     reuse_memory()
-    arguments = _arguments(config, rows=len(rows), epochs=epochs, max_steps=max_steps, seed=seed, work=work)
+    arguments = _arguments(
+        config, rows=len(rows), epochs=epochs, max_steps=max_steps, seed=seed, work=work, order=order
+    )
     watch = _Watch(config.save_minutes * 60, title)
     trainer = Trainer(
         model=model, args=arguments, train_dataset=rows, data_collator=PackedRows(), callbacks=[watch]
@@ -99,7 +103,7 @@ def train(
 
 
 def _arguments(
-    config: OptimizerConfig, *, rows: int, epochs: float, max_steps: int | None, seed: int, work: Path
+    config: OptimizerConfig, *, rows: int, epochs: float, max_steps: int | None, seed: int, work: Path, order: str
 ) -> TrainingArguments:
     steps = _steps(rows, config, epochs, max_steps)
     return TrainingArguments(
@@ -121,6 +125,7 @@ def _arguments(
         save_total_limit=config.keep_checkpoints,
         seed=seed,
         data_seed=seed,
+        train_sampling_strategy=order,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=True,

@@ -1,27 +1,26 @@
 """Continue pre-training on packed blocks of DNA, protein and English (paper, section 2.3.2)."""
 
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 from peft import PeftModel
 from transformers import PreTrainedModel
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import OptimizerConfig, PretrainConfig
+from llama_gene.corpus.blocks import BLOCK_SCHEMA, block_files, is_curriculum
 from llama_gene.errors import DataError, ModelError
 from llama_gene.model.adapters import add_adapters, count_parameters, merge_adapters
 from llama_gene.model.extend import read_extension
 from llama_gene.model.folders import load_model, load_pair, save_model
-from llama_gene.sequences.files import open_parquet
 from llama_gene.tokenizer.load import load_tokenizer
 from llama_gene.training.loop import clear_checkpoints, train, uses_bf16
 from llama_gene.training.measure import bits_per_letter
 
 CODE = 1
-_COLUMNS = ("input_ids", "lengths", "kinds", "letters")
 
 
 def pretrain(config: PretrainConfig, *, model: Path, blocks: Path, seed: int, output: Path) -> Manifest:
@@ -40,7 +39,8 @@ def pretrain(config: PretrainConfig, *, model: Path, blocks: Path, seed: int, ou
     """
 
     def build(work: Path, ledger: Ledger) -> None:
-        rows, valid = (_open_blocks(blocks / split, work) for split in ("train", "valid"))
+        files, valid_files = (block_files(blocks / split) for split in ("train", "valid"))
+        rows, valid = _map_blocks(files), _map_blocks(valid_files)
         if not len(rows):
             raise DataError(f"{blocks / 'train'}: no token blocks. Expected those of `llama-gene corpus pack`; run it.")
         network = load_trainable(model, config, seed=seed)
@@ -49,7 +49,7 @@ def pretrain(config: PretrainConfig, *, model: Path, blocks: Path, seed: int, ou
         share = count_parameters(network)
         ledger.facts["history"] = train(
             network, rows, config, epochs=config.epochs, max_steps=config.max_steps, seed=seed, work=work,
-            title="pre-training",
+            title="pre-training", order="sequential" if is_curriculum(files) else "random",
         )  # fmt: skip
         network = save_trained(network, model, work)
         ledger.facts["validation_before"] = before
@@ -57,7 +57,6 @@ def pretrain(config: PretrainConfig, *, model: Path, blocks: Path, seed: int, ou
         ledger.facts["trainable_parameters"], ledger.facts["parameters"] = share
         ledger.counts["rows"] = len(rows)
         ledger.counts["tokens"] = sum(sum(lengths) for lengths in rows["lengths"])
-        shutil.rmtree(work / "cache", ignore_errors=True)
 
     inputs = {"model": model, "blocks": blocks}
     return build_stage("pretrain", output, build, config=config, inputs=inputs, seed=seed, code=CODE)
@@ -107,16 +106,11 @@ def merge_adapter_folder(model: Path, adapter: Path, output: Path) -> Manifest:
     )
 
 
-def _open_blocks(folder: Path, work: Path) -> Dataset:
-    files = sorted(folder.glob("*.parquet"))
-    opened = [open_parquet(file) for file in files]
-    for file, found in zip(files, opened, strict=True):
-        missing = sorted(set(_COLUMNS) - set(found.schema_arrow.names))
-        if missing:
-            raise DataError(f"{file}: no column {missing[0]!r}. Expected the blocks of `llama-gene corpus pack`.")
-    if not sum(found.metadata.num_rows for found in opened):
-        return Dataset.from_dict({name: [] for name in _COLUMNS})
-    return Dataset.from_parquet(list(map(str, files)), cache_dir=str(work / "cache"))
+def _map_blocks(files: Sequence[Path]) -> Dataset:
+    """All blocks of some files, mapped into memory: nothing is read or copied before it is needed."""
+    if not files:
+        return Dataset.from_dict({name: [] for name in BLOCK_SCHEMA.names})
+    return concatenate_datasets([Dataset.from_file(str(file)) for file in files])
 
 
 def _check_ids(rows: Dataset, network: torch.nn.Module, folder: Path) -> None:

@@ -1,0 +1,156 @@
+"""Between the passes: which records stay, which genomes are alike, and what is held out.
+
+What is decided here needs all records at once, so it rests on the few bytes that the first pass wrote down of each.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_gene.artifacts import Ledger
+from llama_gene.config import KINDS, CorpusConfig
+from llama_gene.corpus.accounts import count_removed
+from llama_gene.corpus.collect import Chunk, InputFile, book_path, sketch_path, source_name
+from llama_gene.corpus.deduplicate import find_repeated
+from llama_gene.corpus.near_identical import group_near_identical
+from llama_gene.corpus.split import FileSplit, FileUnits, plan_split
+from llama_gene.storage import load_array, load_arrays, save_arrays
+
+Keep = Mapping[int, NDArray[np.bool_]]
+
+
+def decide(
+    chunks: Sequence[Chunk],
+    files: Sequence[InputFile],
+    config: CorpusConfig,
+    seed: int,
+    *,
+    spool: Path,
+    plan: Path,
+    ledger: Ledger,
+) -> None:
+    """Write down what happens to every record (see `write_plan`).
+
+    Args:
+        chunks: What the first pass read.
+        files: All files, in order.
+        config: Rules of the split.
+        seed: Seed of the choice.
+        spool: What the first pass wrote.
+        plan: Folder to write to.
+        ledger: Counts what is left out; says which genomes are alike and how each source is split.
+    """
+    keep = _find_kept(chunks, spool, ledger)
+    groups = group_near_identical(_sketches(chunks, spool), config.near_identical)
+    units, letters = _units(chunks, spool, keep, {number for group in groups for number in group})
+    splits = plan_split(units, share=config.valid_share, region_below_records=config.region_below_records, seed=seed)
+    for split in splits:
+        ledger.counts[f"files split by {split.by}"] += 1
+    for chunk in chunks:
+        of_chunk = splits[chunk.first : chunk.first + len(chunk.files)]
+        book = load_array(book_path(spool, chunk.number))
+        held = np.concatenate([split.held for split in of_chunk])
+        write_plan(plan, chunk.number, keep[chunk.number], _spans(book, chunk, of_chunk), held)
+    ledger.facts["near_identical"] = [[files[number].label for number in group] for group in groups]
+    ledger.facts["sources"] = _describe_sources(config, files, units, letters, splits)
+
+
+def write_plan(
+    folder: Path, chunk: int, keep: NDArray[np.bool_], spans: NDArray[np.int32], held: NDArray[np.bool_]
+) -> None:
+    """Write down what happens to the records of a chunk.
+
+    Args:
+        folder: Folder of the plans.
+        chunk: Number of the chunk.
+        keep: bool [records]; false where a record is left out.
+        spans: int32 [records], units of the split that a record has: its regions, 1 where it goes as a whole, 0 where
+            nothing of it may be held out.
+        held: bool [units of all kept records], true where held out.
+    """
+    ends = np.cumsum(np.where(keep, spans, 0))
+    starts = ends - np.where(keep, spans, 0)
+    save_arrays(folder / f"{chunk:06d}.npz", keep=keep, starts=starts, ends=ends, held=held)
+
+
+def read_plan(folder: Path, chunk: int) -> list[NDArray[np.bool_] | None]:
+    """For each record of a chunk which of its units are held out, at least one; None where it is left out."""
+    plan = load_arrays(folder / f"{chunk:06d}.npz")
+    keep, starts, ends, held = (plan[name] for name in ("keep", "starts", "ends", "held"))
+    nothing = np.zeros(1, np.bool_)
+    spans = zip(keep.tolist(), starts.tolist(), ends.tolist(), strict=True)
+    return [(held[start:end] if end > start else nothing) if stays else None for stays, start, end in spans]
+
+
+def _find_kept(chunks: Sequence[Chunk], spool: Path, ledger: Ledger) -> Keep:
+    """Which records of each chunk stay: the first of equal ones, kind by kind."""
+    keep: dict[int, NDArray[np.bool_]] = {}
+    for kind in KINDS:
+        of_kind = [chunk.number for chunk in chunks if chunk.kind == kind]
+        books = [book_path(spool, number) for number in of_kind]
+        for number, book, repeated in zip(of_kind, books, find_repeated(books), strict=True):
+            letters = load_array(book)["letters"]
+            count_removed(ledger.counts, kind, "records", "duplicate", int(repeated.sum()))
+            count_removed(ledger.counts, kind, "letters", "duplicate", int(letters[repeated].sum()))
+            ledger.counts[f"{kind} records kept"] += int((~repeated).sum())
+            keep[number] = ~repeated
+    return keep
+
+
+def _sketches(chunks: Sequence[Chunk], spool: Path) -> dict[int, NDArray[np.uint64]]:
+    sketches = {}
+    for chunk in chunks:
+        path = sketch_path(spool, chunk.number)
+        if path.is_file():
+            sketches.update({int(number): words for number, words in load_arrays(path).items() if len(words)})
+    return sketches
+
+
+def _units(chunks: Sequence[Chunk], spool: Path, keep: Keep, twins: set[int]) -> tuple[list[FileUnits], list[int]]:
+    """What the split needs to know of each file, and how many letters it has."""
+    units: list[FileUnits] = []
+    letters: list[int] = []
+    for chunk in chunks:
+        book = load_array(book_path(spool, chunk.number))[keep[chunk.number]]
+        place, size = book["file"] - chunk.first, len(chunk.files)
+        records = np.bincount(place, minlength=size)
+        regions = np.bincount(place, book["regions"], minlength=size)
+        letters += np.bincount(place, book["letters"], minlength=size).astype(np.int64).tolist()
+        units += [
+            FileUnits(file.source, file.kind, int(records[at]), int(regions[at]), has_twin=chunk.first + at in twins)
+            for at, file in enumerate(chunk.files)
+        ]
+    return units, letters
+
+
+def _spans(book: NDArray[Any], chunk: Chunk, splits: Sequence[FileSplit]) -> NDArray[np.int32]:
+    """Units of each record."""
+    ways = np.array([split.by for split in splits])[book["file"] - chunk.first]
+    return np.select([ways == "region", ways == "record"], [book["regions"], 1], 0).astype(np.int32)
+
+
+def _describe_sources(
+    config: CorpusConfig,
+    files: Sequence[InputFile],
+    units: Sequence[FileUnits],
+    letters: Sequence[int],
+    splits: Sequence[FileSplit],
+) -> list[dict[str, Any]]:
+    described = []
+    for number, source in enumerate(config.sources):
+        members = [place for place, file in enumerate(files) if file.source == number]
+        described.append(
+            {
+                "name": source_name(source),
+                "kind": source.kind,
+                "files": len(members),
+                "records": sum(units[place].records for place in members),
+                "letters": sum(letters[place] for place in members),
+                "units": sum(len(splits[place].held) for place in members),
+                "held_out_units": sum(int(splits[place].held.sum()) for place in members),
+            }
+        )
+    return described

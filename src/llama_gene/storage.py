@@ -1,0 +1,82 @@
+"""Paths on this machine and in object storage.
+
+A place such as `s3://bucket/corpus` or `gs://bucket/corpus` is a `upath.UPath`: a path like any other, read and written
+through fsspec. What only a local disk can do (locks, renaming, mapping into memory) is asked for with `is_remote`.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llama_gene.errors import ConfigError
+
+
+def to_path(place: str) -> Path:
+    """The path of a place as it is written in settings and commands.
+
+    Raises:
+        ConfigError: it lies in object storage, and what reads that is not installed.
+
+    >>> to_path("runs/demo").as_posix()
+    'runs/demo'
+    """
+    if "://" not in place:
+        return Path(place).expanduser()
+    try:
+        from upath import UPath
+
+        # Other processes write there too: what was listed a moment ago may be no longer so.
+        found: Path = UPath(place, use_listings_cache=False)
+        found.exists()
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"{place}: cannot be opened ({error}). Object storage needs an extra: pip install 'llama-gene[cluster]'."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{place}: cannot be reached ({error}). Check the address and your credentials.") from None
+    return found
+
+
+def is_remote(path: Path) -> bool:
+    """Whether a path lies in object storage.
+
+    >>> is_remote(Path("a"))
+    False
+    """
+    return "://" in str(path)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it."""
+    if is_remote(folder):
+        folder.fs.rm(folder.path, recursive=True)  # type: ignore[attr-defined]
+    else:
+        shutil.rmtree(folder)
+
+
+def save_arrays(path: Path, **arrays: Any) -> None:
+    """Write named arrays to one file."""
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def load_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file, by name."""
+    with path.open("rb") as file, np.load(file) as found:
+        return {name: found[name] for name in found.files}
+
+
+def save_array(path: Path, array: Any) -> None:
+    """Write one array."""
+    with path.open("wb") as file:
+        np.save(file, array)
+
+
+def load_array(path: Path) -> Any:
+    """The array of a file; mapped into memory where the disk is local."""
+    if not is_remote(path):
+        return np.load(path, mmap_mode="r")
+    with path.open("rb") as file:
+        return np.load(file)
