@@ -307,7 +307,7 @@ def test_no_sources_is_an_error_that_says_what_to_add(folder):
 
 
 def test_an_unknown_kind_is_refused_by_the_settings():
-    with pytest.raises(ValueError, match="'dna', 'protein' or 'text'"):
+    with pytest.raises(ValueError, match="'dna', 'protein', 'text' or 'coding'"):
         Source(path="x", kind="rna")
 
 

@@ -7,17 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llama_gene.config import KINDS, CleanConfig, Phase
 from llama_gene.corpus.best_fit import best_fit
 from llama_gene.corpus.clean import clean, count_letters
 from llama_gene.corpus.cut import cut_protein, cut_text
-from llama_gene.corpus.deduplicate import Seen, digest
+from llama_gene.corpus.deduplicate import RECORD, digest, find_repeated
 from llama_gene.corpus.kmers import dna_words
-from llama_gene.corpus.mix import PRIORITIES, choose_mixture
+from llama_gene.corpus.mix import choose_mixture
 from llama_gene.corpus.near_identical import Sketch, group_near_identical
 from llama_gene.corpus.split import FileUnits, choose_held_out, count_regions, plan_split, stretches
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.sequences.records import Record
 
+RULES = CleanConfig(text="keep")
 BASES = np.array(list("ACGT"))
 
 
@@ -34,14 +37,14 @@ def mutate(dna: str, share: float, seed: int) -> str:
 
 
 def test_dna_is_cut_at_every_letter_that_names_no_single_base():
-    cleaned = clean("NNACGTRYGGN", "dna")
+    cleaned = clean(Record("x", "dna", "NNACGTRYGGN"), RULES)
     assert cleaned.runs == ((2, "ACGT"), (8, "GG"))
     assert cleaned.removed == {"unknown base N": 3, "ambiguous base": 2}
 
 
 @given(st.text(alphabet="ACGTNRY", max_size=60))
 def test_cleaning_dna_accounts_for_every_letter(dna):
-    cleaned = clean(dna, "dna")
+    cleaned = clean(Record("x", "dna", dna), RULES)
     assert sum(len(run) for _, run in cleaned.runs) + cleaned.removed.total() == len(dna)
     assert all(dna[start : start + len(run)] == run for start, run in cleaned.runs)
 
@@ -49,10 +52,10 @@ def test_cleaning_dna_accounts_for_every_letter(dna):
 @given(st.text(max_size=80))
 def test_cleaning_text_accounts_for_every_byte_and_changes_nothing_the_second_time(text):
     text = text.encode("utf-8", "ignore").decode()
-    cleaned = clean(text, "text")
+    cleaned = clean(Record("x", "text", text), RULES)
     pages = [run for _, run in cleaned.runs]
     assert sum(count_letters(page, "text") for page in pages) + cleaned.removed.total() == count_letters(text, "text")
-    assert all(clean(page, "text").runs == ((0, page),) for page in pages)
+    assert all(clean(Record("x", "text", page), RULES).runs == ((0, page),) for page in pages)
 
 
 def test_a_sequence_and_its_reverse_complement_have_one_digest():
@@ -60,12 +63,19 @@ def test_a_sequence_and_its_reverse_complement_have_one_digest():
     assert digest("AACGGT", "dna") != digest("AACGGA", "dna")
 
 
-def test_digests_stay_known_after_they_are_settled(monkeypatch):
-    monkeypatch.setattr("llama_gene.corpus.deduplicate._PENDING", 4)
-    seen = Seen()
-    names = [digest(str(number), "text") for number in range(50)]
-    assert [seen.is_new(name) for name in names] == [True] * 50
-    assert not any(seen.is_new(name) for name in names)
+@given(st.lists(st.lists(st.integers(0, 9), max_size=8), max_size=5))
+def test_of_equal_records_the_first_stays_whatever_is_looked_at_together(tmp_path_factory, books):
+    folder = tmp_path_factory.mktemp("books")
+    paths = [folder / f"{number}.npy" for number in range(len(books))]
+    for path, digests in zip(paths, books, strict=True):
+        np.save(path, np.array([(name, 1, 1, 0) for name in digests], dtype=RECORD))
+    seen, expected = set(), []
+    for digests in books:
+        expected.append([name in seen or seen.add(name) is not None for name in digests])
+    for at_once in (1 << 24, 3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("llama_gene.corpus.deduplicate._AT_ONCE", at_once)
+            assert [repeated.tolist() for repeated in find_repeated(paths)] == expected
 
 
 @given(st.text(alphabet="ACGT", min_size=21, max_size=90))
@@ -160,21 +170,31 @@ def test_a_long_line_of_text_is_cut_in_linear_time():
 
 
 def test_the_mixture_holds_the_weights_and_reports_what_is_short():
-    letters = {kind: np.full(PRIORITIES, number) for kind, number in (("dna", 100), ("protein", 10), ("text", 1))}
-    mixture = choose_mixture(letters, {"dna": 0.4, "protein": 0.4, "text": 0.2}, 1_000_000)
-    assert mixture.kept["dna"] == 400_000
-    assert mixture.kept["protein"] == 400_000
-    assert mixture.kept["text"] == PRIORITIES
-    assert mixture.facts()["text"]["short_letters"] == 200_000 - PRIORITIES
+    phase = Phase(share=1, weights={"dna": 0.4, "protein": 0.4, "text": 0.2})
+    mixture = choose_mixture(available(dna=1_600_000, protein=400_000, text=50_000), [phase], 1_000_000)
+    assert mixture.spans[0] == {"dna": (0, 0.25), "protein": (0, 1), "text": (0, 1), "coding": (0, 0)}
+    assert mixture.facts()["text"]["short_tokens"] == 150_000
 
 
 def test_a_kind_of_weight_zero_is_left_out():
-    letters = {kind: np.ones(PRIORITIES, dtype=np.int64) for kind in ("dna", "text")}
-    assert choose_mixture(letters, {"dna": 1.0, "text": 0.0}, None).kept["text"] == 0
+    phase = Phase(share=1, weights={"dna": 1.0, "text": 0.0})
+    assert choose_mixture(available(dna=10, text=10), [phase], None).spans[0]["text"] == (0, 0)
 
 
-def test_one_kind_without_a_budget_is_kept_whole():
-    assert choose_mixture({"dna": np.ones(PRIORITIES, dtype=np.int64)}, {"dna": 0.4}, None).kept["dna"] == PRIORITIES
+def test_without_weights_and_budget_all_is_kept():
+    mixture = choose_mixture(available(dna=70, text=10), [Phase(share=1, weights={})], None)
+    assert {kind: end for kind, (_, end) in mixture.spans[0].items() if end} == {"dna": 1, "text": 1}
+
+
+def test_later_phases_take_what_earlier_ones_left():
+    phases = [Phase(share=1, weights={"dna": 1}), Phase(share=3, weights={"dna": 1, "text": 1})]
+    mixture = choose_mixture(available(dna=400, text=300), phases, 400)
+    assert [spans["dna"] for spans in mixture.spans] == [(0, 0.25), (0.25, 0.625)]
+    assert [spans["text"] for spans in mixture.spans] == [(0, 0), (0, 0.5)]
+
+
+def available(**tokens: float) -> dict[str, float]:
+    return dict.fromkeys(KINDS, 0.0) | tokens
 
 
 @given(st.lists(st.integers(1, 64), max_size=80))

@@ -1,6 +1,9 @@
 """One row per kind of bad input: one line that says what, where, expected, what to do; or a counted skip."""
 
+import bz2
 import gzip
+import io
+import lzma
 import tempfile
 import zipfile
 from collections import Counter
@@ -24,17 +27,39 @@ def zstandard(data):
         return path.read_bytes()
 
 
+def zipped(data):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.fa", data)
+    return archive.getvalue()
+
+
+NO_SEQUENCE = (
+    b"LOCUS       X  9 bp DNA linear BCT 01-JAN-2020\nVERSION     X.1\nFEATURES             Location/Qualifiers\n"
+    b"     CDS             1..9\n     CDS             1..6\n//\n"
+)
+OUTSIDE = b"##gff-version 3\nc\tx\tCDS\t1\t99\t.\t+\t0\tParent=t\n##FASTA\n>c\nATGTAA\n"
+
 ROWS = [
     ("empty file", "a.fa", b"", "dna", "empty file", "the file is empty"),
     ("only blank lines", "a.fa", b"\n \n", "dna", "empty file", "the file is empty"),
     ("empty gzip", "a.fa.gz", gzip.compress(b""), "dna", "empty file", "the file is empty"),
     ("truncated gzip", "a.fa.gz", gzip.compress(MANY)[:-40], "dna", "unreadable file", "ends too early"),
     ("truncated zstandard", "a.fa.zst", zstandard(MANY)[:-40], "dna", "unreadable file", "ends too early"),
+    ("half a zip", "a.zip", zipped(MANY)[:5000], "dna", "unreadable file", "not a readable zip"),
+    ("half a bzip2", "a.fa.bz2", bz2.compress(MANY)[:200], "dna", "unreadable file", "ends too early"),
+    ("half an xz", "a.fa.xz", lzma.compress(MANY)[:100], "dna", "unreadable file", "ends too early"),
     ("plain text named gzip", "a.fa.gz", MANY, "dna", "unreadable file", "cannot be read"),
     ("no zip", "a.zip", b"PK nonsense", "dna", "unreadable file", "not a readable zip"),
     ("binary junk", "a.fa", bytes(range(256)), "dna", "binary file", "binary data"),
     ("binary junk as text", "a.txt", b"words\0\1\2", "text", "binary file", "binary data"),
     ("no FASTA", "a.fa", b"ACGT\n", "dna", "not FASTA", "Expected a line that starts with '>'"),
+    ("no first header", "a.fa", b"ACGT\n>b\nGG\n", "dna", "no first header", "letters before the first header"),
+    ("a GenBank genome without letters", "a.gbk", NO_SEQUENCE, "dna", "empty record", "record 'X.1' is empty"),
+    ("GenBank genes without letters", "a.gbk", NO_SEQUENCE, "protein", "record without its sequence", "no sequence"),
+    ("GenBank pairs without letters", "a.gbk", NO_SEQUENCE, "coding", "record without its sequence", "no sequence"),
+    ("a GFF3 gene outside its contig", "a.gff", OUTSIDE, "coding", "bad coding region", "1..99 lies outside"),
+    ("coding pairs of FASTA", "a.fa", b">d\nACGT\n", "coding", "unreadable file", "a fasta file says not which DNA"),
     ("protein as DNA", "a.fa", b">p\nMKTLLVQEFW\n", "dna", "wrong alphabet", "look like protein, not DNA"),
     ("DNA as protein", "a.fa", b">d\n" + b"ACGT" * 20, "protein", "wrong alphabet", "look like DNA, not protein"),
     ("a genome as text", "a.gbk", b"LOCUS       X\n//\n", "text", "unreadable file", "a genbank file holds no text"),
@@ -89,6 +114,12 @@ def test_good_records_around_a_bad_one_are_kept(tmp_path):
     ids, counts = skip_all(path, "dna")
     assert ids == ["good", "good2"]
     assert counts == {"letters outside the alphabet": 1, "duplicate id": 1}
+
+
+def test_records_behind_letters_without_a_header_are_kept(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text("ACGT\r\n>b\r\nGG\r\n")
+    assert skip_all(path, "dna") == (["b"], {"no first header": 1})
 
 
 def test_records_before_a_cut_are_kept(tmp_path):

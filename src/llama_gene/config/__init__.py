@@ -4,6 +4,7 @@ A recipe is a TOML file with one table per stage. Unknown keys are refused with 
 Relative paths of a recipe are read from `data`.
 """
 
+from llama_gene.config.clean import CleanConfig
 from llama_gene.config.data import (
     LOCAL,
     AuditConfig,
@@ -48,6 +49,7 @@ __all__ = [
     "LOCAL",
     "AuditConfig",
     "ChatConfig",
+    "CleanConfig",
     "CorpusConfig",
     "DemoConfig",
     "EngineConfig",

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from llama_gene.config.clean import CleanConfig
 from llama_gene.config.section import GeneKind, Kind, OnInvalid, Section, Share, SourceFormat, Unit
 
 
@@ -38,7 +39,9 @@ class CorpusConfig(Section):
     fragment_max_bp: int = Field(1000, ge=1, description="Longest DNA fragment (paper: 300-1000).")
     reverse_share: Share = Field(0.5, description="Share of DNA fragments read from the reverse strand.")
     protein_max_residues: int = Field(1000, ge=10, description="Longer proteins are cut into pieces.")
+    coding_max_bp: int = Field(1002, ge=6, description="Longer coding pairs are cut between codons.")
     text_max_bytes: int = Field(3000, ge=100, description="Longer texts are cut at paragraph borders.")
+    clean: CleanConfig = Field(CleanConfig(), description="What is cut out of records, and which records go.")
     min_letters: int = Field(30, ge=1, description="Shorter records are counted and left out.")
     valid_share: float = Field(0.02, gt=0, lt=0.5, description="Held-out share of each source.")
     region_bp: int = Field(100_000, ge=1000, description="Unit of splitting where a source has few records.")

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from llama_gene.storage import to_path
 
-Kind = Literal["dna", "protein", "text"]
+# "coding": the coding DNA of a gene and its protein as one text.
+Kind = Literal["dna", "protein", "text", "coding"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 GeneKind = Literal["dna", "protein"]
 GENE_KINDS: tuple[GeneKind, ...] = get_args(GeneKind)

@@ -1,20 +1,23 @@
-"""Bring the letters of one record into the form the corpus keeps.
+"""Decide what of one record becomes corpus: letters by the rules of its kind, or the record as a whole.
 
-The readers have already put letters in upper case, read U as T and refused what is outside the alphabet. Here DNA is
-cut at every run of letters that name no single base (N and the other IUPAC codes), proteins stay as they are, and
-text gets one kind of line end, no control characters and one blank line between paragraphs.
+The readers have already read U as T and refused what is outside the alphabet. Whatever leaves here is counted by
+reason, so that letters in are letters out and letters removed.
 """
 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from llama_gene.config import Kind
-from llama_gene.sequences.alphabets import DNA
+from llama_gene.config import CleanConfig, Kind
+from llama_gene.corpus.clean_dna import Runs, clean_dna
+from llama_gene.corpus.clean_text import clean_text
+from llama_gene.corpus.complexity import low_complexity_protein
+from llama_gene.sequences.coding import PAIR_BORDER
+from llama_gene.sequences.records import Record
+from llama_gene.sequences.replicons import is_organelle, is_plasmid
 
-_BASES = re.compile(f"[{DNA.letters}]+")
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff]+")
-_BLANK_LINES = re.compile(r"\n{3,}")
+# UniProt marks fragments in titles, NCBI writes "partial" behind the product.
+_FRAGMENT = re.compile(r"\(Fragments?\)|, partial(?=\s*(?:\[|$))")
 
 
 @dataclass(frozen=True)
@@ -24,46 +27,82 @@ class CleanRecord:
     Attributes:
         runs: (start, letters) in order; start is 0-based in the letters as read. Protein and text have one run.
         removed: Letters left out, by reason (text: UTF-8 bytes).
+        reason: Why nothing is left: the reason under which most letters went; "" where something is.
     """
 
-    runs: tuple[tuple[int, str], ...]
+    runs: Runs
     removed: Counter[str] = field(default_factory=Counter)
+    reason: str = ""
 
 
 def count_letters(text: str, kind: Kind) -> int:
-    """Bases, residues or UTF-8 bytes.
+    """Bases, residues or UTF-8 bytes; of coding pairs the bases and residues.
 
     >>> count_letters("ACGT", "dna"), count_letters("é", "text")
     (4, 2)
     """
+    if kind == "coding":
+        return len(text) - text.count(PAIR_BORDER)
     return len(text) if kind != "text" or text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def clean(text: str, kind: Kind) -> CleanRecord:
+def needs_case(rules: CleanConfig) -> bool:
+    """True where a rule asks for soft masks, so that DNA must be read with `case="keep"`, which takes longer.
+
+    >>> needs_case(CleanConfig()), needs_case(CleanConfig(soft_mask="drop"))
+    (False, True)
+    """
+    return rules.soft_mask != "upper" or rules.max_masked_share < 1
+
+
+def clean(record: Record, rules: CleanConfig) -> CleanRecord:
     r"""Clean one record by the rules of its kind.
 
-    >>> clean("ACGTNNNNRAC", "dna")
-    CleanRecord(runs=((0, 'ACGT'), (9, 'AC')), removed=Counter({'unknown base N': 4, 'ambiguous base': 1}))
-    >>> clean("One. \r\n\r\n\r\nTwo.", "text")
-    CleanRecord(runs=((0, 'One.\n\nTwo.'),), removed=Counter({'space or control character': 5}))
+    Args:
+        record: As read; DNA with its case where a rule asks for soft masks (`read_records(..., case="keep")`).
+        rules: What leaves.
+
+    >>> clean(Record("x", "dna", "ACGTNNNNRAC"), CleanConfig())
+    CleanRecord(runs=((0, 'ACGT'), (9, 'AC')), removed=Counter({'unknown base N': 4, 'ambiguous base': 1}), reason='')
+    >>> clean(Record("MT", "dna", "ACGT"), CleanConfig(organelles="drop"))
+    CleanRecord(runs=(), removed=Counter({'organelle': 4}), reason='organelle')
+    >>> clean(Record("x", "text", "One. \r\n\r\n\r\nTwo."), CleanConfig()).runs
+    ((0, 'One.\n\nTwo.'),)
     """
-    if kind == "dna":
-        return _clean_dna(text)
-    return _clean_text(text) if kind == "text" else CleanRecord(((0, text),) if text else ())
+    reason = _refusal(record, rules)
+    if reason:
+        return CleanRecord((), +Counter({reason: count_letters(record.text, record.kind)}), reason)
+    runs: Runs
+    if record.kind == "dna":
+        runs, removed = clean_dna(record.text, record.id, rules)
+    elif record.kind == "text":
+        page, removed = clean_text(record.text, rules.text)
+        runs = ((0, page),) if page else ()
+    else:
+        runs, removed = ((0, record.text),) if record.text else (), Counter()
+    most = removed.most_common(1)
+    return CleanRecord(runs, removed, most[0][0] if most and not runs else "")
 
 
-def _clean_dna(letters: str) -> CleanRecord:
-    others = DNA.rest(letters.encode("ascii", "replace"))
-    if not others:
-        return CleanRecord(((0, letters),) if letters else ())
-    unknown = others.count(b"N")
-    removed = Counter({"unknown base N": unknown, "ambiguous base": len(others) - unknown})
-    return CleanRecord(tuple((run.start(), run.group()) for run in _BASES.finditer(letters)), +removed)
+def _refusal(record: Record, rules: CleanConfig) -> str:
+    """Why the whole record leaves, or ""."""
+    most = rules.max_record_letters.get(record.kind)
+    if most is not None and count_letters(record.text, record.kind) > most:
+        return "longer than max_record_letters"
+    if record.kind == "dna":
+        if rules.organelles == "drop" and is_organelle(record.id, record.description):
+            return "organelle"
+        if rules.plasmids == "drop" and is_plasmid(record.id, record.description):
+            return "plasmid"
+    if record.kind == "protein":
+        if rules.protein_fragments == "drop" and _is_fragment(record):
+            return "protein fragment"
+        if rules.max_low_complexity_protein < 1 and record.text:
+            low = low_complexity_protein(record.text.encode("ascii", "replace"))
+            if low.sum() > rules.max_low_complexity_protein * len(low):
+                return "low complexity"
+    return ""
 
 
-def _clean_text(text: str) -> CleanRecord:
-    page = text.replace("\r\n", "\n").replace("\r", "\n")
-    page = "\n".join(line.rstrip(" \t") for line in _CONTROLS.sub("", page).split("\n"))
-    page = _BLANK_LINES.sub("\n\n", page).strip()
-    removed = Counter({"space or control character": count_letters(text, "text") - count_letters(page, "text")})
-    return CleanRecord(((0, page),) if page else (), +removed)
+def _is_fragment(record: Record) -> bool:
+    return "fragment" in record.annotations or bool(_FRAGMENT.search(record.description))

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from llama_gene.config import CorpusConfig, Kind, Source, resolve
 from llama_gene.corpus.accounts import count, count_removed
-from llama_gene.corpus.clean import CleanRecord, clean, count_letters
+from llama_gene.corpus.clean import CleanRecord, clean, count_letters, needs_case
 from llama_gene.corpus.deduplicate import RECORD, digest
 from llama_gene.corpus.near_identical import Sketch
 from llama_gene.corpus.split import count_regions
@@ -178,13 +178,14 @@ class _Collector:
             source=source_name(source),
             on_invalid=config.on_invalid,
             counts=notes,
+            case="keep" if needs_case(config.clean) else "upper",
         ):
             runs = self._keep(record)
             if not runs:
                 continue
             if sketch:
                 for _, letters_of_run in runs:
-                    sketch.add(letters_of_run)
+                    sketch.add(letters_of_run.upper())
             length = len(record.text) if file.kind == "dna" else count_letters(runs[0][1], file.kind)
             for start, run in _stretch(runs, config.region_bp):
                 yield len(self.book), record.id, start, length, run
@@ -198,12 +199,12 @@ class _Collector:
         kind = record.kind
         count(self.counts, kind, "records", "read")
         count(self.counts, kind, "letters", "read", count_letters(record.text, kind))
-        cleaned = clean(record.text, kind)
+        cleaned = clean(record, self._config.clean)
         for reason, number in cleaned.removed.items():
             count_removed(self.counts, kind, "letters", reason, number)
         runs = list(self._long_runs(cleaned, kind))
         if not runs:
-            count_removed(self.counts, kind, "records", TOO_SHORT if cleaned.runs else "empty")
+            count_removed(self.counts, kind, "records", cleaned.reason or TOO_SHORT)
         return runs
 
     def _long_runs(self, cleaned: CleanRecord, kind: Kind) -> Iterator[tuple[int, str]]:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from llama_gene.sequences.coding import PAIR_BORDER
+
 _PARAGRAPH_BORDER = "\n\n"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _SPACE = re.compile(r"\s+")
@@ -21,6 +23,28 @@ def cut_protein(letters: str, max_residues: int) -> Iterator[tuple[int, str]]:
     length = -(-len(letters) // max(number, 1))
     for start in range(0, len(letters), max(length, 1)):
         yield start, letters[start : start + length]
+
+
+def cut_coding(text: str, max_bp: int) -> Iterator[tuple[int, str]]:
+    r"""Pieces of a coding pair, each of whole codons and the residues they are read as; nearly equal, few as possible.
+
+    Args:
+        text: Codons, a line feed, residues: as many residues as codons, or one fewer where the last codon is a stop.
+        max_bp: Most bases of a piece, >= 6: a final stop is never alone.
+
+    Yields:
+        (start, piece); start is the 0-based base at which the piece begins in the codons.
+
+    >>> list(cut_coding("ATGGCTTGGTAA\nMAW", max_bp=6))
+    [(0, 'ATGGCT\nMA'), (6, 'TGGTAA\nW')]
+    """
+    dna, _, protein = text.partition(PAIR_BORDER)
+    codons = len(dna) // 3
+    number = -(-codons // (max_bp // 3))
+    for piece in range(number):
+        # Borders spread evenly: lengths differ by one codon at most.
+        begin, end = piece * codons // number, (piece + 1) * codons // number
+        yield 3 * begin, f"{dna[3 * begin : 3 * end]}{PAIR_BORDER}{protein[begin:end]}"
 
 
 def cut_text(text: str, max_bytes: int) -> Iterator[tuple[int, str]]:

@@ -22,12 +22,13 @@ from llama_gene.corpus.accounts import count, count_removed
 from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.collect import TOO_SHORT, Chunk, book_path, spool_path
 from llama_gene.corpus.contamination import ItemIndex, find_holders, load_items
-from llama_gene.corpus.cut import cut_protein, cut_text
+from llama_gene.corpus.cut import cut_coding, cut_protein, cut_text
 from llama_gene.corpus.decide import read_plan
 from llama_gene.corpus.deduplicate import digest
 from llama_gene.corpus.split import stretches
 from llama_gene.corpus.spool import read_batch, write_batches
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.sequences.coding import PAIR_BORDER
 from llama_gene.sequences.fragments import fragment_borders
 from llama_gene.storage import load_array, save_array
 
@@ -95,7 +96,7 @@ class Document(NamedTuple):
     """One piece of a record.
 
     `id` is the record's, with `:start-end` in 0-based, half-open letters of the record (bytes of cleaned text), and
-    the strand for DNA.
+    the strand for DNA; of a pair the span is that of its coding DNA.
     """
 
     source: int
@@ -182,7 +183,9 @@ class _Cutter:
         self._config = config
         self._rng = rng
         self._counts = counts
-        self._cut = {"dna": self._cut_dna, "protein": self._cut_protein, "text": self._cut_text}[kind]
+        self._cut = {
+            "dna": self._cut_dna, "protein": self._cut_protein, "text": self._cut_text, "coding": self._cut_coding,
+        }[kind]  # fmt: skip
 
     def documents_of(self, run: Run, source: int, held: NDArray[np.bool_]) -> Iterator[Document]:
         """The documents of one run, once for every epoch of its source: sequences are cut anew each time."""
@@ -195,7 +198,9 @@ class _Cutter:
                 left -= 0 if epoch else size
                 if self._stays(size, is_valid, epoch, share):
                     begin = run.start + start
-                    yield Document(source, f"{run.id}:{begin}-{begin + size}{strand}", text, size, is_valid)
+                    # A pair is named by the bases of its coding DNA.
+                    end = begin + (text.index(PAIR_BORDER) if self._kind == "coding" else size)
+                    yield Document(source, f"{run.id}:{begin}-{end}{strand}", text, size, is_valid)
         count_removed(self._counts, self._kind, "letters", "space between pages", left)
 
     def _stays(self, size: int, is_valid: bool, epoch: int, share: float) -> bool:
@@ -227,6 +232,10 @@ class _Cutter:
 
     def _cut_protein(self, run: Run, held: NDArray[np.bool_]) -> Pieces:
         for start, piece in cut_protein(run.text, self._config.protein_max_residues):
+            yield start, "", piece, bool(held[0])
+
+    def _cut_coding(self, run: Run, held: NDArray[np.bool_]) -> Pieces:
+        for start, piece in cut_coding(run.text, self._config.coding_max_bp):
             yield start, "", piece, bool(held[0])
 
     def _cut_text(self, run: Run, held: NDArray[np.bool_]) -> Pieces:

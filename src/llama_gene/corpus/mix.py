@@ -58,6 +58,7 @@ def choose_mixture(available: Mapping[Kind, float], phases: Sequence[Phase], max
     >>> mixture.spans[0]["dna"], mixture.wanted[0]["protein"], mixture.wanted[0]["text"]
     ((0.0, 0.5), 10000.0, 0.0)
     """
+    available = {kind: available.get(kind, 0.0) for kind in KINDS}
     budget = sum(available.values()) if max_tokens is None else max_tokens
     whole = sum(phase.share for phase in phases)
     taken: dict[Kind, float] = dict.fromkeys(KINDS, 0.0)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from llama_gene.config import KINDS, Kind, PackConfig, Split
+from llama_gene.config import GENE_KINDS, KINDS, Kind, PackConfig, Split
 from llama_gene.corpus.best_fit import best_fit
 from llama_gene.corpus.blocks import BLOCK_SCHEMA
 from llama_gene.corpus.clean import count_letters
@@ -147,7 +147,7 @@ class _Writer:
 
     def encode(self, rows: Sequence[tuple[Kind, str]]) -> list[list[TokenDocument]]:
         """Each text as one token document, or as the pieces of one that is longer than a block."""
-        drops_of = [self._dropout > 0 and kind != "text" for kind, _ in rows]
+        drops_of = [self._dropout > 0 and kind in GENE_KINDS for kind, _ in rows]
         whole_texts = [text for (_, text), drops in zip(rows, drops_of, strict=True) if not drops]
         merged = iter(self._tokenizer.encode_arrays(whole_texts))
         documents = []

@@ -26,7 +26,7 @@ def split_by(kind: Kind, records: int, region_below_records: int) -> SplitBy:
     >>> split_by("dna", 3, 20), split_by("dna", 20, 20), split_by("protein", 3, 20)
     ('region', 'record', 'record')
     """
-    return "region" if kind != "protein" and records < region_below_records else "record"
+    return "region" if kind in ("dna", "text") and records < region_below_records else "record"
 
 
 @dataclass(frozen=True)

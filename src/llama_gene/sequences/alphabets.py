@@ -44,6 +44,12 @@ DNA = Alphabet("DNA", "ACGT", "RYSWKMBDHVN")
 RNA = Alphabet("RNA", "ACGU", "RYSWKMBDHVN")
 PROTEIN = Alphabet("protein", "ACDEFGHIKLMNPQRSTVWY", "BOUXZ")
 
+# The bases that a letter which names no single one stands for.
+IUPAC_BASES = {
+    "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
+    "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
+}  # fmt: skip
+
 # A table, since bytes.upper is several times slower on long sequences.
 _UPPER = bytes(range(256)).upper()
 _COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVNacgturyswkmbdhvn", "TGCAAYRSWMKVHDBNtgcaayrswmkvhdbn")

@@ -15,6 +15,7 @@ from Bio.Data.IUPACData import protein_letters_3to1_extended
 from llama_gene.config import Kind, OnInvalid
 from llama_gene.errors import DataError
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.sequences.coding import coding_pair
 from llama_gene.sequences.fasta import Entry
 from llama_gene.sequences.files import Inspector, Item, list_items, open_bytes
 from llama_gene.sequences.records import CodingSequence, CodonException
@@ -97,17 +98,27 @@ def read_genbank(item: Item, inspector: Inspector) -> Iterator[Any]:
 
 
 def parse_genbank(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
-    """Genomes for "dna", translations of the coding regions for "protein"."""
+    """Genomes for "dna", translations of the coding regions for "protein", both of each region for "coding"."""
     for record in read_genbank(item, inspector):
         if kind == "dna":
             yield Entry(record_name(record), record.definition or "", genome_letters(record), {})
         else:
-            yield from map(protein_entry, _coding_of(record, item, inspector))
+            yield from entries_of(_coding_of(record, item, inspector), kind, inspector)
+
+
+def entries_of(codings: Iterator[CodingSequence], kind: Kind, inspector: Inspector) -> Iterator[Entry]:
+    """Proteins, or for "coding" the pairs of DNA and protein that fit together."""
+    if kind == "coding":
+        yield from filter(None, (coding_pair(coding, inspector) for coding in codings))
+    else:
+        yield from map(protein_entry, codings)
 
 
 def protein_entry(coding: CodingSequence) -> Entry:
     """The protein of a coding sequence: as the source gives it, else translated."""
     found = {"product": coding.product, "gene": coding.gene, "organism": coding.organism, "ec": coding.ec}
+    if coding.partial_start or coding.partial_end:
+        found["fragment"] = "partial"
     letters = coding.protein or translate_coding(coding)
     name = coding.protein_id or coding.locus_tag or f"{coding.record_id}:{coding.location}"
     return Entry(name, coding.product, letters, {key: value for key, value in found.items() if value})
@@ -136,6 +147,13 @@ def _coding_of(record: Any, item: Item, inspector: Inspector) -> Iterator[Coding
             inspector.note("pseudogene left out")
             continue
         genome = genome or genome_letters(record)
+        if not genome:
+            inspector.refuse(
+                "record without its sequence",
+                f"{item.label}: {record_name(record)} has coding regions but no sequence. Expected letters behind "
+                "ORIGIN; fetch the full record.",
+            )
+            return
         try:
             yield _coding(feature.location, qualifiers, genome, record_name(record), organism)
         except DataError as error:

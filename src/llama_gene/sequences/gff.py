@@ -19,7 +19,7 @@ from llama_gene.config import Kind, OnInvalid
 from llama_gene.errors import DataError
 from llama_gene.sequences.fasta import Entry
 from llama_gene.sequences.files import Inspector, Item, list_items, open_text
-from llama_gene.sequences.genbank import Part, protein_entry, read_exception, splice
+from llama_gene.sequences.genbank import Part, entries_of, read_exception, splice
 from llama_gene.sequences.records import CodingSequence, CodonException
 
 _FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
@@ -78,11 +78,11 @@ def read_gff_coding(
 
 
 def parse_gff(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
-    """Genome sequences for "dna", translations for "protein"."""
+    """Genome sequences for "dna", translations for "protein", both of each coding sequence for "coding"."""
     if kind == "dna":
         yield from (Entry(name, "", letters, {}) for name, letters in read_genome(item))
     else:
-        yield from map(protein_entry, _coding_of(item, None, 1, inspector))
+        yield from entries_of(_coding_of(item, None, 1, inspector), kind, inspector)
 
 
 def _coding_of(item: Item, fasta: Path | None, table: int, inspector: Inspector) -> Iterator[CodingSequence]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from llama_gene.config import Kind, OnInvalid, SourceFormat
 from llama_gene.errors import DataError
@@ -34,7 +35,9 @@ _PARSERS: dict[str, Callable[[Item, Kind, Inspector], Iterator[Entry]]] = {
     "jats": parse_jats,
     "text": parse_text,
 }
+_AS_DNA = str.maketrans("Uu", "Tt")
 _TEXT_ONLY = ("markdown", "jats")
+_ANNOTATED = ("genbank", "gff3")
 _SEQUENCE_ONLY = ("fasta", "fastq", "genbank", "gff3")
 
 
@@ -46,6 +49,7 @@ class Reading:
     kind: Kind
     source: str
     inspector: Inspector
+    case: Literal["upper", "keep"] = "upper"
 
     def refuse(self, reason: str, message: str, *, line: int = 0) -> None:
         """Raise or count, with the place in front of the message; line 0: the whole item."""
@@ -61,11 +65,13 @@ def read_records(
     source: str = "",
     on_invalid: OnInvalid = "error",
     counts: Counter[str] | None = None,
+    case: Literal["upper", "keep"] = "upper",
 ) -> Iterator[Record]:
     """Stream the records of one file: plain, .gz, .zst, or each member of a .zip.
 
     Letters come in upper case, U of DNA as T, a final `*` of a protein dropped, each counted. GenBank and GFF3 give
-    the genome for "dna" and the translations for "protein"; a UniProt flat file gives its FUNCTION text for "text".
+    the genome for "dna", the translations for "protein", and for "coding" the coding DNA of each gene, a line feed and
+    its protein; a UniProt flat file gives its FUNCTION text for "text".
     Memory holds one record (or one XML or JSON file) at a time, and the ids of one file.
 
     Args:
@@ -75,6 +81,7 @@ def read_records(
         source: Name in the records; default: the path.
         on_invalid: error: stop at bad input; skip: count it.
         counts: Filled with changes and refusals, by reason.
+        case: keep: lower-case DNA (soft masks) stays as it is, but not that of GenBank, which is always in lower case.
 
     Raises:
         DataError: the file is missing, or bad input and `on_invalid` is "error".
@@ -89,7 +96,7 @@ def read_records(
     inspector = Inspector(on_invalid, Counter() if counts is None else counts)
     for item in _items(path, inspector):
         try:
-            yield from _read_item(Reading(item, kind, source or str(path), inspector), format)
+            yield from _read_item(Reading(item, kind, source or str(path), inspector, case), format)
         except DataError as error:
             inspector.refuse("unreadable file", str(error))
 
@@ -108,7 +115,7 @@ def _read_item(reading: Reading, format: SourceFormat) -> Iterator[Record]:  # n
     chosen = _choose(reading, format)
     if chosen is None:
         return
-    check = _check_text if reading.kind == "text" else _check_sequence
+    check = {"text": _check_text, "coding": _check_pair}.get(reading.kind, _check_sequence)
     # Reads of a pair share their name, and a file may hold billions: FASTQ names are not compared.
     seen: set[str] | None = None if chosen == "fastq" else set()
     found = False
@@ -135,6 +142,14 @@ def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # n
         return None
     chosen = detect_format(reading.item, start, reading.kind) if format == "auto" else format
     if chosen == "fasta" and not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b">", b";")):
+        if b"\n>" in start.replace(b"\r", b"\n"):
+            reading.refuse(
+                "no first header",
+                "letters before the first header. Expected a line that starts with '>'; add it, or skip these letters "
+                "with on_invalid = 'skip'.",
+                line=1,
+            )
+            return chosen
         reading.refuse("not FASTA", "no FASTA. Expected a line that starts with '>'; set the right format.", line=1)
         return None
     return chosen
@@ -142,6 +157,11 @@ def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # n
 
 def _parse(reading: Reading, chosen: SourceFormat) -> Iterator[Entry]:
     item, kind, inspector = reading.item, reading.kind, reading.inspector
+    if kind == "coding" and chosen not in _ANNOTATED:
+        raise DataError(
+            f"{item.label}: a {chosen} file says not which DNA codes for which protein. Expected GenBank, or GFF3 with "
+            "its FASTA; name one."
+        )
     if (kind == "text" and chosen in _SEQUENCE_ONLY) or (kind != "text" and chosen in _TEXT_ONLY):
         raise DataError(f"{item.label}: a {chosen} file holds no {kind}. Set kind or format to what it holds.")
     if chosen == "text" and kind != "text":
@@ -183,6 +203,10 @@ def _check_text(entry: Entry, reading: Reading) -> Record | None:
     return Record(entry.id, reading.kind, text, reading.source, entry.description, entry.annotations)
 
 
+def _check_pair(entry: Entry, reading: Reading) -> Record | None:
+    return Record(entry.id, reading.kind, entry.letters, reading.source, entry.description, entry.annotations)
+
+
 def _check_sequence(entry: Entry, reading: Reading) -> Record | None:
     if not entry.id:
         reading.refuse(
@@ -198,7 +222,10 @@ def _check_sequence(entry: Entry, reading: Reading) -> Record | None:
     if cleaned.problem:
         _refuse_letters(entry, cleaned.problem, reading)
         return None
-    if cleaned.lower_case:
+    letters = cleaned.letters
+    if cleaned.lower_case and reading.kind == "dna" and reading.case == "keep":
+        letters = entry.letters.translate(_AS_DNA)
+    elif cleaned.lower_case:
         reading.inspector.note("records upper-cased")
     if cleaned.uracil:
         reading.inspector.note("records with U read as T")
@@ -206,7 +233,7 @@ def _check_sequence(entry: Entry, reading: Reading) -> Record | None:
         reading.inspector.note("final stops dropped")
     annotations = entry.annotations or header_annotations(entry.id, entry.description)
     name = str(annotations.get("accession") or entry.id)
-    return Record(name, reading.kind, cleaned.letters, reading.source, entry.description, annotations)
+    return Record(name, reading.kind, letters, reading.source, entry.description, annotations)
 
 
 def _refuse_empty(entry: Entry, reading: Reading) -> None:

@@ -16,12 +16,13 @@ _REFERENCE = re.compile(r"(?:PubMed:\d+|Ref\.\d+|By similarity|Probable|Potentia
 _CITATION = re.compile(rf"\s*\((?:{_REFERENCE.pattern}(?:,\s*|\s+and\s+|$|(?=\))))+\)")
 _NAME = re.compile(r"(?:RecName|SubName): Full=(?P<name>[^;{]+?)\s*(?:\{[^}]*\})?;")
 _EC = re.compile(r"\bEC=(?P<ec>[\d.n-]+)")
+_FRAGMENT = re.compile(r"\bFlags:[^:]*\bFragments?;")
 _STRAIN = re.compile(r"\s*\((?:strain|isolate)\b.*$", re.DOTALL)
 _PROTEIN_STATUS = re.compile(r"^\[[^\]]{1,60}\]:\s*")
 
 
 def parse_uniprot(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
-    """Entries of a flat file with annotations accession, product, organism, gene, ec, function and go.
+    """Entries of a flat file with annotations accession, product, organism, gene, ec, fragment, function and go.
 
     For "text" the letters are "product: function", and entries without a FUNCTION line are counted.
     """
@@ -79,6 +80,7 @@ def _annotations(record: Any) -> dict[str, str | tuple[str, ...]]:
         "organism": _STRAIN.sub("", record.organism).rstrip(". "),
         "gene": strip_evidence(genes),
         "ec": number["ec"] if number else "",
+        "fragment": "fragment" if _FRAGMENT.search(record.description) else "",
         "function": " ".join(strip_evidence(text) for text in functions),
         "go": tuple(f"{row[2].partition(':')[2]}({row[1]})" for row in record.cross_references if row[0] == "GO"),
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
-from llama_gene.config import KINDS, Kind, OnInvalid, TokenizerConfig
+from llama_gene.config import Kind, OnInvalid, TokenizerConfig
 from llama_gene.errors import TokenizerError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
@@ -88,7 +88,7 @@ def extend_from_files(
 
         _extend(work, ledger, config, base, sample)
 
-    inputs = {f"{kind} {place}": file for kind in KINDS for place, file in enumerate(files[kind])}
+    inputs = {f"{kind} {place}": file for kind in files for place, file in enumerate(files[kind])}
     inputs["base"] = _base_input(base)
     settings = config.model_dump(mode="json") | {"on_invalid": on_invalid}
     return build_stage(

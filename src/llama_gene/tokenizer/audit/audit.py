@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from llama_gene.config import KINDS, AuditConfig, Kind, OnInvalid
+from llama_gene.config import AuditConfig, Kind, OnInvalid
 from llama_gene.errors import TokenizerError
 from llama_gene.sequences.readers import list_files, read_texts
 from llama_gene.tokenizer.audit.formats import TextSample, compare_formats
@@ -100,8 +100,8 @@ def audit(
         sides.append(open_measured(second, old if old and not _moved(second, old) else None))
     sample = TextSample()
     texts: dict[Kind, Iterable[Source]] = {"dna": dna, "protein": protein, "text": text}
-    for kind in KINDS:
-        for source in texts[kind]:
+    for kind, sources in texts.items():
+        for source in sources:
             for batch in measure(sides, old, kind, source):
                 sample.add(kind, batch)
     found = [_conclude(side, base, sample) for side in sides]

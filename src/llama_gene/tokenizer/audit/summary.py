@@ -8,8 +8,8 @@ from llama_gene.tokenizer.audit.formats import FormatAgreement
 from llama_gene.tokenizer.audit.motifs import MOTIFS
 from llama_gene.tokenizer.audit.records import Audit, LimitCheck
 
-KIND_NAMES: dict[Kind, str] = {"dna": "DNA", "protein": "protein", "text": "English"}
-LETTERS: dict[Kind, str] = {"dna": "bases", "protein": "residues", "text": "bytes"}
+KIND_NAMES: dict[Kind, str] = {"dna": "DNA", "protein": "protein", "text": "English", "coding": "coding pairs"}
+LETTERS: dict[Kind, str] = {"dna": "bases", "protein": "residues", "text": "bytes", "coding": "letters"}
 NOTHING = "–"
 _MOST_SOURCES = 20
 _MOST_WORDS = 5
