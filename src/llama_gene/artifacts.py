@@ -167,20 +167,38 @@ def build_stage(
     with _claimed(work, key):
         started = time.monotonic()
         ledger = Ledger()
-        with _told_when_full(output):
+        with told_when_full(output):
             build(work, ledger)
-        manifest = Manifest(
-            stage=stage, key=key, format=FORMAT, config=describe(config), inputs=hashes, seed=seed,
-            versions=_versions(), counts=dict(sorted(ledger.counts.items())), facts=ledger.facts,
-            seconds=round(time.monotonic() - started, 2),
-        )  # fmt: skip
-        write_json(work / MANIFEST, asdict(manifest))
+        manifest = write_manifest(
+            work, stage, key, ledger, config=config, inputs=hashes, seed=seed, seconds=time.monotonic() - started
+        )
         _finish(work, output)
     return manifest
 
 
+def write_manifest(
+    folder: Path,
+    stage: str,
+    key: str,
+    ledger: Ledger,
+    *,
+    config: Section | Mapping[str, Any],
+    inputs: Mapping[str, str],
+    seed: int,
+    seconds: float,
+) -> Manifest:
+    """Write `manifest.json`, which makes a folder a finished stage, and give it."""
+    manifest = Manifest(
+        stage=stage, key=key, format=FORMAT, config=describe(config), inputs=dict(inputs), seed=seed,
+        versions=_versions(), counts=dict(sorted(ledger.counts.items())), facts=ledger.facts,
+        seconds=round(seconds, 2),
+    )  # fmt: skip
+    write_json(folder / MANIFEST, asdict(manifest))
+    return manifest
+
+
 @contextmanager
-def _told_when_full(output: Path) -> Iterator[None]:
+def told_when_full(output: Path) -> Iterator[None]:
     """Say in one line that the disk is full, whichever library found out."""
     try:
         yield
@@ -208,31 +226,36 @@ def _full_disk(error: BaseException) -> str | None:
 @contextmanager
 def _claimed(work: Path, key: str) -> Iterator[None]:
     """Hold the work folder for this process; clear what another key left in it."""
-    if is_remote(work):
-        _open_work(work, key)
+    with locked(work):
+        mark = work / _MARK
+        if work.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
+            remove_tree(work)
+        work.mkdir(exist_ok=True)
+        mark.write_text(key, encoding="utf-8")
+        yield
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder that is being built; object storage has no locks.
+
+    Raises:
+        ArtifactError: another process is in it.
+    """
+    if is_remote(folder):
         yield
         return
-    work.parent.mkdir(parents=True, exist_ok=True)
-    lock_path = work.with_name(work.name + ".lock")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock_path = folder.with_name(folder.name + ".lock")
     with lock_path.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ArtifactError(f"{work}: another run is building this folder. Wait for it or stop it.") from None
-        _open_work(work, key)
+            raise ArtifactError(f"{folder}: another run is building this folder. Wait for it or stop it.") from None
         try:
             yield
         finally:
             lock_path.unlink(missing_ok=True)
-
-
-def _open_work(work: Path, key: str) -> None:
-    """Make the work folder, or go on in it where the same key left it."""
-    mark = work / _MARK
-    if work.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
-        remove_tree(work)
-    work.mkdir(exist_ok=True)
-    mark.write_text(key, encoding="utf-8")
 
 
 def _finish(work: Path, output: Path) -> None:

@@ -17,6 +17,14 @@ class DataError(LlamaGeneError):
     """An input file or record is wrong."""
 
 
+class MissingError(DataError):
+    """An archive does not have what was asked for."""
+
+
+class NetworkError(LlamaGeneError):
+    """A server cannot be reached, or answers with an error."""
+
+
 class TokenizerError(LlamaGeneError):
     """A vocabulary cannot be read, learnt or extended."""
 

@@ -1,18 +1,25 @@
-"""Verbs that read sequences: corpus build|pack, tokenizer train|extend|audit."""
+"""Verbs that read sequences: corpus fetch|build|pack, tokenizer train|extend|audit."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+
+if TYPE_CHECKING:
+    from llama_gene.corpus.fetch.fetch import Planned
 
 Files = Annotated[list[Path], typer.Option(help="File, folder or quoted glob, plain, .gz or .zst; may be repeated.")]
 
 
 def add_data_commands(app: typer.Typer) -> None:
     """Register the verbs."""
-    corpus = typer.Typer(no_args_is_help=True, help="Clean, split, fragment and mix sequences; pack token blocks.")
+    corpus = typer.Typer(
+        no_args_is_help=True, help="Fetch, clean, split, fragment and mix sequences; pack token blocks."
+    )
+    corpus.command("fetch")(fetch)
     corpus.command("build")(build)
     corpus.command("pack")(pack)
     app.add_typer(corpus, name="corpus", rich_help_panel="1 · Corpus")
@@ -21,6 +28,49 @@ def add_data_commands(app: typer.Typer) -> None:
     tokenizer.command("extend")(extend)
     tokenizer.command("audit")(audit_tokenizer)
     app.add_typer(tokenizer, name="tokenizer", rich_help_panel="2 · Vocabulary")
+
+
+def fetch(
+    output: Output,
+    config: Config = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="List what would be downloaded, with sizes, and stop.")
+    ] = False,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Download what `fetch.entries` of the recipe names: the only command that uses the network.
+
+    Genomes of Ensembl and NCBI, Swiss-Prot whole, samples of TrEMBL and UniRef, open-access papers, any address, any
+    Hugging Face dataset. Each entry NAME becomes the folder OUTPUT/NAME; the manifest says of each file where it came
+    from, when, its checksum, licence and citation. Interrupted, the same command goes on from the byte reached.
+
+    Without a recipe: --set 'fetch.entries=[{name="yeast", archive="ncbi", accessions=["GCF_000146045.2"]}]'
+    """
+    from llama_gene.corpus.fetch.fetch import fetch_corpus, plan_fetch
+
+    recipe = settings(config, overrides)
+    if check:
+        show_plan(plan_fetch(recipe.fetch, seed=recipe.seed, output=output), as_json=as_json)
+        return
+    made = fetch_corpus(recipe.fetch, seed=recipe.seed, output=output)
+    show(made, output, as_json=as_json)
+
+
+def show_plan(planned: "list[Planned]", *, as_json: bool) -> None:
+    """Files to fetch and what they add up to."""
+    to_come = [file for file in planned if file.state == "to fetch"]
+    total = {
+        "files to fetch": len(to_come),
+        "bytes to fetch": sum(file.bytes or 0 for file in to_come),
+        "files of unknown size": sum(file.bytes is None for file in to_come),
+    }
+    if as_json:
+        show_json({"files": [asdict(file) for file in planned], **total})
+        return
+    rows = [(file.path or "-", "?" if file.bytes is None else file.bytes, file.licence, file.state) for file in planned]
+    show_table("plan of corpus fetch", ("file", "bytes", "licence", "state"), rows)
+    show_table("in all", ("what", "value"), list(total.items()))
 
 
 def build(

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import Field, ValidationError
 
 from llama_gene.config.data import AuditConfig, CorpusConfig, EngineConfig, PackConfig, TokenizerConfig
+from llama_gene.config.fetch import FetchConfig
 from llama_gene.config.learn import (
     ChatConfig,
     DemoConfig,
@@ -31,6 +32,7 @@ class Recipe(Section):
     data: str = Field("", description="Folder that relative paths start from.")
     demo: DemoConfig | None = Field(None, description="Make a synthetic organism and use it as `data`.")
     engine: EngineConfig = EngineConfig()
+    fetch: FetchConfig = FetchConfig()
     corpus: CorpusConfig = CorpusConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     audit: AuditConfig = AuditConfig()
@@ -104,8 +106,8 @@ def _index(place: list[Any], key: str, override: str) -> int:
 
 
 def _explain(error: ValidationError, path: Path | None) -> str:
-    """The first problem as one line, with the nearest known key."""
-    problem = error.errors()[0]
+    """One problem as one line, with the nearest known key; a misspelt key comes before what it leaves missing."""
+    problem = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in problem["loc"]) or "recipe"
     origin = f"{path}: " if path else ""
     more = f" ({error.error_count() - 1} more after it)" if error.error_count() > 1 else ""
@@ -120,14 +122,23 @@ def _explain(error: ValidationError, path: Path | None) -> str:
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> Iterator[str]:
-    section: Any = Recipe
+    sections: list[type[Section]] = [Recipe]
     for part in location[:-1]:
-        if isinstance(part, str) and part in section.model_fields:
-            section = _section_of(section.model_fields[part].annotation)
-    yield from section.model_fields
+        if not isinstance(part, str):
+            continue
+        if part in sections[0].model_fields:
+            sections = list(_sections_of(sections[0].model_fields[part].annotation))
+        else:  # where entries are of several kinds, the location names the kind
+            sections = [section for section in sections if part in _kinds_of(section)] or sections
+    yield from sections[0].model_fields
 
 
-def _section_of(annotation: Any) -> type[Section]:
+def _sections_of(annotation: Any) -> Iterator[type[Section]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(_section_of(part) for part in get_args(annotation) if part not in (type(None), Ellipsis))
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections_of(part)
+
+
+def _kinds_of(section: type[Section]) -> list[Any]:
+    return [word for field in section.model_fields.values() for word in get_args(field.annotation)]
