@@ -55,9 +55,8 @@ def make_blocks(folder: Path, vocabulary: Path, *, rows: int = 24) -> Path:
             )
         (folder / "blocks" / split).mkdir(parents=True)
         table = pa.Table.from_pylist(blocks)
-        with pa.OSFile(str(folder / "blocks" / split / "00-00000.arrow"), "wb") as file:
-            with pa.ipc.new_stream(file, table.schema) as stream:
-                stream.write_table(table)
+        with pa.ipc.new_stream(str(folder / "blocks" / split / "00-00000.arrow"), table.schema) as stream:
+            stream.write_table(table)
     return folder / "blocks"
 
 

@@ -26,9 +26,9 @@ def test_a_negative_rate_is_refused():
 def test_overrides_reach_into_lists_and_nested_tables(tmp_path):
     file = tmp_path / "recipe.toml"
     file.write_text('name = "x"\n[[tasks.choices]]\nname = "a"\n[[tasks.choices]]\nname = "b"\n')
-    recipe = load_recipe(file, ["tasks.choices.1.train=7", "corpus.weights.dna=0.9"])
+    recipe = load_recipe(file, ["tasks.choices.1.train=7", "pack.weights.dna=0.9"])
     assert recipe.tasks.choices[1].train == 7
-    assert recipe.corpus.weights["dna"] == 0.9
+    assert recipe.pack.weights["dna"] == 0.9
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_documents_of_all_kinds_are_shuffled_together(folder):
 def test_small_shards_chunks_and_batches_hold_the_same_letters(folder, monkeypatch):
     build_corpus(config(*SOURCES), data=folder, seed=1, output=folder / "one")
     monkeypatch.setattr("llama_gene.corpus.collect._CHUNK_BYTES", 20_000)
-    monkeypatch.setattr("llama_gene.corpus.collect._BATCH_LETTERS", 20_000)
+    monkeypatch.setattr("llama_gene.corpus.build.BATCH_LETTERS", 20_000)
     build_corpus(config(*SOURCES, shard_letters=30_000), data=folder, seed=1, output=folder / "many")
     assert len(list((folder / "many/train").glob("*.parquet"))) > 5
     for kind in ("dna", "protein", "text"):

@@ -20,6 +20,7 @@ from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import KINDS, LOCAL, CorpusConfig, EngineConfig, Kind
 from llama_gene.corpus.accounts import imbalances, removed_reasons
 from llama_gene.corpus.collect import (
+    BATCH_LETTERS,
     Chunk,
     CollectTask,
     InputFile,
@@ -126,7 +127,7 @@ class _Builder:
     def _collect(self, chunks: Sequence[Chunk]) -> list[Mapping[str, Any]]:
         genomes = sum(file.kind == "dna" for file in self.files)
         tasks = [
-            CollectTask(chunk, self.config, self._folder("spool"), chunk.kind == "dna" and genomes > 1)
+            CollectTask(chunk, self.config, self._folder("spool"), chunk.kind == "dna" and genomes > 1, BATCH_LETTERS)
             for chunk in chunks
         ]
         return self._count(run_tasks(collect_chunk, tasks, self.work, "reading"))

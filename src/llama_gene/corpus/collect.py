@@ -28,7 +28,7 @@ from llama_gene.storage import save_array, save_arrays
 
 TOO_SHORT = "shorter than min_letters"
 _CHUNK_BYTES = 32_000_000
-_BATCH_LETTERS = 16_000_000
+BATCH_LETTERS = 16_000_000
 _SCHEMA = pa.schema(
     {
         "record": pa.int64(),
@@ -72,6 +72,7 @@ class CollectTask:
     config: CorpusConfig
     folder: Path
     is_sketched: bool
+    batch_letters: int
 
 
 def source_name(source: Source) -> str:
@@ -145,7 +146,7 @@ def collect_chunk(task: CollectTask) -> dict[str, Any]:
     collector = _Collector(task)
     chunk, folder = task.chunk, task.folder
     sketches: dict[str, Any] = {}
-    with RowWriter(spool_path(folder, chunk.number), _SCHEMA, _BATCH_LETTERS) as rows:
+    with RowWriter(spool_path(folder, chunk.number), _SCHEMA, task.batch_letters) as rows:
         for number, file in enumerate(chunk.files, start=chunk.first):
             sketch = Sketch() if task.is_sketched else None
             for row in collector.rows_of(number, file, sketch):
@@ -166,6 +167,7 @@ class _Collector:
         self.book: list[tuple[int, int, int, int]] = []
         self.counts: Counter[str] = Counter()
         self._config = task.config
+        self._batch_letters = task.batch_letters
 
     def rows_of(self, number: int, file: InputFile, sketch: Sketch | None) -> Iterator[tuple[Any, ...]]:
         """The spool's rows of one file."""
@@ -187,7 +189,7 @@ class _Collector:
                 for _, letters_of_run in runs:
                     sketch.add(letters_of_run.upper())
             length = len(record.text) if file.kind == "dna" else count_letters(runs[0][1], file.kind)
-            for start, run in _stretch(runs, config.region_bp):
+            for start, run in _stretch(runs, config.region_bp, self._batch_letters):
                 yield len(self.book), record.id, start, length, run
             name = digest("N".join(run for _, run in runs), file.kind)
             letters = sum(count_letters(run, file.kind) for _, run in runs)
@@ -216,11 +218,11 @@ class _Collector:
                 yield start, run
 
 
-def _stretch(runs: Sequence[tuple[int, str]], region: int) -> Iterator[tuple[int, str]]:
+def _stretch(runs: Sequence[tuple[int, str]], region: int, batch: int) -> Iterator[tuple[int, str]]:
     """Runs too long for one batch in stretches that end where a region does, so that no task holds a chromosome."""
-    longest = region * max(1, _BATCH_LETTERS // region)
+    longest = region * max(1, batch // region)
     for start, run in runs:
-        if len(run) <= _BATCH_LETTERS:
+        if len(run) <= batch:
             yield start, run
             continue
         begin = 0

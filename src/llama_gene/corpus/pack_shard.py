@@ -27,6 +27,7 @@ from llama_gene.corpus.blocks import BLOCK_SCHEMA
 from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.mix import take_span
 from llama_gene.sequences.files import open_parquet
+from llama_gene.storage import to_path
 from llama_gene.tokenizer.encode import Ids
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
@@ -114,7 +115,7 @@ def open_once(folder: str) -> GeneTokenizer:
     if numba.config.NUMBA_NUM_THREADS == 1:
         # One worker of several, each with a core: `tokenizers` knows no other way to be told.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    return load_tokenizer(Path(folder))
+    return load_tokenizer(to_path(folder))
 
 
 def _windows(task: PackTask, rng: np.random.Generator) -> Iterator[list[tuple[Kind, str]]]:

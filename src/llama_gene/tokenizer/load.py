@@ -175,7 +175,7 @@ def read_tokenizer_json(path: Path) -> Tokenizer:
     if not path.is_file():
         raise TokenizerError(f"{path}: no such file. Expected a tokenizer.json; run `llama-gene tokenizer extend`.")
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except Exception as error:  # noqa: BLE001  tokenizers raises nothing narrower
         raise TokenizerError(f"{path}: not a tokenizer.json ({error}). Make it again.") from None
     tokenizer.no_truncation()

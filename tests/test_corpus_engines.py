@@ -1,0 +1,215 @@
+"""The same bytes from every engine, from object storage, and after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llama_gene.config import EngineConfig, PackConfig
+from llama_gene.corpus.build import build_corpus
+from llama_gene.corpus.pack import pack_corpus
+from llama_gene.errors import ConfigError, DataError
+from llama_gene.storage import to_path
+from test_corpus_build import config, write_fasta
+from test_corpus_pack import write_tokenizer
+
+SOURCES = (("genomes", "dna"), ("proteins", "protein"), ("pages", "text"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Several files of every kind, with equal records in different files."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(7)
+    draw = lambda letters, size: "".join(rng.choice(list(letters), size))  # noqa: E731
+    shared = draw("ACGT", 9000)
+    for number in range(4):
+        write_fasta(folder / f"genomes/{number}.fa", {f"g{number}": draw("ACGT", 30_000), f"s{number}": shared})
+        proteins = {f"p{number}.{at}": draw("ACDEFGHIKLMNPQRSTVWY", 60 + 9 * at) for at in range(30)}
+        write_fasta(folder / f"proteins/{number}.faa", proteins)
+    (folder / "pages").mkdir()
+    for number in range(30):
+        words = [draw("abcdefgh", 5) for _ in range(200)]
+        (folder / f"pages/{number}.txt").write_text(" ".join(words))
+    write_tokenizer(folder, bos="<s>")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks and batches so small that every pass has several tasks."""
+    monkeypatch.setattr("llama_gene.corpus.collect._CHUNK_BYTES", 25_000)
+    monkeypatch.setattr("llama_gene.corpus.build.BATCH_LETTERS", 20_000)
+
+
+def make(data: Path, output: Path, engine: EngineConfig) -> dict[str, bytes]:
+    """Corpus and blocks; every file of both but the manifests, which hold the time."""
+    build_corpus(config(*SOURCES, shard_letters=40_000), data=data, seed=1, output=output / "corpus", engine=engine)
+    packing = PackConfig(block_tokens=300, max_tokens=60_000)
+    pack_corpus(packing, corpus=output / "corpus", tokenizer=data, seed=1, output=output / "blocks", engine=engine)
+    files = [file for folder in ("corpus", "blocks") for file in (output / folder).rglob("*") if file.is_file()]
+    return {
+        f"{file.parent.parent.name}/{file.parent.name}/{file.name}": file.read_bytes()
+        for file in files
+        if file.name != "manifest.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("llama_gene.corpus.collect._CHUNK_BYTES", 25_000)
+        patch.setattr("llama_gene.corpus.build.BATCH_LETTERS", 20_000)
+        return make(data, tmp_path_factory.mktemp("alone"), EngineConfig(workers=1))
+
+
+def test_there_are_several_tasks_in_every_pass(alone):
+    for folder in ("corpus/train", "blocks/train"):
+        assert sum(name.startswith(folder) for name in alone) > 3
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_bytes_as_one(data, tmp_path, alone):
+    assert make(data, tmp_path, EngineConfig(workers=2)) == alone
+
+
+@pytest.mark.slow
+def test_an_error_of_a_worker_reaches_the_user_as_one_line(data, tmp_path):
+    write_fasta(tmp_path / "bad/a.faa", {"good": "MKLVAW" * 10, "bad": "MKJ" * 20})
+    write_fasta(tmp_path / "bad/b.faa", {"good": "MKLVAW" * 5000})
+    chosen = config(("bad", "protein"), on_invalid="error")
+    with pytest.raises(DataError, match=r"a\.faa.*'J' is not a protein letter"):
+        build_corpus(chosen, data=tmp_path, seed=1, output=tmp_path / "out", engine=EngineConfig(workers=2))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import llama_gene.corpus.build as build
+from llama_gene.config import CorpusConfig, EngineConfig, Source
+import llama_gene.corpus.collect as collect
+from test_corpus_build import config
+from test_corpus_engines import SOURCES, kill_worker
+collect._CHUNK_BYTES, build.BATCH_LETTERS = 25_000, 20_000
+build.make_part = kill_worker
+data, output = map(Path, sys.argv[1:])
+build.build_corpus(config(*SOURCES, shard_letters=40_000), data=data, seed=1, output=output,
+                   engine=EngineConfig(workers=2))
+"""
+
+
+def kill_worker(task):  # type: ignore[no-untyped-def]
+    """Stands for a pass that needs more memory than there is, at its third task."""
+    if task.chunk.number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    from llama_gene.corpus.documents import make_part
+
+    return make_part(task)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_one_clear_line_and_the_next_run_goes_on(data, tmp_path, alone):
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED, data, tmp_path / "corpus"],
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert (
+        "ArtifactError: a worker process was killed, perhaps for want of memory. What is finished is kept" in run.stderr
+    )
+    kept = tmp_path / "corpus.partial/scratch/done"
+    finished = {file: file.stat().st_mtime_ns for file in kept.rglob("*.json")}
+    assert len([file for file in finished if file.parent.name == "reading"]) == len(
+        list((kept / "reading").glob("*.json"))
+    )
+    assert finished
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("llama_gene.corpus.build.collect_chunk", seen.append)
+        made = make(data, tmp_path, EngineConfig(workers=2))
+    assert not seen, "what was read is not read again"
+    assert made == alone
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_that_loses_a_node_writes_the_same_bytes(data, tmp_path, alone):
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'llama-gene[cluster]'")
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    os.environ["PYTHONPATH"] = paths
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
+    try:
+        second = cluster.add_node(num_cpus=1, object_store_memory=10**8)
+        ray.init(address=cluster.address, log_to_driver=False)
+        lost = threading.Thread(target=_lose, args=(cluster, second, tmp_path / "corpus.partial/scratch/done"))
+        lost.start()
+        made = make(data, tmp_path, EngineConfig(name="ray", address=cluster.address))
+        lost.join()
+        assert made == alone
+        assert second not in cluster.list_all_nodes()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def _lose(cluster, node, done: Path) -> None:  # type: ignore[no-untyped-def]
+    """Take a node away once the second pass has begun."""
+    while not list(done.glob("cutting/*.json")):
+        time.sleep(0.05)
+    cluster.remove_node(node, allow_graceful=False)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of an S3 server that runs here."""
+    server_of = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'moto[server]'")
+    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'llama-gene[cluster]'")
+    import s3fs
+
+    server = server_of.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in (
+        ("AWS_ENDPOINT_URL", f"http://{host}:{port}"), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    s3fs.S3FileSystem().mkdir("genes")
+    yield "s3://genes"
+    server.stop()
+
+
+@pytest.mark.slow
+def test_object_storage_holds_the_same_bytes(data, bucket, alone):
+    place = to_path(f"{bucket}/raw")
+    for file in data.rglob("*"):
+        if file.is_file():
+            (place / file.relative_to(data).as_posix()).write_bytes(file.read_bytes())
+    output = to_path(f"{bucket}/made")
+    made = make(place, output, EngineConfig(workers=2))
+    assert made == alone
+    manifest = (output / "corpus/manifest.json").read_text()
+    build_corpus(config(*SOURCES, shard_letters=40_000), data=place, seed=1, output=output / "corpus")
+    assert (output / "corpus/manifest.json").read_text() == manifest, "what is up to date is left alone"
+
+
+def test_object_storage_without_its_extra_names_the_line_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "upath", None)
+    with pytest.raises(ConfigError, match=r"pip install 'llama-gene\[cluster\]'"):
+        to_path("s3://genes/corpus")
+
+
+def test_ray_without_its_extra_names_the_line_to_install(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("llama_gene.corpus.cluster.ray", None)
+    with pytest.raises(ConfigError, match=r"Ray is not installed\. pip install 'llama-gene\[cluster\]'"):
+        build_corpus(config(*SOURCES), data=data, seed=1, output=tmp_path / "out", engine=EngineConfig(name="ray"))
