@@ -217,6 +217,9 @@ def write_items(folder: Path, split: str, items: list[tuple[str, list[str], list
     table = pa.table(
         {
             "task": [task for task, _, _ in items],
+            "family": ["classification" for _ in items],
+            "target": ["yes" for _ in items],
+            "labels": pa.array([["yes", "no"] for _ in items], pa.list_(pa.string())),
             "sequences": pa.array([sequences for _, sequences, _ in items], pa.list_(pa.string())),
             "kinds": pa.array([kinds for _, _, kinds in items], pa.list_(pa.string())),
         }
@@ -239,11 +242,12 @@ def splits(folder: Path) -> Path:
 
 def test_training_fragments_that_hold_a_task_item_are_dropped_and_counted_per_task(folder, splits):
     chosen = config(("genomes/lone.fa", "dna"), ("genes.fa", "dna"), valid_share=0.001)
-    counts = build_corpus(chosen, data=folder, seed=5, output=folder / "out", exclude=splits).counts
+    manifest = build_corpus(chosen, data=folder, seed=5, output=folder / "out", exclude=splits)
+    counts = manifest.counts
     assert imbalances(counts) == {}
     assert counts["dna documents that hold an item of pairs"] == 1
     assert 1 <= counts["dna documents that hold an item of promoter"] <= 2
-    assert counts["dna task sequences too short to look for"] == 1
+    assert manifest.facts["task_items"]["promoter"] == {"dna looked for": 1, "dna too short": 1}
     train = read(folder / "out", "train")
     names = {row["id"].split(":")[0] for row in train}
     assert "g11" not in names
@@ -258,25 +262,6 @@ def test_proteins_that_share_half_of_a_task_item_are_dropped(folder, splits):
     assert counts["protein documents that hold an item of pairs"] == 1
     assert counts["protein documents removed: holds a task item"] == 1
     assert "p9" not in {row["id"].split(":")[0] for row in read(folder / "out", "train")}
-
-
-def test_half_of_an_items_words_is_the_border(folder, tmp_path):
-    from llama_gene.corpus.contamination import drop_contaminated, read_items
-    from llama_gene.corpus.documents import Document
-
-    item = dna(120, 7)  # 100 words of 21 letters
-    write_items(tmp_path / "border", "valid", [("task", [item], ["dna"])])
-    write_items(tmp_path / "border", "test", [])
-    counts = Counter()
-    indexes = read_items(tmp_path / "border", counts)
-
-    def kept(shared_letters: int, is_valid: bool) -> int:
-        text = dna(200, 8) + item[:shared_letters] + dna(200, 9)
-        return len(list(drop_contaminated([Document(0, "dna", "d", text, len(text), is_valid)], indexes, counts)))
-
-    assert kept(69, is_valid=False) == 1, "49 words"
-    assert kept(71, is_valid=False) == 0, "51 words"
-    assert kept(120, is_valid=True) == 1, "the held-out part of the corpus is not trained on"
 
 
 def test_task_items_change_the_key(folder, splits):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from llama_gene.config import EngineConfig, PackConfig
 from llama_gene.corpus.build import build_corpus
@@ -183,6 +184,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):  # fmt: skip
         monkeypatch.setenv(name, value)
+    # Workers of an earlier test do not know these.
+    get_reusable_executor().shutdown(wait=True)
     s3fs.S3FileSystem.clear_instance_cache()
     s3fs.S3FileSystem().mkdir("genes")
     yield "s3://genes"

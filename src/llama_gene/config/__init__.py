@@ -40,6 +40,7 @@ from llama_gene.config.learn import (
     TaskChoice,
     TasksConfig,
 )
+from llama_gene.config.overlap import ContaminationConfig, NearDuplicateConfig
 from llama_gene.config.recipe import Recipe, load_recipe
 from llama_gene.config.section import (
     GENE_KINDS,
@@ -65,6 +66,7 @@ __all__ = [
     "AuditConfig",
     "ChatConfig",
     "CleanConfig",
+    "ContaminationConfig",
     "CorpusConfig",
     "DemoConfig",
     "EngineConfig",
@@ -78,6 +80,7 @@ __all__ = [
     "Kind",
     "ModelConfig",
     "NcbiEntry",
+    "NearDuplicateConfig",
     "NetworkConfig",
     "OnInvalid",
     "OptimizerConfig",

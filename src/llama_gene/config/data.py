@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from llama_gene.config.clean import CleanConfig
+from llama_gene.config.overlap import ContaminationConfig, NearDuplicateConfig
 from llama_gene.config.section import GeneKind, Kind, OnInvalid, Section, Share, SourceFormat, Unit
 
 
@@ -42,6 +43,8 @@ class CorpusConfig(Section):
     coding_max_bp: int = Field(1002, ge=6, description="Longer coding pairs are cut between codons.")
     text_max_bytes: int = Field(3000, ge=100, description="Longer texts are cut at paragraph borders.")
     clean: CleanConfig = Field(CleanConfig(), description="What is cut out of records, and which records go.")
+    near_duplicates: NearDuplicateConfig = Field(NearDuplicateConfig(), description="Of like records the first stays.")
+    contamination: ContaminationConfig = Field(ContaminationConfig(), description="What tasks ask is not read.")
     min_letters: int = Field(30, ge=1, description="Shorter records are counted and left out.")
     valid_share: float = Field(0.02, gt=0, lt=0.5, description="Held-out share of each source.")
     region_bp: int = Field(100_000, ge=1000, description="Unit of splitting where a source has few records.")

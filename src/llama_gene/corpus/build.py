@@ -29,10 +29,10 @@ from llama_gene.corpus.collect import (
     make_chunks,
     source_name,
 )
-from llama_gene.corpus.contamination import read_items, save_items
 from llama_gene.corpus.decide import decide
 from llama_gene.corpus.documents import PartTask, make_part
 from llama_gene.corpus.engine import Work, run_tasks
+from llama_gene.corpus.items import count_items, read_items, save_items
 from llama_gene.corpus.shards import ShardTask, write_shard
 from llama_gene.corpus.spool import count_batches
 from llama_gene.errors import DataError
@@ -104,9 +104,11 @@ class _Builder:
         spool, plan = self._folder("spool"), self._folder("plan")
         decide(chunks, self.files, self.config, self.seed, spool=spool, plan=plan, ledger=self.ledger)
         items = None
-        if exclude is not None:
+        if exclude is not None and self.config.contamination.enabled:
             items = self._folder("items")
-            save_items(read_items(exclude, self.ledger.counts), items)
+            indexes = read_items(exclude, self.config.contamination)
+            self.ledger.facts["task_items"] = count_items(indexes)
+            save_items(indexes, items)
         parts, available = self._make_parts(chunks, collected, items)
         self._write_shards(parts, available)
         self._check(available)

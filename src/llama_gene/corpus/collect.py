@@ -18,6 +18,7 @@ from llama_gene.config import CorpusConfig, Kind, Source, resolve
 from llama_gene.corpus.accounts import count, count_removed
 from llama_gene.corpus.clean import CleanRecord, clean, count_letters, needs_case
 from llama_gene.corpus.deduplicate import RECORD, digest
+from llama_gene.corpus.near_duplicates import Signer
 from llama_gene.corpus.near_identical import Sketch
 from llama_gene.corpus.split import count_regions
 from llama_gene.corpus.spool import RowWriter
@@ -129,6 +130,11 @@ def book_path(folder: Path, chunk: int) -> Path:
     return folder / f"{chunk:06d}.records.npy"
 
 
+def signature_path(folder: Path, chunk: int) -> Path:
+    """Where the MinHash signatures of a chunk's records lie, if near duplicates of its kind are looked for."""
+    return folder / f"{chunk:06d}.signatures.npy"
+
+
 def sketch_path(folder: Path, chunk: int) -> Path:
     """Where the sketches of a chunk's genomes lie: one array per file, named by its number."""
     return folder / f"{chunk:06d}.sketches.npz"
@@ -155,6 +161,8 @@ def collect_chunk(task: CollectTask) -> dict[str, Any]:
                 sketches[str(number)] = sketch.words
     book = np.array(collector.book, dtype=RECORD)
     save_array(book_path(folder, chunk.number), book)
+    if collector.signer:
+        save_array(signature_path(folder, chunk.number), collector.signer.signatures())
     if sketches:
         save_arrays(sketch_path(folder, chunk.number), **sketches)
     return {"counts": collector.counts, "batches": rows.batches, "letters": int(book["letters"].sum())}
@@ -166,6 +174,8 @@ class _Collector:
     def __init__(self, task: CollectTask) -> None:
         self.book: list[tuple[int, int, int, int]] = []
         self.counts: Counter[str] = Counter()
+        kind, near = task.chunk.kind, task.config.near_duplicates
+        self.signer = Signer(kind, near) if kind in near.kinds else None
         self._config = task.config
         self._batch_letters = task.batch_letters
 
@@ -191,7 +201,10 @@ class _Collector:
             length = len(record.text) if file.kind == "dna" else count_letters(runs[0][1], file.kind)
             for start, run in _stretch(runs, config.region_bp, self._batch_letters):
                 yield len(self.book), record.id, start, length, run
-            name = digest("N".join(run for _, run in runs), file.kind)
+            whole = "N".join(run for _, run in runs)
+            if self.signer:
+                self.signer.add(whole)
+            name = digest(whole, file.kind)
             letters = sum(count_letters(run, file.kind) for _, run in runs)
             self.book.append((name, letters, count_regions(length, config.region_bp), number))
         self.counts.update({f"{file.kind} reading: {note}": times for note, times in notes.items()})

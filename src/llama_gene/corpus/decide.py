@@ -3,6 +3,7 @@
 What is decided here needs all records at once, so it rests on the few bytes that the first pass wrote down of each.
 """
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from llama_gene.artifacts import Ledger
 from llama_gene.config import KINDS, CorpusConfig
 from llama_gene.corpus.accounts import count_removed
-from llama_gene.corpus.collect import Chunk, InputFile, book_path, sketch_path, source_name
+from llama_gene.corpus.collect import Chunk, InputFile, book_path, signature_path, sketch_path, source_name
 from llama_gene.corpus.deduplicate import find_repeated
+from llama_gene.corpus.near_duplicates import find_near_duplicates
 from llama_gene.corpus.near_identical import group_near_identical
 from llama_gene.corpus.split import FileSplit, FileUnits, plan_split
 from llama_gene.storage import load_array, load_arrays, save_arrays
@@ -43,7 +45,7 @@ def decide(
         plan: Folder to write to.
         ledger: Counts what is left out; says which genomes are alike and how each source is split.
     """
-    keep = _find_kept(chunks, spool, ledger)
+    keep = _find_kept(chunks, config, spool, ledger)
     groups = group_near_identical(_sketches(chunks, spool), config.near_identical)
     units, letters = _units(chunks, spool, keep, {number for group in groups for number in group})
     splits = plan_split(units, share=config.valid_share, region_below_records=config.region_below_records, seed=seed)
@@ -85,19 +87,34 @@ def read_plan(folder: Path, chunk: int) -> list[NDArray[np.bool_] | None]:
     return [(held[start:end] if end > start else nothing) if stays else None for stays, start, end in spans]
 
 
-def _find_kept(chunks: Sequence[Chunk], spool: Path, ledger: Ledger) -> Keep:
-    """Which records of each chunk stay: the first of equal ones, kind by kind."""
+def _find_kept(chunks: Sequence[Chunk], config: CorpusConfig, spool: Path, ledger: Ledger) -> Keep:
+    """Which records of each chunk stay: the first of equal ones and of nearly equal ones, kind by kind."""
     keep: dict[int, NDArray[np.bool_]] = {}
     for kind in KINDS:
         of_kind = [chunk.number for chunk in chunks if chunk.kind == kind]
         books = [book_path(spool, number) for number in of_kind]
-        for number, book, repeated in zip(of_kind, books, find_repeated(books), strict=True):
+        repeated_of = find_repeated(books)
+        alike_of = _find_alike(of_kind, repeated_of, config, spool) if kind in config.near_duplicates.kinds else None
+        for place, (number, book) in enumerate(zip(of_kind, books, strict=True)):
+            repeated = repeated_of[place]
+            alike = alike_of[place] & ~repeated if alike_of else np.zeros_like(repeated)
             letters = load_array(book)["letters"]
-            count_removed(ledger.counts, kind, "records", "duplicate", int(repeated.sum()))
-            count_removed(ledger.counts, kind, "letters", "duplicate", int(letters[repeated].sum()))
-            ledger.counts[f"{kind} records kept"] += int((~repeated).sum())
-            keep[number] = ~repeated
+            for reason, goes in (("duplicate", repeated), ("near duplicate", alike)):
+                count_removed(ledger.counts, kind, "records", reason, int(goes.sum()))
+                count_removed(ledger.counts, kind, "letters", reason, int(letters[goes].sum()))
+            keep[number] = ~(repeated | alike)
+            ledger.counts[f"{kind} records kept"] += int(keep[number].sum())
     return keep
+
+
+def _find_alike(
+    chunks: Sequence[int], repeated_of: Sequence[NDArray[np.bool_]], config: CorpusConfig, spool: Path
+) -> list[NDArray[np.bool_]]:
+    """Near duplicates of each chunk."""
+    paths = [signature_path(spool, chunk) for chunk in chunks]
+    with tempfile.TemporaryDirectory() as work:
+        alike = find_near_duplicates(paths, config.near_duplicates, Path(work))
+    return np.split(alike, np.cumsum([len(repeated) for repeated in repeated_of])[:-1])
 
 
 def _sketches(chunks: Sequence[Chunk], spool: Path) -> dict[int, NDArray[np.uint64]]:

@@ -6,7 +6,7 @@ does not matter who makes which part, or when.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -21,10 +21,11 @@ from llama_gene.config import KINDS, CorpusConfig, Kind
 from llama_gene.corpus.accounts import count, count_removed
 from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.collect import TOO_SHORT, Chunk, book_path, spool_path
-from llama_gene.corpus.contamination import ItemIndex, find_holders, load_items
+from llama_gene.corpus.contamination import HOLDS_ITEM, count_held, find_holders
 from llama_gene.corpus.cut import cut_coding, cut_protein, cut_text
 from llama_gene.corpus.decide import read_plan
 from llama_gene.corpus.deduplicate import digest
+from llama_gene.corpus.items import ItemIndex, load_items
 from llama_gene.corpus.split import stretches
 from llama_gene.corpus.spool import read_batch, write_batches
 from llama_gene.sequences.alphabets import reverse_complement
@@ -116,8 +117,8 @@ def make_part(task: PartTask) -> dict[str, Any]:
     kind = task.chunk.kind
     rng = np.random.default_rng([task.seed, task.chunk.number, task.batch])
     documents = list(_documents(task, rng, counts))
-    if task.items:
-        documents = _drop_holders(documents, kind, task, counts)
+    if task.items is not None:
+        documents = _drop_holders(documents, task, task.items, counts)
     digests = np.array([digest(document.text, kind) for document in documents], np.uint64)
     is_valid = np.array([document.is_valid for document in documents], np.bool_)
     keys = rng.integers(1 << 63, size=len(documents), dtype=np.uint64)
@@ -139,25 +140,24 @@ def make_part(task: PartTask) -> dict[str, Any]:
     return {"counts": counts, "kind": kind, "train_letters": int(sizes[~is_valid].sum())}
 
 
-def _drop_holders(documents: list[Document], kind: Kind, task: PartTask, counts: Counter[str]) -> list[Document]:
+def _drop_holders(documents: list[Document], task: PartTask, items: Path, counts: Counter[str]) -> list[Document]:
     """The documents without those for training that hold an item of a task."""
-    index = _items(task.items, kind)
-    if index is None:
-        return documents
+    kind = task.chunk.kind
     places = [place for place, document in enumerate(documents) if not document.is_valid]
-    found = find_holders([documents[place].text for place in places], kind, index)
+    texts = [documents[place].text for place in places]
+    found = find_holders(texts, kind, _open_items(items), task.config.contamination)
     holders = {places[place]: tasks for place, tasks in found.items()}
     for place, tasks in holders.items():
-        count_removed(counts, kind, "documents", "holds a task item")
-        count_removed(counts, kind, "letters", "holds a task item", documents[place].letters)
-        for name in tasks:
-            counts[f"{kind} documents that hold an item of {name}"] += 1
+        count_removed(counts, kind, "documents", HOLDS_ITEM)
+        count_removed(counts, kind, "letters", HOLDS_ITEM, documents[place].letters)
+        count_held(counts, kind, tasks)
     return [document for place, document in enumerate(documents) if place not in holders]
 
 
 @cache
-def _items(folder: Path | None, kind: Kind) -> ItemIndex | None:
-    return load_items(folder, kind) if folder else None
+def _open_items(folder: Path) -> Mapping[Kind, ItemIndex]:
+    """The index, opened once in each process."""
+    return load_items(folder)
 
 
 def _documents(task: PartTask, rng: np.random.Generator, counts: Counter[str]) -> Iterator[Document]:

@@ -1,21 +1,25 @@
-"""Fixed-length words of sequences as integers, many at a time with numpy."""
+"""Words of sequences and texts as numbers: fixed-length words of DNA and protein, runs of words of text.
 
+A number is a pseudo-random one, always the same for the same word. The loops are in `word_kernels.py`.
+"""
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llama_gene.config import Kind
+from llama_gene.corpus.word_kernels import Wanted, dna_kernel, fill_filter, protein_kernel, text_kernel
+
 DNA_WORD = 21
 PROTEIN_WORD = 6
-_INVALID = 255
-_CHUNK = 1 << 15  # arrays of one step stay in the processor's cache
-
-_BASE_CODES = np.full(256, _INVALID, dtype=np.uint8)
-_BASE_CODES[np.frombuffer(b"ACGT", dtype=np.uint8)] = np.arange(4)
-_RESIDUE_CODES = np.full(256, _INVALID, dtype=np.uint8)
-_RESIDUE_CODES[np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)] = np.arange(26)
+LARGEST = np.uint64(2**64 - 1)
+_BITS_PER_WORD = 16
+_KERNELS = {"dna": dna_kernel, "protein": protein_kernel, "text": text_kernel}
 
 Words = NDArray[np.uint64]
+EVERY = np.full(1, LARGEST, dtype=np.uint64)  # a filter that lets every word pass
 
 
 class Located(NamedTuple):
@@ -25,79 +29,62 @@ class Located(NamedTuple):
     starts: NDArray[np.int64]
 
 
-def dna_words(letters: str) -> Located:
-    """The canonical 21-mers of a DNA sequence, in order.
+class Joined(NamedTuple):
+    """Many texts as bytes with a zero byte between them, and where each begins: uint8 [bytes], int64 [texts]."""
 
-    A word and its reverse complement are one number, the smaller of the two (two bits a base, A 0, C 1, G 2, T 3).
+    letters: NDArray[np.uint8]
+    begins: NDArray[np.int64]
+
+
+def join(texts: Sequence[str], kind: Kind) -> Joined:
+    r"""Put texts of one kind into one array of bytes; letters of text become lower case.
+
+    >>> joined = join(["ACGT", "GG"], "dna")
+    >>> joined.letters.tobytes(), joined.begins.tolist()
+    (b'ACGT\x00GG', [0, 5])
+    """
+    if kind == "text":
+        parts = [text.lower().encode("utf-8", "surrogatepass") for text in texts]
+    else:
+        parts = [text.encode("ascii", "replace") for text in texts]
+    sizes = np.fromiter((len(part) + 1 for part in parts), dtype=np.int64, count=len(parts))
+    return Joined(np.frombuffer(b"\0".join(parts), dtype=np.uint8), np.cumsum(sizes) - sizes)
+
+
+def words_in(
+    letters: NDArray[np.uint8], kind: Kind, length: int, *, passing: Words = EVERY, most: np.uint64 = LARGEST
+) -> Located:
+    """The words of joined letters, in order, none over the border of two texts.
+
+    A word of DNA and its reverse complement are one number. Words that hold a letter other than A, C, G and T, or in
+    a protein other than A to Z, are left out. A word of text is a run of letters and digits.
 
     Args:
-        letters: A, C, G and T; words that hold another character are left out.
+        letters: uint8 [bytes], what `join` gave.
+        kind: What they are.
+        length: Bases (at most 31), residues (at most 12) or words of text.
+        passing: Bloom filter (`make_filter`); words that it does not hold are mostly left out.
+        most: Larger numbers are left out.
 
-    >>> dna_words("A" * 20 + "C").words.tolist(), dna_words("G" + "T" * 20).words.tolist()
-    ([1], [1])
-    >>> dna_words("ACGTN" + "A" * 22).starts.tolist()
-    [5, 6]
+    >>> words_in(join(["ACGTT", "AACGT"], "dna").letters, "dna", 4).starts.tolist()
+    [0, 1, 6, 7]
+    >>> words = words_in(join(["To be, or not...", "TO BE OR"], "text").letters, "text", 3).words.tolist()
+    >>> len(words), words[0] == words[2]
+    (3, True)
     """
-    codes = _BASE_CODES[np.frombuffer(letters.encode("ascii", "replace"), dtype=np.uint8)]
-    starts = range(0, len(codes) - DNA_WORD + 1, _CHUNK)
-    parts = [_dna_words_of(codes[start : start + _CHUNK + DNA_WORD - 1]) for start in starts]
-    words = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
-    return _only_whole(words, codes, DNA_WORD)
+    return Located(*_KERNELS[kind](letters, length, Wanted(most, passing)))
 
 
-def _dna_words_of(codes: NDArray[np.uint8]) -> Words:
-    bases = codes & 3
-    forward = bases.astype(np.uint64)
-    backward = (3 - bases).astype(np.uint64)
-    forward_4 = _double(_double(forward, 1, is_forward=True), 2, is_forward=True)
-    backward_4 = _double(_double(backward, 1, is_forward=False), 2, is_forward=False)
-    forward_16 = _double(_double(forward_4, 4, is_forward=True), 8, is_forward=True)
-    backward_16 = _double(_double(backward_4, 4, is_forward=False), 8, is_forward=False)
-    n = len(codes) - DNA_WORD + 1
-    ahead = (forward_16[:n] << np.uint64(10)) | (forward_4[16 : 16 + n] << np.uint64(2)) | forward[20:]
-    back = backward_16[:n] | (backward_4[16 : 16 + n] << np.uint64(32)) | (backward[20:] << np.uint64(40))
-    canonical: Words = np.minimum(ahead, back)
-    return canonical
+def make_filter(words: Words) -> Words:
+    """A Bloom filter that holds these words, 2 to 4 bytes each; about 1 in 300 other words pass it.
 
-
-def _double(words: Words, length: int, *, is_forward: bool) -> Words:
-    """Words of twice the length: the left one leads forward, the right one on the other strand."""
-    left, right, shift = words[:-length], words[length:], np.uint64(2 * length)
-    return (left << shift) | right if is_forward else left | (right << shift)
-
-
-def _only_whole(words: Words, codes: NDArray[np.uint8], length: int) -> Located:
-    invalid = codes == _INVALID
-    if not len(words) or not invalid.any():
-        return Located(words, np.arange(len(words)))
-    before = np.concatenate([[0], np.cumsum(invalid)])
-    starts = np.flatnonzero(before[length:] == before[:-length])
-    return Located(words[starts], starts)
-
-
-def protein_words(letters: str) -> Located:
-    """The 6-mers of a protein sequence, in order, five bits a residue.
-
-    >>> len(protein_words("MKLVAW").words), len(protein_words("MKLVA").words), len(protein_words("MKL*VAWG").words)
-    (1, 0, 0)
+    >>> len(make_filter(np.arange(1000, dtype=np.uint64)))
+    256
     """
-    codes = _RESIDUE_CODES[np.frombuffer(letters.encode("ascii", "replace"), dtype=np.uint8)]
-    n = max(0, len(codes) - PROTEIN_WORD + 1)
-    words = np.zeros(n, dtype=np.uint64)
-    for offset in range(PROTEIN_WORD):
-        words = (words << np.uint64(5)) | codes[offset : offset + n].astype(np.uint64)
-    return _only_whole(words, codes, PROTEIN_WORD)
-
-
-def scramble(words: Words) -> Words:
-    """A fixed pseudo-random order of words (the finaliser of splitmix64).
-
-    >>> int(scramble(np.zeros(1, dtype=np.uint64))[0])
-    0
-    """
-    mixed = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    elements = max(1, _BITS_PER_WORD * len(words) // 64)
+    table = np.zeros(1 << (elements - 1).bit_length(), dtype=np.uint64)
+    fill_filter(words, table)
+    return table
 
 
 def distinct(words: Words) -> Words:

@@ -1,9 +1,9 @@
 """Find genomes that are nearly the same, so that a held-out region of one is not read in the other.
 
-A genome (a file of DNA) is sketched by its smallest scrambled 21-mers (MinHash, Ondov et al. 2016, Genome Biology
-17:132). Two sketches are compared below the smaller of their largest values, where both are complete, and the
-similarity is the share of the smaller set that the other holds, so a plasmid or a gene set counts as like its genome.
-At 21 letters a containment of 0.5 is about 97 % identity.
+A genome (a file of DNA) is sketched by its smallest 21-mers in a pseudo-random order (MinHash, Ondov et al. 2016,
+Genome Biology 17:132). Two sketches are compared below the smaller of their largest values, where both are complete,
+and the similarity is the share of the smaller set that the other holds, so a plasmid or a gene set counts as like its
+genome. At 21 letters a containment of 0.5 is about 97 % identity.
 """
 
 from collections import Counter
@@ -12,16 +12,17 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from llama_gene.corpus.kmers import DNA_WORD, Words, distinct, dna_words, scramble
+from llama_gene.corpus.kmers import DNA_WORD, LARGEST, Words, distinct, join, words_in
 
 SKETCH_WORDS = 4096
-_CHUNK = 1 << 15  # small, so that after the first chunks few words pass the bound
+_CHUNK = 1 << 15
+_LARGEST_CHUNK = 1 << 20  # 16 bytes of room a letter
 _WIDELY_SHARED = 64
 _ENOUGH = 32
 
 
 class Sketch:
-    """The smallest scrambled words of one genome, at most 4,096 of them (32 kB), fed sequence by sequence.
+    """The smallest words of one genome, at most 4,096 of them (32 kB), fed sequence by sequence.
 
     >>> sketch = Sketch()
     >>> sketch.add("ACGTACGGTCAATCGATCGGACT")
@@ -30,17 +31,41 @@ class Sketch:
     """
 
     def __init__(self) -> None:
-        self.words: Words = np.empty(0, dtype=np.uint64)
+        self._smallest: Words = np.empty(0, dtype=np.uint64)
+        self._waiting: list[Words] = []
+        self._waiting_words = 0
+        self._letters = 0
+
+    @property
+    def words(self) -> Words:
+        """The smallest different words so far, sorted."""
+        self._settle()
+        return self._smallest
 
     def add(self, letters: str) -> None:
         """Take in the words of one sequence of A, C, G and T."""
-        for start in range(0, len(letters), _CHUNK):
-            self._merge(scramble(dna_words(letters[start : start + _CHUNK + DNA_WORD - 1]).words))
+        codes = join([letters], "dna").letters
+        start = 0
+        while start < len(codes):
+            # A piece as long as all before it holds about as many words under the bound as the sketch has.
+            end = start + min(_LARGEST_CHUNK, max(_CHUNK, self._letters))
+            bound = self._smallest[-1] if len(self._smallest) == SKETCH_WORDS else LARGEST
+            self._take(words_in(codes[start : end + DNA_WORD - 1], "dna", DNA_WORD, most=bound).words)
+            self._letters += min(end, len(codes)) - start
+            start = end
 
-    def _merge(self, words: Words) -> None:
-        if len(self.words) == SKETCH_WORDS:
-            words = words[words < self.words[-1]]
-        self.words = distinct(np.concatenate([self.words, words]))[:SKETCH_WORDS]
+    def _take(self, words: Words) -> None:
+        """Many short sequences share one sorting."""
+        if len(words):
+            self._waiting.append(words.copy())  # a copy, or the room for all words of the piece would stay in use
+            self._waiting_words += len(words)
+        if self._waiting_words >= SKETCH_WORDS:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._waiting:
+            self._smallest = distinct(np.concatenate([self._smallest, *self._waiting]))[:SKETCH_WORDS]
+            self._waiting, self._waiting_words = [], 0
 
 
 def containment(one: Words, other: Words) -> float:
