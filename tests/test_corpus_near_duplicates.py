@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_gene.config import ("dna", "protein", "text"), Kind, NearDuplicateConfig
+from llama_gene.config import Kind, NearDuplicateConfig
 from llama_gene.corpus import near_duplicates
 from llama_gene.corpus.near_duplicates import band_length, find_near_duplicates, make_signatures
 from llama_gene.corpus.near_kernels import NO_WORD

@@ -184,9 +184,9 @@ def find_near_duplicates(
 
 def _open(one: Path | NDArray[np.uint32], permutations: int) -> NDArray[np.uint32]:
     # asarray: numba takes a plain array that lies in the mapped memory, but not numpy's class of such.
-    array = np.asarray(load_array(one)) if isinstance(one, Path) else one
+    array = one if isinstance(one, np.ndarray) else np.asarray(load_array(one))
     if array.dtype != np.uint32 or array.ndim != 2 or array.shape[1] != permutations:
-        name = one if isinstance(one, Path) else "signatures"
+        name = "signatures" if isinstance(one, np.ndarray) else one
         raise ArtifactError(
             f"{name}: {array.dtype} {list(array.shape)}. Expected uint32 [records, {permutations}]; "
             "make the signatures again with the same corpus.near_duplicates.permutations."
