@@ -30,6 +30,8 @@ _NOT_A_LETTER = 255
 # Stands for the prefix of a vocabulary while letters are turned into codes; no run holds it.
 _MARK = "\0"
 _LONGEST_TOKEN = 64
+# Tokens of the first step: with 1,024 of them, what may stand side by side fits into the fast caches.
+_START_TOKENS = 1024
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ class RunEncoder:
     prefix: str
     looked_up: int
     merges: kernels.Merges
+    start: kernels.Start
     lexicon: kernels.Lexicon
     id_of_V: Ids
 
@@ -100,7 +103,7 @@ class RunEncoder:
         codes, starts = self._codes(texts)
         out, sizes = np.empty(len(codes), np.int32), np.empty(len(texts), np.int64)
         kernels.encode_runs(
-            self.lexicon, len(self.alphabet) + len(self.prefix), codes, starts, self.id_of_V, out, sizes
+            self.start, self.lexicon, len(self.alphabet) + len(self.prefix), codes, starts, self.id_of_V, out, sizes
         )
         return [
             None if size < 0 or len(text) <= self.looked_up else out[start : start + size]
@@ -193,7 +196,8 @@ def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncod
     merges_M4[:, [0, 1, 3]] = place_of[merges_M4[:, [0, 1, 3]]]
     id_of_V = np.array([vocabulary[tokens[at]] for at in order], np.int32)
     looked_up = _LONGEST_TOKEN if model.get("ignore_merges") else 0
-    return RunEncoder(alphabet, prefix, looked_up, _merge_table(merges_M4), lexicon, id_of_V)
+    start = _make_start(lexicon, len(letters))
+    return RunEncoder(alphabet, prefix, looked_up, _merge_table(merges_M4), start, lexicon, id_of_V)
 
 
 def _list_merges(pairs: Sequence[Sequence[str]], tokens: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -236,3 +240,31 @@ def _make_lexicon(
     made = np.flatnonzero(parts_V2[:, 0] >= 0)
     rows = np.column_stack([parts_V2[made], made, made])
     return kernels.Lexicon(parts_V2.astype(np.int32), letters_V[:size], _merge_table(rows))
+
+
+def _make_start(lexicon: kernels.Lexicon, letters: int) -> kernels.Start:
+    size = min(_START_TOKENS, len(lexicon.letters_V))
+    spelt: list[tuple[int, ...]] = []
+    for token, (left, right) in enumerate(lexicon.parts_V2[:size].tolist()):
+        spelt.append((token,) if left < 0 else spelt[left] + spelt[right])
+    number_of = {spelling: token for token, spelling in enumerate(spelt)}
+    next_NA, token_N = [[0] * letters], [-1]
+    for token, spelling in enumerate(spelt):
+        node = 0
+        for letter in spelling:
+            if not next_NA[node][letter]:
+                next_NA[node][letter] = len(next_NA)
+                next_NA.append([0] * letters)
+                token_N.append(-1)
+            node = next_NA[node][letter]
+        token_N[node] = token
+    shorter = [
+        next((number_of[spelling[:end]] for end in range(len(spelling) - 1, 0, -1) if spelling[:end] in number_of), -1)
+        for spelling in spelt
+    ]
+    start = kernels.Start(
+        np.array(next_NA, np.int32), np.array(token_N, np.int32), np.array(shorter, np.int32),
+        np.zeros(size * size // 8 + 1, np.uint8),
+    )  # fmt: skip
+    kernels.fill_beside(start, lexicon, letters)
+    return start

@@ -4,9 +4,13 @@ Letters are codes 0 .. A-1, tokens local numbers 0 .. V-1; a single letter's num
 a merge in the tokenizer's list: of the pairs that stand in a word, the lowest rank merges first, the leftmost of those
 that share it.
 
-Many words are encoded at once. Each pair of neighbours that merges waits in a list of its own; the lists are gone
-through once, by rank. That is enough where every token is ranked below its parts: what a merge gives can only take part
-in later ones.
+A word is encoded in two steps. First with the merges of lowest rank alone, those of the `Start`: the tokens they make
+are so few that it is known of every two whether they can stand side by side, and a word is read once from left to
+right, going back where nothing fits (after van Antwerpen and Neubeck 2024, https://github.blog/ai-and-ml/llms/
+so-many-tokens-so-little-time-introducing-a-faster-more-flexible-byte-pair-tokenizer/). That is four letters a token of
+DNA. Then come the other merges, for many words at once: each pair of neighbours that merges waits in a list of its own,
+and the lists are gone through once, by rank. Both are right where every token is ranked below its parts: what a merge
+gives can only take part in later ones.
 """
 
 from typing import NamedTuple
@@ -14,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_gene.tokenizer.compiled import compiled
+from llama_gene.tokenizer.compiled import compiled, compiled_bare
 
 NONE = np.int64(1) << np.int64(62)
 _HALF = np.int64(32)
@@ -22,7 +26,7 @@ _LOW = np.int64(0xFFFFFFFF)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _BORDER, _GAP = np.int32(-1), np.int32(-2)
 # Letters merged together: enough for the way through all lists to be worth it, few enough for the fast caches.
-_CHUNK = 1 << 14
+_CHUNK = 1 << 15
 
 
 class Merges(NamedTuple):
@@ -46,6 +50,20 @@ class Lexicon(NamedTuple):
     parts_V2: NDArray[np.int32]
     letters_V: NDArray[np.int32]
     makers: Merges
+
+
+class Start(NamedTuple):
+    """The first `len(shorter_V)` tokens of a lexicon, and what reading with them alone needs.
+
+    Their letters lead through a trie: from node N with letter A to `next_NA`, 0 where no token goes on so; `token_N` is
+    the token that ends there, or -1. `shorter_V` is the longest token that another begins with, or -1. `beside_B` has
+    a bit for each two tokens, at left * V + right: set where they can stand side by side.
+    """
+
+    next_NA: NDArray[np.int32]
+    token_N: NDArray[np.int32]
+    shorter_V: NDArray[np.int32]
+    beside_B: NDArray[np.uint8]
 
 
 class Waiting(NamedTuple):
@@ -76,7 +94,7 @@ def fill_merges(merges: Merges, pairs: NDArray[np.int64]) -> None:
         merges.filter_W[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
 
 
-@compiled
+@compiled_bare
 def _find(slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], left: int, right: int) -> int:
     """Rank << 32 | token of a pair that merges, else 0."""
     key = (np.int64(left) << _HALF) | np.int64(right)
@@ -140,14 +158,98 @@ def _merge_first(merges: Merges, word: NDArray[np.int32], size: int) -> bool:
     return True
 
 
+@compiled_bare
+def fill_beside(start: Start, lexicon: Lexicon, letters: int) -> None:
+    """Set the bits of tokens that can stand side by side."""
+    size = len(start.shorter_V)
+    for left in range(size):
+        for right in range(size):
+            if _stand(lexicon.parts_V2, lexicon.makers.slots_S2, lexicon.makers.filter_W, letters, size, left, right):
+                bit = left * size + right
+                start.beside_B[bit >> 3] |= np.uint8(1) << np.uint8(bit & 7)
+
+
+@compiled_bare
+def _stand(
+    parts_V2: NDArray[np.int32], slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], letters: int, limit: int,
+    left: int, right: int,
+) -> bool:  # fmt: skip
+    """Whether the letters of two tokens are encoded as these two, by merges that make tokens below `limit`.
+
+    Goes back in time from what the two became: whenever the later of both was made, the pair that stood at the border
+    before must not have been one that merges earlier still. Of merges of one rank the left one comes first.
+    """
+    while True:
+        made = _find(slots_S2, filter_W, left, right) & _LOW
+        if made and made < limit:
+            return False
+        if max(left, right) < letters:
+            return True
+        if left > right:
+            limit, left = left, parts_V2[left, 1]
+        else:
+            limit, right = right + 1, parts_V2[right, 0]
+
+
+@compiled_bare
+def _read(
+    start: Start, letters_V: NDArray[np.int32], codes: NDArray[np.uint8], tokens: NDArray[np.int32],
+    stack: NDArray[np.int32], dead: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """Encode one word with the tokens of the start; they are written over their first and last letters.
+
+    At each place the longest token is tried first, then the ones it begins with; where none fits beside the one before,
+    that one is taken back, and no token may end at this place any more.
+    """
+    next_NA, token_N, shorter_V, beside_B = start
+    size, end = np.int64(len(shorter_V)), len(codes)
+    dead[: end + 1] = 0
+    place, top, goes_on = 0, 0, True
+    token = np.int32(-1)
+    while place < end:
+        if goes_on:
+            node, at, token = np.int32(0), place, np.int32(-1)
+            while at < end:
+                node = next_NA[node, codes[at]]
+                if not node:
+                    break
+                if token_N[node] >= 0:
+                    token = token_N[node]
+                at += 1
+        while token >= 0:
+            if not dead[place + letters_V[token]]:
+                if not top:
+                    break
+                bit = stack[top - 1] * size + token
+                if (beside_B[bit >> 3] >> np.uint8(bit & 7)) & np.uint8(1):
+                    break
+            token = shorter_V[token]
+        goes_on = token >= 0
+        if goes_on:
+            stack[top] = token
+            top += 1
+            place += letters_V[token]
+        else:
+            dead[place] = 1
+            top -= 1
+            place -= letters_V[stack[top]]
+            token = shorter_V[stack[top]]
+    place = 0
+    for at in range(top):
+        tokens[place] = stack[at]
+        place += letters_V[stack[at]]
+        tokens[place - 1] = stack[at]
+
+
 @compiled
 def encode_runs(
-    lexicon: Lexicon, letters: int, codes: NDArray[np.uint8], starts: NDArray[np.int64], id_of_V: NDArray[np.int32],
+    start: Start, lexicon: Lexicon, letters: int, codes: NDArray[np.uint8], starts: NDArray[np.int64], id_of_V: NDArray[np.int32],
     out: NDArray[np.int32], sizes: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Encode runs that stand back to back; the ids of each go to `out` from its own start on.
 
     Args:
+        start: The first of the tokens.
         lexicon: Tokens and their merges.
         letters: Number of letters.
         codes: The letters of all runs.
@@ -159,7 +261,7 @@ def encode_runs(
     room = _CHUNK
     for run in range(len(sizes)):
         room = max(room, starts[run + 1] - starts[run] + 2)
-    tokens = np.empty(room, np.int32)
+    tokens, stack, dead = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint8)
     # An entry for each letter at first; a merge uses up one and adds up to two.
     heads_V = np.zeros(len(lexicon.letters_V), np.int32)
     waiting = Waiting(heads_V, np.empty(2 * room + 1, np.int32), np.empty(2 * room + 1, np.int32))
@@ -174,13 +276,12 @@ def encode_runs(
                     sizes[last] = -1
                     break
             if sizes[last] == 0:
-                for place in range(starts[last], starts[last + 1]):
-                    tokens[end] = codes[place]
-                    end += 1
-                tokens[end] = _BORDER
-                end += 1
+                run = codes[starts[last] : starts[last + 1]]
+                _read(start, lexicon.letters_V, run, tokens[end:], stack, dead)
+                end += len(run) + 1
+                tokens[end - 1] = _BORDER
             last += 1
-        _merge_all(lexicon, waiting, letters, tokens, end)
+        _merge_all(lexicon, waiting, len(start.shorter_V), tokens, end)
         place = 1
         for run in range(first, last):
             if sizes[run] < 0:
@@ -196,20 +297,24 @@ def encode_runs(
 @compiled
 def _list_pairs(lexicon: Lexicon, waiting: Waiting, tokens: NDArray[np.int32], end: int) -> None:
     """Let every pair wait that merges; its entry is its place."""
+    letters_V = lexicon.letters_V
     slots_S2, filter_W = lexicon.makers
     heads_V, places_E, next_E = waiting
-    for place in range(1, end - 2):
-        if tokens[place] >= 0 and tokens[place + 1] >= 0:
-            token = _find(slots_S2, filter_W, tokens[place], tokens[place + 1]) & _LOW
+    place = 1
+    while place < end - 1:
+        following = place + letters_V[tokens[place]] if tokens[place] >= 0 else place + 1
+        if tokens[place] >= 0 and tokens[following] >= 0:
+            token = _find(slots_S2, filter_W, tokens[place], tokens[following]) & _LOW
             if token:
                 places_E[place] = place
                 next_E[place] = heads_V[token]
                 heads_V[token] = place
+        place = following
 
 
 @compiled
-def _merge_all(lexicon: Lexicon, waiting: Waiting, letters: int, tokens: NDArray[np.int32], end: int) -> None:
-    """Merge words of letters in place.
+def _merge_all(lexicon: Lexicon, waiting: Waiting, first: int, tokens: NDArray[np.int32], end: int) -> None:
+    """Merge words in place, from the token `first` on.
 
     A token is written over its first and its last letter and its length is known, so both neighbours of a token are
     reached from it. Where a right part began, a gap is left, so that what waited there finds its pair gone.
@@ -221,7 +326,7 @@ def _merge_all(lexicon: Lexicon, waiting: Waiting, letters: int, tokens: NDArray
     heads_V, places_E, next_E = waiting
     free, highest = np.int32(0), np.int32(end)
     _list_pairs(lexicon, waiting, tokens, end)
-    for token in range(letters, len(letters_V)):
+    for token in range(first, len(letters_V)):
         entry, heads_V[token] = heads_V[token], 0
         left, right = parts_V2[token, 0], parts_V2[token, 1]
         step, whole = letters_V[left], letters_V[token]
@@ -241,12 +346,12 @@ def _merge_all(lexicon: Lexicon, waiting: Waiting, letters: int, tokens: NDArray
                 tokens[place] = token
                 tokens[place + step] = _GAP
                 tokens[place + whole - 1] = token
-                first, second, at = tokens[place - 1], np.int32(token), place
-                if first >= 0:
-                    at -= letters_V[first]
+                before, after, at = tokens[place - 1], np.int32(token), place
+                if before >= 0:
+                    at -= letters_V[before]
                 for _ in range(2):
-                    if first >= 0 and second >= 0:
-                        made = _find(slots_S2, filter_W, first, second) & _LOW
+                    if before >= 0 and after >= 0:
+                        made = _find(slots_S2, filter_W, before, after) & _LOW
                         if made:
                             added = free
                             if added:
@@ -257,7 +362,7 @@ def _merge_all(lexicon: Lexicon, waiting: Waiting, letters: int, tokens: NDArray
                             places_E[added] = at
                             next_E[added] = heads_V[made]
                             heads_V[made] = added
-                    first, second, at = np.int32(token), tokens[place + whole], place
+                    before, after, at = np.int32(token), tokens[place + whole], place
                 place += whole
 
 
