@@ -140,7 +140,7 @@ def test_bands_get_longer_with_the_threshold():
     assert [band_length(threshold, 128) for threshold in (0.5, 0.8, 0.9, 1.0)] == [3, 7, 11, 128]
 
 
-@pytest.mark.parametrize("kind", ("dna", "protein", "text"))
+@pytest.mark.parametrize("kind", ["dna", "protein", "text"])
 def test_a_signature_is_the_same_alone_and_in_a_batch(kind):
     texts = [page(50 + n, n) if kind == "text" else random_letters(kind, 30 + 40 * n, n) for n in range(20)]
     together = make_signatures(texts, kind, CONFIG)

@@ -1,11 +1,16 @@
+import io
 import json
 import zipfile
 from collections import Counter
 
 import pytest
+from Bio.SeqIO.FastaIO import SimpleFastaParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from xopen import xopen
 
 from llama_gene.errors import DataError
+from llama_gene.sequences.fasta import read_fasta
 from llama_gene.sequences.files import list_files
 from llama_gene.sequences.readers import read_records
 
@@ -197,3 +202,21 @@ def test_the_real_files_are_read_whole(data, path, kind, records):
     counts = Counter()
     found = sum(1 for file in list_files(data / path) for _ in read_records(file, kind, counts=counts))
     assert found == records
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.text("ab >", max_size=8), st.lists(st.text("ACGT acgt", max_size=9), max_size=4)), max_size=6
+    ),
+    st.sampled_from(["\n", "\r\n"]),
+    st.integers(1, 40),
+    st.booleans(),
+)
+def test_fasta_is_read_as_biopython_reads_it_wherever_blocks_end(records, line_end, block, ends_with_line_end):
+    lines = [line for title, sequence in records for line in (f">{title}", *sequence)]
+    text = line_end.join(lines) + (line_end if ends_with_line_end else "")
+    expected = list(SimpleFastaParser(io.StringIO(text.replace(line_end, "\n"))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("llama_gene.sequences.fasta._BLOCK_BYTES", block)
+        assert list(read_fasta(io.BytesIO(text.encode()))) == expected

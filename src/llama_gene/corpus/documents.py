@@ -119,7 +119,7 @@ def make_part(task: PartTask) -> dict[str, Any]:
     documents = list(_documents(task, rng, counts))
     if task.items is not None:
         documents = _drop_holders(documents, task, task.items, counts)
-    digests = np.array([digest(document.text, kind) for document in documents], np.uint64)
+    digests = _name(documents, kind)
     is_valid = np.array([document.is_valid for document in documents], np.bool_)
     keys = rng.integers(1 << 63, size=len(documents), dtype=np.uint64)
     columns = list(zip(*documents, strict=True)) or [()] * len(Document._fields)
@@ -135,9 +135,19 @@ def make_part(task: PartTask) -> dict[str, Any]:
     ordered = whole.take(pa.array(np.argsort(shard_of, kind="stable")))
     spans = zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True)
     write_batches(task.parts / f"{task.name}.arrow", [ordered.slice(start, end - start) for start, end in spans])
-    save_array(task.parts / f"{task.name}.valid.npy", digests[is_valid])
+    save_array(task.parts / f"{task.name}.valid.npy", digests[is_valid & (digests > 0)])
     sizes = np.array(letters, np.int64)
     return {"counts": counts, "kind": kind, "train_letters": int(sizes[~is_valid].sum())}
+
+
+def _name(documents: list[Document], kind: Kind) -> NDArray[np.uint64]:
+    """Digests, to find documents for training that are held out elsewhere: pages that papers share, say.
+
+    Fragments of DNA are cut at random places, no two of them at the same; they have none.
+    """
+    if kind == "dna":
+        return np.zeros(len(documents), np.uint64)
+    return np.array([digest(document.text, kind) for document in documents], np.uint64)
 
 
 def _drop_holders(documents: list[Document], task: PartTask, items: Path, counts: Counter[str]) -> list[Document]:
@@ -173,6 +183,7 @@ def _documents(task: PartTask, rng: np.random.Generator, counts: Counter[str]) -
         if held_of_record is not None:
             file = chunk.files[int(file_of[run.record]) - chunk.first]
             yield from cutter.documents_of(run, file.source, held_of_record)
+    cutter.settle()
 
 
 class _Cutter:
@@ -183,6 +194,7 @@ class _Cutter:
         self._config = config
         self._rng = rng
         self._counts = counts
+        self._made = self._repeated = 0
         self._cut = {
             "dna": self._cut_dna, "protein": self._cut_protein, "text": self._cut_text, "coding": self._cut_coding,
         }[kind]  # fmt: skip
@@ -215,10 +227,14 @@ class _Cutter:
         if reason:
             count_removed(self._counts, self._kind, "letters", reason, size)
             return False
-        count(self._counts, self._kind, "documents", "made")
-        if epoch:
-            count(self._counts, self._kind, "letters", "repeated", size)
+        self._made += 1
+        self._repeated += size if epoch else 0
         return True
+
+    def settle(self) -> None:
+        """Count what was made."""
+        count(self._counts, self._kind, "documents", "made", self._made)
+        count(self._counts, self._kind, "letters", "repeated", self._repeated)
 
     def _cut_dna(self, run: Run, held: NDArray[np.bool_]) -> Pieces:
         config, rng = self._config, self._rng

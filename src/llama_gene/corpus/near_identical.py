@@ -131,9 +131,10 @@ def _candidates(sketches: Mapping[int, Words]) -> Sequence[tuple[int, int]]:
     words, owners = words[order], owners[order]
     edges = np.flatnonzero(np.diff(words)) + 1
     pairs: Counter[tuple[int, int]] = Counter()
-    for sharers in np.split(owners, edges):
-        if len(sharers) > 1:
-            pairs.update(_pairs_of(sharers.tolist()))
+    starts, ends = np.concatenate([[0], edges]), np.append(edges, len(words))
+    shared = ends - starts > 1
+    for start, end in zip(starts[shared].tolist(), ends[shared].tolist(), strict=True):
+        pairs.update(_pairs_of(owners[start:end].tolist()))
     return sorted(pairs)
 
 

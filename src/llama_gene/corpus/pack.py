@@ -7,6 +7,7 @@ that are mapped into memory, not read: `train/PP-NNNNN.arrow` in order of phase 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ from llama_gene.corpus.pack_shard import PackTask, open_once, pack_shard
 from llama_gene.errors import ArtifactError, DataError
 from llama_gene.sequences.files import open_parquet
 from llama_gene.storage import remove_tree
-from llama_gene.tokenizer.load import GeneTokenizer
 
 _CODE = 2
+_SPLITS: tuple[Split, ...] = ("train", "valid")
 # Letters of a kind that its tokens are estimated from: enough for a part in a hundred.
 _SAMPLE_LETTERS = 500_000
 
@@ -51,11 +52,12 @@ def pack_corpus(
         raise ArtifactError(f"{corpus}: a {source.stage!r} folder. Expected the folder of `llama-gene corpus build`.")
 
     def build(work: Path, ledger: Ledger) -> None:
-        opened = open_once(str(tokenizer))
-        available = {
-            "train": estimate_tokens(corpus, "train", source.counts, opened),
-            "valid": estimate_tokens(corpus, "valid", source.counts, opened),
-        }
+        done = work / "done"
+        whole = sum(shard.stat().st_size for split in _SPLITS for shard in (corpus / split).glob("*.parquet"))
+        samples = [SampleTask(corpus, split, source.counts, tokenizer) for split in _SPLITS]
+        # By the same workers that pack: a tokenizer takes seconds to open.
+        estimates = run_tasks(estimate_tokens, samples, Work(done, whole, engine), "sampling")
+        available: dict[Split, Any] = dict(zip(_SPLITS, estimates, strict=True))
         phases = config.phases or (Phase(share=1, weights=config.weights),)
         mixture = choose_mixture(available["train"], phases, config.max_tokens)
         ledger.facts["mixture"] = mixture.facts()
@@ -71,11 +73,10 @@ def pack_corpus(
                 for phase, span in enumerate(spans_of_phases)
                 for shard in shards
             ]
-            size = sum(shard.stat().st_size for shard in shards)
-            results = run_tasks(pack_shard, tasks, Work(work / "done", size, engine), f"packing {split}")
+            results = run_tasks(pack_shard, tasks, Work(done, whole, engine), f"packing {split}")
             ledger.facts[split] = _add_up(results, split, config.block_tokens, ledger.counts)
             _count_left_out(split, source.counts, ledger.counts)
-        remove_tree(work / "done")
+        remove_tree(done)
         if not ledger.facts["train"]["blocks"]:
             raise DataError(f"{corpus / 'train'}: no training document fits. Check the corpus and pack.max_tokens.")
 
@@ -83,20 +84,22 @@ def pack_corpus(
     return build_stage("pack", output, build, config=config, inputs=inputs, seed=seed, code=_CODE)
 
 
-def estimate_tokens(
-    corpus: Path, split: Split, counts: Mapping[str, int], tokenizer: GeneTokenizer
-) -> dict[Kind, float]:
-    """Tokens of each kind in one split of a corpus, begin and end tokens included, from a sample of its first shards.
+@dataclass(frozen=True)
+class SampleTask:
+    """One split of a corpus, what its manifest counts, and the folder of the tokenizer."""
 
-    Args:
-        corpus: Folder of `corpus build`.
-        split: Which part.
-        counts: What its manifest counts.
-        tokenizer: What encodes.
-    """
+    corpus: Path
+    split: Split
+    counts: Mapping[str, int]
+    tokenizer: Path
+
+
+def estimate_tokens(task: SampleTask) -> dict[str, float]:
+    """Tokens of each kind in one split, begin and end tokens included, from a sample of its first shards."""
+    split, counts, tokenizer = task.split, task.counts, open_once(str(task.tokenizer))
     letters_of, tokens_of = Counter[Kind](), Counter[Kind]()
     wanted = {kind: min(_SAMPLE_LETTERS, counts.get(f"{kind} letters {split}", 0)) for kind in KINDS}
-    shards = sorted((corpus / split).glob("*.parquet"))
+    shards = sorted((task.corpus / split).glob("*.parquet"))
     for batch in chain.from_iterable(
         open_parquet(shard).iter_batches(512, columns=["kind", "text"]) for shard in shards
     ):

@@ -7,11 +7,9 @@ padded here and no document is cut to fill one.
 """
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,20 +55,35 @@ class PackTask:
     output: Path
 
 
-class TokenDocument(NamedTuple):
-    """One document as tokens, begin and end token included; `text_tokens` counts those of its text alone."""
+class Window(NamedTuple):
+    """Documents that are packed together: their kinds, as places in `KINDS`, and their texts."""
 
-    kind: Kind
-    ids: Ids
-    text_tokens: int
-    letters: int
+    kinds: NDArray[np.int8]
+    texts: list[str]
+
+
+@dataclass(frozen=True)
+class TokenDocuments:
+    """Documents as tokens, each whole or in pieces no longer than a block; entries of a document follow each other.
+
+    Attributes:
+        ids: Tokens of each entry, without begin and end token.
+        kinds: int8 [entries], places in `KINDS`.
+        letters: int64 [entries], bases, residues or bytes.
+        closes: bool [entries], false where the document goes on in the next.
+    """
+
+    ids: list[Ids]
+    kinds: NDArray[np.int8]
+    letters: NDArray[np.int64]
+    closes: NDArray[np.bool_]
 
 
 def pack_shard(task: PackTask) -> dict[str, Any]:
     """Write the blocks of one shard.
 
     Returns:
-        `counts` of documents, `blocks`, and per kind in `kinds` its documents, text tokens and letters.
+        `counts` of documents, `blocks`, `tokens`, and per kind in `kinds` its documents, text tokens and letters.
     """
     number = int(task.shard.stem)
     is_train = task.split == "train"
@@ -80,33 +93,48 @@ def pack_shard(task: PackTask) -> dict[str, Any]:
     packed = _Packed()
     # A stream, not a file with an index at its end: that is what `datasets` maps into memory.
     with path.open("wb") as file, pa.ipc.new_stream(file, BLOCK_SCHEMA) as stream:
-        for rows in _windows(task, np.random.default_rng([task.seed, is_train, number])):
-            documents = writer.encode(rows)
-            packed.count(documents)
-            window = list(chain.from_iterable(documents))
-            places = best_fit([len(document.ids) for document in window], task.config.block_tokens)
-            order = rng.permutation(len(places))
-            stream.write_table(_as_table([[window[at] for at in places[one]] for one in order]))
-            packed.blocks += len(places)
-    return {"counts": packed.counts, "blocks": packed.blocks, "tokens": packed.tokens, "kinds": packed.kinds}
+        for window in _windows(task, np.random.default_rng([task.seed, is_train, number])):
+            documents = writer.encode(window)
+            lengths = writer.lengths(documents)
+            blocks = best_fit(lengths.tolist(), task.config.block_tokens)
+            stream.write_table(writer.as_table(documents, lengths, [blocks[at] for at in rng.permutation(len(blocks))]))
+            packed.add(documents, lengths, len(blocks))
+    return packed.as_result()
 
 
 class _Packed:
     """What has been packed."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.kinds: dict[Kind, Counter[str]] = {}
-        self.blocks = self.tokens = 0
+        self._blocks = self._tokens = self._documents = self._cut = 0
+        self._of_kind = np.zeros((len(KINDS), 3), np.int64)
 
-    def count(self, documents: Sequence[Sequence["TokenDocument"]]) -> None:
-        """Add documents, each in one piece or several."""
-        self.counts["documents"] += len(documents)
-        self.counts["documents cut"] += sum(len(pieces) > 1 for pieces in documents)
-        for document in chain.from_iterable(documents):
-            self.tokens += len(document.ids)
-            of_kind = self.kinds.setdefault(document.kind, Counter())
-            of_kind.update(documents=1, text_tokens=document.text_tokens, letters=document.letters)
+    def add(self, documents: TokenDocuments, lengths: NDArray[np.int64], blocks: int) -> None:
+        """Add one window."""
+        self._blocks += blocks
+        self._tokens += int(lengths.sum())
+        self._documents += int(documents.closes.sum())
+        # A document is cut where it goes on after an entry that none went on before.
+        opens = ~documents.closes & np.concatenate([[True], documents.closes[:-1]])
+        self._cut += int(opens.sum())
+        text_tokens = np.fromiter(map(len, documents.ids), np.int64, len(documents.ids))
+        for column, weights in enumerate((documents.closes, text_tokens, documents.letters)):
+            found = np.bincount(documents.kinds, weights, minlength=len(KINDS))
+            self._of_kind[:, column] += found.astype(np.int64)
+
+    def as_result(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        names = ("documents", "text_tokens", "letters")
+        return {
+            "counts": {"documents": self._documents, "documents cut": self._cut},
+            "blocks": self._blocks,
+            "tokens": self._tokens,
+            "kinds": {
+                kind: dict(zip(names, row, strict=True))
+                for kind, row in zip(KINDS, self._of_kind.tolist(), strict=True)
+                if row[0]
+            },
+        }
 
 
 @cache
@@ -118,23 +146,23 @@ def open_once(folder: str) -> GeneTokenizer:
     return load_tokenizer(to_path(folder))
 
 
-def _windows(task: PackTask, rng: np.random.Generator) -> Iterator[list[tuple[Kind, str]]]:
+def _windows(task: PackTask, rng: np.random.Generator) -> Iterator[Window]:
     """The documents that this phase takes, in the order of the shard, a window at a time."""
     table = open_parquet(task.shard).read(["kind", "text"])
-    kinds = np.array(table["kind"].to_pylist(), dtype=object)
-    letters = pc.binary_length(table["text"]).to_numpy()
+    kinds = pc.index_in(table["kind"], pa.array(KINDS)).to_numpy().astype(np.int8)
+    size = pc.binary_length(table["text"]).to_numpy()
     chosen = np.zeros(len(table), np.bool_)
-    for kind in KINDS:
-        rows = np.flatnonzero(kinds == kind)
-        chosen[rows[take_span(letters[rows], task.spans[kind], rng)]] = True
-    table = table.filter(pa.array(chosen))
-    for start in range(0, len(table), task.config.window_documents):
-        window = table.slice(start, task.config.window_documents)
-        yield list(zip(window["kind"].to_pylist(), window["text"].to_pylist(), strict=True))
+    for number, kind in enumerate(KINDS):
+        rows = np.flatnonzero(kinds == number)
+        chosen[rows[take_span(size[rows], task.spans[kind], rng)]] = True
+    texts, kinds = table["text"].filter(pa.array(chosen)), kinds[chosen]
+    for start in range(0, len(kinds), task.config.window_documents):
+        end = start + task.config.window_documents
+        yield Window(kinds[start:end], texts[start:end].to_pylist())
 
 
 class _Writer:
-    """Writes texts as token documents of at most `block` tokens; sequences with BPE-dropout where it is asked for."""
+    """Writes texts as token documents of at most a block; sequences with BPE-dropout where it is asked for."""
 
     def __init__(
         self, tokenizer: GeneTokenizer, config: PackConfig, *, is_train: bool, rng: np.random.Generator
@@ -146,58 +174,88 @@ class _Writer:
         self._end = np.array([tokenizer.eos_id], np.int32)
         self._room = config.block_tokens - len(self._begin)
 
-    def encode(self, rows: Sequence[tuple[Kind, str]]) -> list[list[TokenDocument]]:
-        """Each text as one token document, or as the pieces of one that is longer than a block."""
-        drops_of = [self._dropout > 0 and kind in GENE_KINDS for kind, _ in rows]
-        whole_texts = [text for (_, text), drops in zip(rows, drops_of, strict=True) if not drops]
-        merged = iter(self._tokenizer.encode_arrays(whole_texts))
-        documents = []
-        for (kind, text), drops in zip(rows, drops_of, strict=True):
-            ids = self._dropped(text) if drops else next(merged)
-            if len(ids) + 1 <= self._room:
-                whole = np.concatenate([self._begin, ids, self._end])
-                documents.append([TokenDocument(kind, whole, len(ids), count_letters(text, kind))])
-            else:
-                ends = self._ends_of_letters(ids) if drops else [end for _, end in self._tokenizer.offsets(text)]
-                documents.append(list(self._pieces(kind, text, ids, ends)))
-        return documents
+    def lengths(self, documents: TokenDocuments) -> NDArray[np.int64]:
+        """Tokens of each entry, begin and end token included."""
+        text_tokens = np.fromiter(map(len, documents.ids), np.int64, len(documents.ids))
+        return text_tokens + len(self._begin) + documents.closes
 
-    def _dropped(self, text: str) -> Ids:
-        ids = self._tokenizer.encode_with_dropout(text, self._dropout, int(self._rng.integers(1 << 62)))
-        return np.array(ids, np.int32)
+    def encode(self, window: Window) -> TokenDocuments:
+        """Each text as one entry, or as the pieces of one that is longer than a block."""
+        ids = self._encode(window)
+        letters = np.array([count_letters(*of) for of in zip(window.texts, self._kinds(window), strict=True)], np.int64)
+        closes = np.ones(len(ids), np.bool_)
+        sizes = np.fromiter(map(len, ids), np.int64, len(ids))
+        whole = TokenDocuments(ids, window.kinds, letters, closes)
+        too_long = np.flatnonzero(sizes + 1 > self._room)
+        return self._cut(window, whole, too_long.tolist()) if len(too_long) else whole
 
-    def _ends_of_letters(self, ids: Ids) -> list[int]:
-        return np.cumsum([len(self._tokenizer.decode([token_id]).strip()) for token_id in ids.tolist()]).tolist()
+    def as_table(
+        self, documents: TokenDocuments, lengths: NDArray[np.int64], blocks: Sequence[Sequence[int]]
+    ) -> pa.Table:
+        """Blocks of these entries, in order."""
+        order = np.array([at for block in blocks for at in block], np.int64)
+        of_block = np.cumsum([0, *map(len, blocks)])
+        tokens = np.concatenate([[0], np.cumsum(lengths[order])])[of_block]
+        parts: list[Ids] = [self._end[:0]]
+        for at in order.tolist():
+            parts += (self._begin, documents.ids[at], self._end) if documents.closes[at] else (
+                self._begin, documents.ids[at]
+            )  # fmt: skip
+        return pa.table(
+            [
+                _lists(tokens, pa.array(np.concatenate(parts))),
+                _lists(of_block, pa.array(lengths[order].astype(np.int32))),
+                _lists(of_block, pa.array(KINDS).take(pa.array(documents.kinds[order]))),
+                _lists(of_block, pa.array(documents.letters[order].astype(np.int32))),
+            ],
+            schema=BLOCK_SCHEMA,
+        )
 
-    def _pieces(self, kind: Kind, text: str, ids: Ids, ends: list[int]) -> Iterator[TokenDocument]:
+    def _kinds(self, window: Window) -> Iterator[Kind]:
+        return (KINDS[number] for number in window.kinds.tolist())
+
+    def _encode(self, window: Window) -> list[Ids]:
+        if not self._dropout:
+            return self._tokenizer.encode_arrays(window.texts)
+        drops_of = [kind in GENE_KINDS for kind in self._kinds(window)]
+        rows = list(zip(window.texts, drops_of, strict=True))
+        merged = iter(self._tokenizer.encode_arrays([text for text, drops in rows if not drops]))
+        return [self._drop(text) if drops else next(merged) for text, drops in rows]
+
+    def _drop(self, text: str) -> Ids:
+        return self._tokenizer.encode_with_dropout(text, self._dropout, int(self._rng.integers(1 << 62)))
+
+    def _cut(self, window: Window, whole: TokenDocuments, too_long: Sequence[int]) -> TokenDocuments:
+        """The same documents, these ones in consecutive pieces of nearly equal length."""
+        pieces_of = {
+            place: list(self._pieces(KINDS[window.kinds[place]], window.texts[place], whole.ids[place]))
+            for place in too_long
+        }
+        times = np.ones(len(whole.ids), np.int64)
+        times[too_long] = [len(pieces_of[place]) for place in too_long]
+        ids: list[Ids] = []
+        letters: list[int] = []
+        for place, (whole_ids, size) in enumerate(zip(whole.ids, whole.letters.tolist(), strict=True)):
+            for part, count in pieces_of.get(place, [(whole_ids, size)]):
+                ids.append(part)
+                letters.append(count)
+        closes = np.zeros(len(ids), np.bool_)
+        closes[np.cumsum(times) - 1] = True
+        return TokenDocuments(ids, np.repeat(whole.kinds, times), np.array(letters, np.int64), closes)
+
+    def _pieces(self, kind: Kind, text: str, ids: Ids) -> Iterator[tuple[Ids, int]]:
+        """Tokens and letters of each piece."""
+        if self._dropout and kind in GENE_KINDS:
+            ends = np.cumsum([len(self._tokenizer.decode([one]).strip()) for one in ids.tolist()]).tolist()
+        else:
+            ends = [end for _, end in self._tokenizer.offsets(text)]
         number = -(-len(ids) // (self._room - 1))
         size = -(-len(ids) // number)
         read = 0
         for start in range(0, len(ids), size):
-            part = ids[start : start + size]
-            is_last = start + size >= len(ids)
-            reached = len(text) if is_last else max(read, ends[start + size - 1])
-            closing = self._end if is_last else self._end[:0]
-            letters = count_letters(text[read:reached], kind)
-            yield TokenDocument(kind, np.concatenate([self._begin, part, closing]), len(part), letters)
+            reached = len(text) if start + size >= len(ids) else max(read, ends[start + size - 1])
+            yield ids[start : start + size], count_letters(text[read:reached], kind)
             read = reached
-
-
-def _as_table(blocks: Sequence[Sequence[TokenDocument]]) -> pa.Table:
-    documents = list(chain.from_iterable(blocks))
-    sizes = [len(document.ids) for document in documents]
-    of_block = np.cumsum([0, *map(len, blocks)])
-    tokens = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])[of_block]
-    ids = np.concatenate([np.zeros(0, np.int32), *(document.ids for document in documents)])
-    return pa.table(
-        [
-            _lists(tokens, pa.array(ids)),
-            _lists(of_block, pa.array(sizes, pa.int32())),
-            _lists(of_block, pa.array([document.kind for document in documents], pa.string())),
-            _lists(of_block, pa.array([document.letters for document in documents], pa.int32())),
-        ],
-        schema=BLOCK_SCHEMA,
-    )
 
 
 def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:

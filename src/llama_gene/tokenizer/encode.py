@@ -8,7 +8,7 @@ vocabularies that cut runs by a rule, and `append`ed ones (see `_make_encoder`).
 import json
 import logging
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,10 +51,18 @@ class BulkEncoder:
         self._tokenizer = tokenizer
         self._worth_it = worth_it
         self._seen = 0
+        self._encoders: list[RunEncoder | None] = []
+
+    def run_encoders(self) -> "Iterator[RunEncoder]":
+        """The fast encoders, each made when it is first asked for; none where the vocabulary allows none."""
+        for number in range(len(_ALPHABETS)):
+            if number == len(self._encoders):
+                self._encoders.append(next(self._makers, None))
+            if encoder := self._encoders[number]:
+                yield encoder
 
     @cached_property
-    def run_encoders(self) -> "list[RunEncoder]":
-        """The fast encoders; empty where the vocabulary allows none."""
+    def _makers(self) -> "Iterator[RunEncoder]":
         return make_encoders(self._tokenizer)
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
@@ -62,7 +70,9 @@ class BulkEncoder:
         found: list[Ids | None] = [None] * len(texts)
         runs = [place for place, text in enumerate(texts) if _may_be_run(text)]
         self._seen += sum(len(texts[place]) for place in runs)
-        for encoder in self.run_encoders if self._seen > self._worth_it else ():
+        for encoder in self.run_encoders() if self._seen > self._worth_it else ():
+            if not runs:
+                break
             for place, ids in zip(runs, encoder.encode([texts[place] for place in runs]), strict=True):
                 found[place] = ids
             runs = [place for place in runs if found[place] is None]
@@ -140,15 +150,16 @@ class RunEncoder:
         return code_of[letters], starts
 
 
-def make_encoders(tokenizer: Tokenizer) -> list[RunEncoder]:
-    """An encoder for runs of A, C, G, T and one for all capital letters; empty where the vocabulary allows none."""
+def make_encoders(tokenizer: Tokenizer) -> Iterator[RunEncoder]:
+    """An encoder for runs of A, C, G, T and one for all capital letters; none where the vocabulary allows none."""
     values = json.loads(tokenizer.to_str())
     prefix = _prefix(tokenizer)
     added_runs = any(_is_run(token["content"]) for token in values["added_tokens"])
     if prefix is None or values["model"].get("dropout") or added_runs:
-        return []
-    encoders = [_make_encoder(values["model"], alphabet, prefix) for alphabet in _ALPHABETS]
-    return [encoder for encoder in encoders if encoder]
+        return
+    for alphabet in _ALPHABETS:
+        if encoder := _make_encoder(values["model"], alphabet, prefix):
+            yield encoder
 
 
 def _is_run(text: str) -> bool:

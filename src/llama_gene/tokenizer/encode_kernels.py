@@ -224,7 +224,7 @@ def _read(
                 if (beside_B[bit >> 3] >> np.uint8(bit & 7)) & np.uint8(1):
                     break
             token = shorter_V[token]
-        goes_on = token >= 0
+        goes_on = bool(token >= 0)
         if goes_on:
             stack[top] = token
             top += 1
@@ -243,8 +243,8 @@ def _read(
 
 @compiled
 def encode_runs(
-    start: Start, lexicon: Lexicon, letters: int, codes: NDArray[np.uint8], starts: NDArray[np.int64], id_of_V: NDArray[np.int32],
-    out: NDArray[np.int32], sizes: NDArray[np.int64],
+    start: Start, lexicon: Lexicon, letters: int, codes: NDArray[np.uint8], starts: NDArray[np.int64],
+    id_of_V: NDArray[np.int32], out: NDArray[np.int32], sizes: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Encode runs that stand back to back; the ids of each go to `out` from its own start on.
 
@@ -276,9 +276,9 @@ def encode_runs(
                     sizes[last] = -1
                     break
             if sizes[last] == 0:
-                run = codes[starts[last] : starts[last + 1]]
-                _read(start, lexicon.letters_V, run, tokens[end:], stack, dead)
-                end += len(run) + 1
+                word = codes[starts[last] : starts[last + 1]]
+                _read(start, lexicon.letters_V, word, tokens[end:], stack, dead)
+                end += len(word) + 1
                 tokens[end - 1] = _BORDER
             last += 1
         _merge_all(lexicon, waiting, len(start.shorter_V), tokens, end)

@@ -57,7 +57,7 @@ class GeneTokenizer:
         """As `encode_batch`, as int32 arrays: runs of sequence letters several times faster than `tokenizers`."""
         return self._bulk.encode(texts)
 
-    def encode_with_dropout(self, text: str, share: float, seed: int) -> list[int]:
+    def encode_with_dropout(self, text: str, share: float, seed: int) -> Ids:
         """Ids of a sequence with BPE-dropout: each merge is left out with probability `share`.
 
         Args:
@@ -68,9 +68,9 @@ class GeneTokenizer:
         Raises:
             TokenizerError: the text is no run of letters, or this vocabulary cuts runs by a rule.
         """
-        for encoder in self._bulk.run_encoders if text.isascii() else ():
+        for encoder in self._bulk.run_encoders() if text.isascii() else ():
             if (ids := encoder.encode_with_dropout(text, share, seed)) is not None:
-                return ids.tolist()
+                return ids
         raise TokenizerError(f"{text[:20]!r}: BPE-dropout needs capital letters alone and a vocabulary of merges.")
 
     def encode_prompt(self, text: str) -> list[int]:
