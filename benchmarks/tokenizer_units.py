@@ -58,7 +58,8 @@ SYNTHETIC: dict[str, Any] = {
             {"path": "proteins/*.faa.gz", "kind": "protein"},
             {"path": "text/*.md", "kind": "text"},
         ],
-        "region_bp": 10_000, "valid_share": 0.05, "max_letters": 150_000,
+        "region_bp": 10_000, "valid_share": 0.05,
+        "max_letters": {"dna": 60_000, "protein": 60_000, "text": 30_000},
     },
     "tokenizer": {"dna_size": 100, "protein_size": 100},
     "tasks": {
@@ -75,10 +76,10 @@ REAL: dict[str, Any] = {
             {"path": "proteins/proteomes/*.faa.gz", "kind": "protein"},
             {"path": "text/openstax-biology.zip", "kind": "text", "format": "markdown"},
         ],
-        "max_letters": 3_000_000, "weights": {"dna": 0.6, "protein": 0.3, "text": 0.1},
+        "max_letters": {"dna": 1_800_000, "protein": 900_000, "text": 300_000},
     },
     "tokenizer": {"dna_size": 4000, "protein_size": 2000},
-    "pack": {"max_valid_tokens": 60_000},
+    "pack": {"weights": {}, "max_valid_tokens": 60_000},
     "tasks": {
         "choices": [
             {"name": "promoter-core", "train": 3000, "valid": 150, "test": 1000, "spelling": "joined"},

@@ -8,7 +8,8 @@ from llama_gene import cli
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "recipes" / "demo"
 SMALL = (
-    "demo.genes=40", "demo.task_items=60", "demo.pairs=40", "corpus.max_letters=120000", "tokenizer.dna_size=64",
+    "demo.genes=40", "demo.task_items=60", "demo.pairs=40",
+    "corpus.max_letters={dna = 50000, protein = 50000, text = 25000}", "tokenizer.dna_size=64",
     "tokenizer.protein_size=64", "model.hidden_size=32", "model.layers=2", "model.intermediate_size=48",
     "pretrain.max_steps=3", "finetune.epochs=0.2", "evaluate.bootstrap=100", "evaluate.generate_items=2",
     "evaluate.max_new_tokens=8",

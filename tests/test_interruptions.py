@@ -79,10 +79,10 @@ def test_a_full_disk_ends_with_one_line_whoever_finds_out(tmp_path, parts, stage
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 64 kB, where we may mount one."""
+    """A disk of 256 kB, where we may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small disk needs root; file-size limits stand in for it in the other tests")
     yield folder
@@ -92,7 +92,7 @@ def small_disk(tmp_path):
 @pytest.mark.slow
 def test_a_really_full_disk_ends_with_one_line_and_leaves_the_earlier_result(small_disk, tmp_path, capsys):
     write_fasta(tmp_path / "small.fa", "ACGT", records=20, length=400, seed=1)
-    write_fasta(tmp_path / "large.fa", "ACGT", records=500, length=1000, seed=2)
+    write_fasta(tmp_path / "large.fa", "ACGT", records=3000, length=1000, seed=2)
     where = ["--output", small_disk / "corpus"]
     assert run(corpus_command(tmp_path, [("small.fa", "dna")], *where)) == 0
     before = contents(small_disk / "corpus")
@@ -130,14 +130,15 @@ def signalled(arguments, mark, number):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code", "word"), ENDS)
-def test_a_signal_while_a_corpus_is_built_leaves_the_earlier_one(tmp_path, capsys, number, code, word):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_signal_while_a_corpus_is_built_leaves_the_earlier_one(tmp_path, capsys, number, code, word, workers):
     write_fasta(tmp_path / "a.fa", "ACGT", records=30, length=1000, seed=1)
     letters = random.Random(2).randbytes(20_000_000).translate(b"ACGT" * 64).decode()
     (tmp_path / "b.fa").write_text("".join(f">b{at}\n{letters[at : at + 1000]}\n" for at in range(0, 20_000_000, 1000)))
     assert run(corpus_command(tmp_path, [("a.fa", "dna")])) == 0
     before = contents(tmp_path / "corpus")
-    again = corpus_command(tmp_path, [("a.fa", "dna"), ("b.fa", "dna")])
-    ended, told = signalled(again, tmp_path / "corpus.partial" / "spool", number)
+    again = corpus_command(tmp_path, [("a.fa", "dna"), ("b.fa", "dna")], "--set", f"engine.workers={workers}")
+    ended, told = signalled(again, tmp_path / "corpus.partial" / "scratch" / "spool" / "*.arrow", number)
     assert (ended, told) == (code, f"llama-gene: {word}; finished stages are whole.\n")
     assert contents(tmp_path / "corpus") == before
     assert not (tmp_path / "corpus.partial.lock").exists()

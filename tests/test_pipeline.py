@@ -267,7 +267,8 @@ def every_command():
 
 
 def test_every_verb_but_the_talking_one_is_asked_for_json_above():
-    merging = {("model", "merge"), ("chat",)}  # a merge needs an adapter: see the next test
+    # A merge needs an adapter, and what is fetched a server: see the next test, and test_corpus_fetch.py.
+    merging = {("model", "merge"), ("chat",), ("corpus", "fetch")}
     assert {tuple(verb.split()) for verb in VERBS if "--" not in verb} == set(every_command()) - merging
 
 

@@ -47,7 +47,7 @@ def read_fasta(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     [('a one', 'ACGT'), ('b', 'acgt')]
     """
     title: bytes | None = None
-    letters: list[bytes] = []
+    letters = bytearray()
     # A record begins at a line that starts with >, the first of them, too.
     carried = b"\n"
     is_first = True
@@ -59,24 +59,24 @@ def read_fasta(stream: BinaryIO) -> Iterator[tuple[str, str]]:
         data = carried + (block.replace(b"\r", b"\n") if b"\r" in block else block)
         rest, *records = data.split(b"\n>")
         for record in records:
-            letters.append(rest.translate(None, _WHITE_SPACE))
+            letters += rest.translate(None, _WHITE_SPACE)
             if title is not None:
-                yield _decode(title), _decode(b"".join(letters))
+                yield _decode(title), _decode(letters)
             title, _, rest = record.partition(b"\n")
-            letters = []
+            letters = bytearray()
         # Whether the block ends inside a title, or where one may begin, the next one tells.
         if records and b"\n" not in records[-1]:
             carried, title = b"\n>" + records[-1], None
             continue
         carried = b"\n" if data.endswith(b"\n") else b""
-        letters.append(rest.translate(None, _WHITE_SPACE))
+        letters += rest.translate(None, _WHITE_SPACE)
     if title is None and carried.startswith(b"\n>"):
         title = carried[2:]
     if title is not None:
-        yield _decode(title), _decode(b"".join(letters))
+        yield _decode(title), _decode(letters)
 
 
-def _decode(data: bytes) -> str:
+def _decode(data: bytes | bytearray) -> str:
     return data.decode("utf-8", "surrogateescape").rstrip()
 
 
