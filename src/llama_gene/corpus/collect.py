@@ -197,7 +197,7 @@ class _Collector:
                 continue
             if sketch:
                 for _, letters_of_run in runs:
-                    sketch.add(letters_of_run.upper())
+                    sketch.add(letters_of_run.upper() if needs_case(config.clean) else letters_of_run)
             length = len(record.text) if file.kind == "dna" else count_letters(runs[0][1], file.kind)
             for start, run in _stretch(runs, config.region_bp, self._batch_letters):
                 yield len(self.book), record.id, start, length, run

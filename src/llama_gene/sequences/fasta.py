@@ -60,10 +60,11 @@ def read_fasta(stream: BinaryIO) -> Iterator[tuple[str, str]]:
         rest, *records = data.split(b"\n>")
         for record in records:
             letters += rest.translate(None, _WHITE_SPACE)
+            text = _decode(letters)
+            letters = bytearray()  # a chromosome is not held twice while it is worked on
             if title is not None:
-                yield _decode(title), _decode(letters)
+                yield _decode(title), text
             title, _, rest = record.partition(b"\n")
-            letters = bytearray()
         # Whether the block ends inside a title, or where one may begin, the next one tells.
         if records and b"\n" not in records[-1]:
             carried, title = b"\n>" + records[-1], None
@@ -72,8 +73,10 @@ def read_fasta(stream: BinaryIO) -> Iterator[tuple[str, str]]:
         letters += rest.translate(None, _WHITE_SPACE)
     if title is None and carried.startswith(b"\n>"):
         title = carried[2:]
+    text = _decode(letters)
+    del letters
     if title is not None:
-        yield _decode(title), _decode(letters)
+        yield _decode(title), text
 
 
 def _decode(data: bytes | bytearray) -> str:
