@@ -134,7 +134,8 @@ class PackConfig(Section):
 
     block_tokens: int = Field(512, ge=32, description="Tokens in one block.")
     weights: dict[Kind, float] = Field(
-        {"dna": 0.4, "protein": 0.4, "text": 0.2}, description="Share of training tokens per kind; {}: as there are."
+        {"dna": 0.4, "protein": 0.4, "text": 0.2, "coding": 0.2},
+        description="Training tokens per kind, relative to those of the kinds there are; {}: as there are.",
     )
     phases: tuple[Phase, ...] = Field(
         (), description="Curriculum: mixtures one after the other, read in this order; none: `weights` throughout."

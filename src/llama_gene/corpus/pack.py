@@ -5,6 +5,7 @@ training takes. Then every shard of the corpus is encoded and packed by itself, 
 that are mapped into memory, not read: `train/PP-NNNNN.arrow` in order of phase and shard, `valid/00-NNNNN.arrow`.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from llama_gene.artifacts import Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import KINDS, LOCAL, EngineConfig, Kind, PackConfig, Phase, Split
 from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.engine import Work, run_tasks
-from llama_gene.corpus.mix import choose_mixture
+from llama_gene.corpus.mix import Mixture, choose_mixture
 from llama_gene.corpus.pack_shard import PackTask, open_once, pack_shard
 from llama_gene.errors import ArtifactError, DataError
 from llama_gene.sequences.files import open_parquet
 from llama_gene.storage import remove_tree
+
+logger = logging.getLogger(__name__)
 
 _CODE = 2
 _SPLITS: tuple[Split, ...] = ("train", "valid")
@@ -61,6 +64,7 @@ def pack_corpus(
         phases = config.phases or (Phase(share=1, weights=config.weights),)
         mixture = choose_mixture(available["train"], phases, config.max_tokens)
         ledger.facts["mixture"] = mixture.facts()
+        _tell_what_is_unread(mixture)
         spans: dict[Split, Sequence[Mapping[Kind, tuple[float, float]]]] = {
             "train": mixture.spans,
             "valid": [_valid_spans(available["valid"], config.max_valid_tokens)],
@@ -115,6 +119,12 @@ def estimate_tokens(task: SampleTask) -> dict[str, float]:
     return {
         kind: tokens_of[kind] / max(1, letters_of[kind]) * counts.get(f"{kind} letters {split}", 0) for kind in KINDS
     }
+
+
+def _tell_what_is_unread(mixture: Mixture) -> None:
+    for kind in KINDS:
+        if mixture.available[kind] and not any(wanted[kind] for wanted in mixture.wanted):
+            logger.warning("pack: %s has no weight, so none of it is read; name it in pack.weights", kind)
 
 
 def _valid_spans(available: Mapping[Kind, float], limit: int) -> dict[Kind, tuple[float, float]]:
