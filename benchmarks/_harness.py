@@ -33,6 +33,7 @@ class Arguments:
 
     quick: bool
     json: Path | None
+    options: argparse.Namespace
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,20 @@ class Pair:
         return statistics.median(a / b for a, b in zip(self.ours, self.peer, strict=True))
 
 
-def read_arguments(description: str) -> Arguments:
-    """`--quick` and `--json FILE`."""
-    parser = argparse.ArgumentParser(description=description.strip().splitlines()[0])
+def read_arguments(description: str | None, options: Mapping[str, Mapping[str, Any]] | None = None) -> Arguments:
+    """`--quick`, `--json FILE`, and the options of one benchmark.
+
+    Args:
+        description: Its first line is shown by `--help`.
+        options: What `add_argument` takes, by name of the option.
+    """
+    parser = argparse.ArgumentParser(description=(description or "").strip().partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="under a minute, small sizes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    for name, settings in (options or {}).items():
+        parser.add_argument(name, **settings)
     found = parser.parse_args()
-    return Arguments(found.quick, found.json)
+    return Arguments(found.quick, found.json, found)
 
 
 def take_turns(ours: Callable[[], None], peer: Callable[[], None], *, units: float, rounds: int) -> Pair:

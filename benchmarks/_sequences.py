@@ -16,7 +16,7 @@ from _learners import LETTERS
 from llama_gene.config import GeneKind
 from llama_gene.sequences.readers import list_files, read_texts
 
-_REAL = {"dna": ("genomes/bacteria", "genomes/human/hg19_chr*.fa.gz"), "protein": ("proteins/proteomes",)}
+REAL = {"dna": ("genomes/bacteria", "genomes/human/hg19_chr*.fa.gz"), "protein": ("proteins/proteomes",)}
 _MUTATED = 0.02
 
 
@@ -34,7 +34,7 @@ def write_fragments(file: Path, kind: GeneKind, letters: int, data: Path | None)
 
 
 def _fragments(kind: GeneKind, data: Path | None, rng: np.random.Generator) -> Iterator[str]:
-    runs = _real(kind, data) if data else _made_up(kind)
+    runs = _real(kind, data) if data else made_up(kind)
     pieces = [piece for run in runs for piece in _cut(run, kind, rng)]
     rng.shuffle(pieces)
     yield from pieces
@@ -48,14 +48,15 @@ def _fragments(kind: GeneKind, data: Path | None, rng: np.random.Generator) -> I
 
 
 def _real(kind: GeneKind, data: Path) -> Iterator[str]:
-    files = [file for place in _REAL[kind] for file in list_files(data / place)]
+    files = [file for place in REAL[kind] for file in list_files(data / place)]
     pattern = re.compile(f"[{LETTERS[kind]}]{{30,}}")
     for file in files:
         for text in read_texts([file], kind, on_invalid="skip"):
             yield from pattern.findall(text.upper())
 
 
-def _made_up(kind: GeneKind) -> Iterator[str]:
+def made_up(kind: GeneKind) -> Iterator[str]:
+    """Runs of DNA of about 54 kb with genes and repeats, or proteins."""
     rng = random.Random(1)
     if kind == "protein":
         words = ["".join(rng.choices(LETTERS[kind], k=rng.randint(2, 6))) for _ in range(3000)]

@@ -43,7 +43,7 @@ class Size:
 
 def main() -> None:
     """Run, print, write."""
-    arguments = read_arguments(__doc__ or "")
+    arguments = read_arguments(__doc__)
     data = None if arguments.quick else os.environ.get("LLAMA_GENE_DATA")
     size = Size(1_000_000, 1000, 1_000_000) if arguments.quick else Size(60_000_000, 30_000, 10_000_000)
     with tempfile.TemporaryDirectory() as place:

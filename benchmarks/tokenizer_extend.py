@@ -46,7 +46,7 @@ class Material:
 
 def main() -> None:
     """Run, print, write."""
-    arguments = read_arguments(__doc__ or "")
+    arguments = read_arguments(__doc__)
     named = None if arguments.quick else os.environ.get("LLAMA_GENE_DATA")
     data = Path(named) if named else None
     tokens = 30_000 if data else 400

@@ -7,7 +7,6 @@ sequences come from LLAMA_GENE_DATA where that is set, 30,000 tokens: DNA of 10,
 against both peers, DNA of 1 GB without them (they need over 30 GB). `--only KIND:MB` runs some of these.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -16,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _harness import Arguments, report
+from _harness import Arguments, read_arguments, report
 from _learners import LONGEST
 from _sequences import write_fragments
 
@@ -28,16 +27,13 @@ ALONE_FROM_MB = 1000
 
 def main() -> None:
     """Run, print, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="under a minute, small sizes")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    parser.add_argument("--only", nargs="+", default=list(FULL), metavar="KIND:MB", help=f"of {' '.join(FULL)}")
-    asked = parser.parse_args()
+    only = {"nargs": "+", "default": list(FULL), "metavar": "KIND:MB", "help": f"of {' '.join(FULL)}"}
+    asked = read_arguments(__doc__, {"--only": only})
     data = None if asked.quick else os.environ.get("LLAMA_GENE_DATA")
-    sizes = ["protein:2", "dna:2"] if asked.quick else asked.only
+    sizes = ["protein:2", "dna:2"] if asked.quick else asked.options.only
     tokens = 4000 if asked.quick else 30_000
     found = {size: measure(size, tokens, Path(data) if data else None) for size in sizes}
-    show(Arguments(asked.quick, asked.json), found, tokens, real=data is not None)
+    show(asked, found, tokens, real=data is not None)
 
 
 def measure(size: str, tokens: int, data: Path | None) -> dict[str, dict[str, float]]:

@@ -8,7 +8,6 @@ organism, few steps. Else LLAMA_GENE_DATA where that is set; it takes about an h
 goes on after the last finished arm when it is started again.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from _harness import Arguments, report
+from _harness import read_arguments, report
 from llama_gene.config import Recipe
 from llama_gene.corpus.build import build_corpus
 from llama_gene.corpus.pack import pack_corpus
@@ -91,17 +90,13 @@ REAL: dict[str, Any] = {
 
 def main() -> None:
     """Run, print, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="under a minute, small sizes")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="keep all stages here, and go on from them")
-    asked = parser.parse_args()
-    arguments = Arguments(asked.quick, asked.json)
+    kept = {"type": Path, "metavar": "FOLDER", "help": "keep all stages here, and go on from them"}
+    arguments = read_arguments(__doc__, {"--folder": kept})
     named = None if arguments.quick else os.environ.get("LLAMA_GENE_DATA")
     settings = REAL if named else SYNTHETIC
     arms = dict(list(ARMS.items())[:: 2 if arguments.quick else 1])
     with tempfile.TemporaryDirectory() as place:
-        folder = asked.folder or Path(place)
+        folder = arguments.options.folder or Path(place)
         if not named and not (folder / "data").exists():
             write_demo(Recipe.model_validate(settings).demo, seed=SEED, output=folder / "data")
         data = Path(named) if named else folder / "data"

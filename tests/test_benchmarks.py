@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RATIOS = {
+    "corpus_build": {"pipeline"},
     "tokenizer_encode": {"tokenizers", "tiktoken", "sentencepiece"},
     "tokenizer_extend": {"dna_sentencepiece", "protein_sentencepiece", "dna_tiktoken", "protein_tiktoken"},
     "tokenizer_learn": {"sentencepiece", "tokenizers"},

@@ -207,7 +207,7 @@ def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncod
     merges_M4[:, [0, 1, 3]] = place_of[merges_M4[:, [0, 1, 3]]]
     id_of_V = np.array([vocabulary[tokens[at]] for at in order], np.int32)
     looked_up = _LONGEST_TOKEN if model.get("ignore_merges") else 0
-    start = _make_start(lexicon, len(letters))
+    start = _make_start(lexicon, alphabet, len(letters))
     return RunEncoder(alphabet, prefix, looked_up, _merge_table(merges_M4), start, lexicon, id_of_V)
 
 
@@ -253,7 +253,7 @@ def _make_lexicon(
     return kernels.Lexicon(parts_V2.astype(np.int32), letters_V[:size], _merge_table(rows))
 
 
-def _make_start(lexicon: kernels.Lexicon, letters: int) -> kernels.Start:
+def _make_start(lexicon: kernels.Lexicon, alphabet: str, letters: int) -> kernels.Start:
     size = min(_START_TOKENS, len(lexicon.letters_V))
     spelt: list[tuple[int, ...]] = []
     for token, (left, right) in enumerate(lexicon.parts_V2[:size].tolist()):
@@ -275,7 +275,8 @@ def _make_start(lexicon: kernels.Lexicon, letters: int) -> kernels.Start:
     ]
     start = kernels.Start(
         np.array(next_NA, np.int32), np.array(token_N, np.int32), np.array(shorter, np.int32),
-        np.zeros(size * size // 8 + 1, np.uint8),
+        np.zeros(size * size // 8 + 1, np.uint8), np.zeros(1 << 16 if alphabet == _BASES else 0, np.int32),
     )  # fmt: skip
     kernels.fill_beside(start, lexicon, letters)
+    kernels.fill_longest(start)
     return start

@@ -27,6 +27,8 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _BORDER, _GAP = np.int32(-1), np.int32(-2)
 # Letters merged together: enough for the way through all lists to be worth it, few enough for the fast caches.
 _CHUNK = 1 << 15
+# What is looked up at once: 4 ** 8 entries.
+_BASES = 8
 
 
 class Merges(NamedTuple):
@@ -57,13 +59,16 @@ class Start(NamedTuple):
 
     Their letters lead through a trie: from node N with letter A to `next_NA`, 0 where no token goes on so; `token_N` is
     the token that ends there, or -1. `shorter_V` is the longest token that another begins with, or -1. `beside_B` has
-    a bit for each two tokens, at left * V + right: set where they can stand side by side.
+    a bit for each two tokens, at left * V + right: set where they can stand side by side. `longest_K` is the longest
+    token that eight bases begin with, two bits a base, or -1 where that takes more of them; it is empty for alphabets
+    of more than four letters.
     """
 
     next_NA: NDArray[np.int32]
     token_N: NDArray[np.int32]
     shorter_V: NDArray[np.int32]
     beside_B: NDArray[np.uint8]
+    longest_K: NDArray[np.int32]
 
 
 class Waiting(NamedTuple):
@@ -170,6 +175,24 @@ def fill_beside(start: Start, lexicon: Lexicon, letters: int) -> None:
 
 
 @compiled_bare
+def fill_longest(start: Start) -> None:
+    """Look up the longest token of all eight bases."""
+    for key in range(len(start.longest_K)):
+        node, longest = np.int32(0), np.int32(-1)
+        for base in range(_BASES):
+            node = start.next_NA[node, (key >> (2 * (_BASES - 1 - base))) & 3]
+            if not node:
+                break
+            if start.token_N[node] >= 0:
+                longest = start.token_N[node]
+        start.longest_K[key] = longest
+        if node:
+            for letter in range(start.next_NA.shape[1]):
+                if start.next_NA[node, letter]:
+                    start.longest_K[key] = -1
+
+
+@compiled_bare
 def _stand(
     parts_V2: NDArray[np.int32], slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], letters: int, limit: int,
     left: int, right: int,
@@ -201,14 +224,25 @@ def _read(
     At each place the longest token is tried first, then the ones it begins with; where none fits beside the one before,
     that one is taken back, and no token may end at this place any more.
     """
-    next_NA, token_N, shorter_V, beside_B = start
+    next_NA, token_N, shorter_V, beside_B, longest_K = start
+    bases = _BASES if len(longest_K) else len(codes) + 1
     size, end = np.int64(len(shorter_V)), len(codes)
     dead[: end + 1] = 0
     place, top, goes_on = 0, 0, True
     token = np.int32(-1)
     while place < end:
         if goes_on:
-            node, at, token = np.int32(0), place, np.int32(-1)
+            token = np.int32(-1)
+            if place + bases <= end:
+                key = 0
+                for at in range(place, place + _BASES):
+                    key = (key << 2) | codes[at]
+                # A prefix stands before the first base only, and is no base.
+                if key < len(longest_K):
+                    token = longest_K[key]
+            goes_on = bool(token < 0)
+        if goes_on:
+            node, at = np.int32(0), place
             while at < end:
                 node = next_NA[node, codes[at]]
                 if not node:
