@@ -1,5 +1,6 @@
 """The same bytes from every engine, from object storage, and after a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
+from llama_gene import cli
 from llama_gene.config import EngineConfig, PackConfig
 from llama_gene.corpus.build import build_corpus
 from llama_gene.corpus.pack import pack_corpus
@@ -204,6 +206,17 @@ def test_object_storage_holds_the_same_bytes(data, bucket, alone):
     manifest = (output / "corpus/manifest.json").read_text()
     build_corpus(config(*SOURCES, shard_letters=40_000), data=place, seed=1, output=output / "corpus")
     assert (output / "corpus/manifest.json").read_text() == manifest, "what is up to date is left alone"
+
+
+@pytest.mark.slow
+def test_the_command_line_takes_places_in_object_storage(bucket, capsys, tmp_path):
+    write_fasta(tmp_path / "a.fa", {f"g{number}": "ACGTTGCA" * (50 + number) for number in range(40)})
+    to_path(f"{bucket}/raw/a.fa").write_bytes((tmp_path / "a.fa").read_bytes())
+    source = ["--set", 'corpus.sources=[{ path = "a.fa", kind = "dna" }]', "--set", "corpus.near_duplicates.kinds=[]"]
+    where = ["--data", f"{bucket}/raw", "--output", f"{bucket}/corpus"]
+    assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["dna records read"] == 40
+    assert to_path(f"{bucket}/corpus/train/00000.parquet").is_file()
 
 
 def test_object_storage_without_its_extra_names_the_line_to_install(monkeypatch):

@@ -6,9 +6,6 @@ through fsspec. What only a local disk can do (locks, renaming, mapping into mem
 
 import shutil
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from llama_gene.errors import ConfigError
 
@@ -54,29 +51,3 @@ def remove_tree(folder: Path) -> None:
         folder.fs.rm(folder.path, recursive=True)  # type: ignore[attr-defined]
     else:
         shutil.rmtree(folder)
-
-
-def save_arrays(path: Path, **arrays: Any) -> None:
-    """Write named arrays to one file."""
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
-
-
-def load_arrays(path: Path) -> dict[str, Any]:
-    """The arrays of a file, by name."""
-    with path.open("rb") as file, np.load(file) as found:
-        return {name: found[name] for name in found.files}
-
-
-def save_array(path: Path, array: Any) -> None:
-    """Write one array."""
-    with path.open("wb") as file:
-        np.save(file, array)
-
-
-def load_array(path: Path) -> Any:
-    """The array of a file; mapped into memory where the disk is local."""
-    if not is_remote(path):
-        return np.load(path, mmap_mode="r")
-    with path.open("rb") as file:
-        return np.load(file)

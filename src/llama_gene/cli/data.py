@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+from llama_gene.storage import to_path
 
 if TYPE_CHECKING:
     from llama_gene.corpus.fetch.fetch import Planned
@@ -75,7 +76,10 @@ def show_plan(planned: "list[Planned]", *, as_json: bool) -> None:
 
 def build(
     output: Output,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder relative paths start from.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder relative paths start from.", parser=to_path, metavar="<path>"),
+    ] = None,
     exclude: Annotated[
         Path | None, typer.Option("--exclude", help="Folder of `tasks split`: its held-out items are dropped.")
     ] = None,
@@ -96,8 +100,10 @@ def build(
 
 def pack(
     output: Output,
-    corpus: Annotated[Path, typer.Option("--corpus", help="Folder of `corpus build`.")],
-    tokenizer: Annotated[Path, typer.Option("--tokenizer", help="Tokenizer folder.")],
+    corpus: Annotated[
+        Path, typer.Option("--corpus", help="Folder of `corpus build`.", parser=to_path, metavar="<path>")
+    ],
+    tokenizer: Annotated[Path, typer.Option("--tokenizer", help="Tokenizer folder.", parser=to_path, metavar="<path>")],
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,

@@ -10,6 +10,7 @@ import typer
 
 from llama_gene.artifacts import Manifest
 from llama_gene.config import Recipe, load_recipe
+from llama_gene.storage import to_path
 
 _PIPED_COLUMNS = 160
 Config = Annotated[
@@ -19,7 +20,10 @@ Set = Annotated[
     list[str],
     typer.Option("--set", help="Change a setting: section.key=value. Repeat for more.", show_default=False),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Stage folder to write.", show_default=False)]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="Stage folder to write.", show_default=False, parser=to_path, metavar="<path>"),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 
 

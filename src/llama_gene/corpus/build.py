@@ -19,6 +19,7 @@ import numpy as np
 from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import KINDS, LOCAL, CorpusConfig, EngineConfig, Kind
 from llama_gene.corpus.accounts import imbalances, removed_reasons
+from llama_gene.corpus.arrays import load_array, save_array
 from llama_gene.corpus.collect import (
     BATCH_LETTERS,
     Chunk,
@@ -36,7 +37,7 @@ from llama_gene.corpus.items import count_items, read_items, save_items
 from llama_gene.corpus.shards import ShardTask, write_shard
 from llama_gene.corpus.spool import count_batches
 from llama_gene.errors import DataError
-from llama_gene.storage import load_array, remove_tree, save_array
+from llama_gene.storage import remove_tree
 
 logger = logging.getLogger(__name__)
 

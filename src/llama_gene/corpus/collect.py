@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from llama_gene.config import CorpusConfig, Kind, Source, resolve
 from llama_gene.corpus.accounts import count, count_removed
+from llama_gene.corpus.arrays import save_array, save_arrays
 from llama_gene.corpus.clean import CleanRecord, clean, count_letters, needs_case
 from llama_gene.corpus.deduplicate import RECORD, digest
 from llama_gene.corpus.near_duplicates import Signer
@@ -25,7 +26,6 @@ from llama_gene.corpus.spool import RowWriter
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
-from llama_gene.storage import save_array, save_arrays
 
 TOO_SHORT = "shorter than min_letters"
 _CHUNK_BYTES = 32_000_000

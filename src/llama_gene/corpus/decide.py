@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from llama_gene.artifacts import Ledger
 from llama_gene.config import KINDS, CorpusConfig
 from llama_gene.corpus.accounts import count_removed
+from llama_gene.corpus.arrays import load_array, load_arrays, save_arrays
 from llama_gene.corpus.collect import Chunk, InputFile, book_path, signature_path, sketch_path, source_name
 from llama_gene.corpus.deduplicate import find_repeated
 from llama_gene.corpus.near_duplicates import find_near_duplicates
 from llama_gene.corpus.near_identical import group_near_identical
 from llama_gene.corpus.split import FileSplit, FileUnits, plan_split
-from llama_gene.storage import load_array, load_arrays, save_arrays
 
 Keep = Mapping[int, NDArray[np.bool_]]
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_gene.config import Kind
+from llama_gene.corpus.arrays import load_array
 from llama_gene.sequences.alphabets import reverse_complement
-from llama_gene.storage import load_array
 
 RECORD = np.dtype([("digest", "u8"), ("letters", "i8"), ("regions", "i4"), ("file", "i4")])
 """A record: the digest of its letters, how many it has, regions it spans, the number of its file."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from llama_gene.config import KINDS, CorpusConfig, Kind
 from llama_gene.corpus.accounts import count, count_removed
+from llama_gene.corpus.arrays import save_array
 from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.collect import TOO_SHORT, Chunk, spool_path
 from llama_gene.corpus.contamination import HOLDS_ITEM, count_held, find_holders
@@ -31,7 +32,6 @@ from llama_gene.corpus.spool import read_batch, write_batches
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.sequences.coding import PAIR_BORDER
 from llama_gene.sequences.fragments import fragment_borders
-from llama_gene.storage import save_array
 
 PART_SCHEMA = pa.schema(
     {

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_gene.config import KINDS, ContaminationConfig, Kind
+from llama_gene.corpus.arrays import load_array, save_array
 from llama_gene.corpus.kmers import DNA_WORD, PROTEIN_WORD, Words, distinct, is_first, join, make_filter, words_in
 from llama_gene.errors import ArtifactError
 from llama_gene.sequences.files import open_parquet
-from llama_gene.storage import load_array, save_array
 
 ENOUGH_WORDS = 20
 _SPLITS = ("valid", "test")

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 
 from llama_gene.config import Kind, NearDuplicateConfig
+from llama_gene.corpus.arrays import load_array
 from llama_gene.corpus.kmers import join, words_in
 from llama_gene.corpus.near_kernels import ALONE, NO_WORD, Room, drop_repeats, hash_band, number_buckets
 from llama_gene.errors import ArtifactError
-from llama_gene.storage import load_array
 
 WORD_LENGTHS: dict[Kind, int] = {"dna": 16, "protein": 5, "text": 5}
 _SEED = 1

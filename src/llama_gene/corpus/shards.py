@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from llama_gene.config import KINDS, Kind, Split
 from llama_gene.corpus.accounts import count, count_removed
+from llama_gene.corpus.arrays import load_array
 from llama_gene.corpus.documents import PART_SCHEMA
 from llama_gene.corpus.mix import take_span
 from llama_gene.corpus.spool import read_batch
-from llama_gene.storage import load_array
 
 CORPUS_SCHEMA = pa.schema({name: pa.string() for name in ("id", "kind", "text", "source", "split")})
 _ROW_GROUP = 8192

@@ -215,6 +215,29 @@ def _stand(
 
 
 @compiled_bare
+def _longest(
+    next_NA: NDArray[np.int32], token_N: NDArray[np.int32], longest_K: NDArray[np.int32], codes: NDArray[np.uint8],
+    place: int,
+) -> int:  # fmt: skip
+    """The longest token of the start that the letters at a place begin with; there always is one."""
+    if len(longest_K) and place + _BASES <= len(codes):
+        key = 0
+        for at in range(place, place + _BASES):
+            key = (key << 2) | codes[at]
+        # A prefix stands before the first base only, and is no base.
+        if key < len(longest_K) and longest_K[key] >= 0:
+            return longest_K[key]
+    node, token = np.int32(0), np.int32(-1)
+    for at in range(place, len(codes)):
+        node = next_NA[node, codes[at]]
+        if not node:
+            break
+        if token_N[node] >= 0:
+            token = token_N[node]
+    return token
+
+
+@compiled_bare
 def _read(
     start: Start, letters_V: NDArray[np.int32], codes: NDArray[np.uint8], tokens: NDArray[np.int32],
     stack: NDArray[np.int32], dead: NDArray[np.uint8],
@@ -225,31 +248,13 @@ def _read(
     that one is taken back, and no token may end at this place any more.
     """
     next_NA, token_N, shorter_V, beside_B, longest_K = start
-    bases = _BASES if len(longest_K) else len(codes) + 1
     size, end = np.int64(len(shorter_V)), len(codes)
     dead[: end + 1] = 0
     place, top, goes_on = 0, 0, True
     token = np.int32(-1)
     while place < end:
         if goes_on:
-            token = np.int32(-1)
-            if place + bases <= end:
-                key = 0
-                for at in range(place, place + _BASES):
-                    key = (key << 2) | codes[at]
-                # A prefix stands before the first base only, and is no base.
-                if key < len(longest_K):
-                    token = longest_K[key]
-            goes_on = bool(token < 0)
-        if goes_on:
-            node, at = np.int32(0), place
-            while at < end:
-                node = next_NA[node, codes[at]]
-                if not node:
-                    break
-                if token_N[node] >= 0:
-                    token = token_N[node]
-                at += 1
+            token = _longest(next_NA, token_N, longest_K, codes, place)
         while token >= 0:
             if not dead[place + letters_V[token]]:
                 if not top:
