@@ -59,6 +59,7 @@ def pretraining(parts, output, *settings):
     ("stage", "limit"),
     [
         pytest.param("corpus", 2_000, id="Arrow and Parquet"),
+        pytest.param("blocks", 20_000, id="token blocks"),
         pytest.param("model", 100_000, id="safetensors"),
         pytest.param("rows", 1_000, id="rows of datasets"),
         pytest.param("checkpoint", 200_000, id="a checkpoint's optimizer"),
@@ -67,8 +68,12 @@ def pretraining(parts, output, *settings):
 def test_a_full_disk_ends_with_one_line_whoever_finds_out(tmp_path, parts, stage, limit):
     write_fasta(tmp_path / "a.fa", "ACGT", records=30, length=1000, seed=1)
     output = tmp_path / "corpus"
+    if stage == "blocks":
+        assert run(corpus_command(tmp_path, [("a.fa", "dna")])) == 0
+        output = tmp_path / "blocks"
     command = {
         "corpus": corpus_command(tmp_path, [("a.fa", "dna")]),
+        "blocks": ["corpus", "pack", "--corpus", tmp_path / "corpus", "--tokenizer", parts[0], "--output", output],
         "model": ["model", "extend", "--tokenizer", parts[0], "--output", output, "--set", "model.hidden_size=64"],
         "rows": pretraining(parts, output),
         "checkpoint": pretraining(parts, output, "save_minutes=1e-6"),

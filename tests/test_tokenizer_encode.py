@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from llama_gene.config import TokenizerConfig
 from llama_gene.errors import TokenizerError
 from llama_gene.tokenizer.encode import BulkEncoder, make_encoders
+from llama_gene.tokenizer.encode_words import WordEncoder, may_cut
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 from llama_gene.tokenizer.tiny import tiny_vocabulary
 from vocabularies import MAKERS, RESIDUES, grow, make_genes
@@ -136,3 +137,28 @@ def test_a_merge_is_passed_over_as_often_as_asked() -> None:
 def test_dropout_of_a_text_that_is_no_run_is_refused(grown: GeneTokenizer) -> None:
     with pytest.raises(TokenizerError, match="capital letters alone"):
         grown.encode_with_dropout("a promoter", 0.1, seed=1)
+
+
+_prose = st.text(st.sampled_from(" a▁bcéΩ.\n\tACGT0<s>/"), max_size=60)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.one_of(_prose, st.text(max_size=30)), min_size=1, max_size=6))
+def test_english_word_by_word_has_the_ids_of_the_whole_text(grown: GeneTokenizer, texts: list[str]) -> None:
+    plain = _plain(grown.folder)
+    expected = [plain.encode(text, add_special_tokens=False).ids for text in texts]
+    assert [ids.tolist() for ids in grown.encode_arrays(texts)] == expected
+    if may_cut(plain):
+        encoder = WordEncoder(plain)
+        assert [encoder.encode(text).tolist() for text in texts * 2] == expected * 2
+
+
+def test_only_texts_that_nothing_else_cuts_may_be_cut(tmp_path: Path) -> None:
+    cut = {}
+    for name, make in MAKERS.items():
+        (tmp_path / name).mkdir()
+        cut[name] = may_cut(_plain(grow(make(tmp_path / name), tmp_path / name, GROWN)))
+    assert cut == {name: name == "sentencepiece" for name in MAKERS}
+    values = json.loads((tmp_path / "sentencepiece" / "extended" / "tokenizer.json").read_text())
+    values["model"]["vocab"]["a▁b"] = len(values["model"]["vocab"])
+    assert not may_cut(Tokenizer.from_str(json.dumps(values)))

@@ -2,7 +2,8 @@
 
 A run is a text of capital letters alone. Many runs are merged at once, merge by merge in the order of their ranks (see
 `encode_kernels`), on all cores. Everything else is left to `tokenizers`. Not done here: texts with other letters,
-vocabularies that cut runs by a rule, and `append`ed ones (see `_make_encoder`).
+vocabularies that cut runs by a rule, and `append`ed ones (see `_make_encoder`). English goes through `encode_words`
+where the vocabulary allows it.
 """
 
 import json
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from llama_gene.tokenizer import encode_kernels as kernels
+from llama_gene.tokenizer.encode_words import WordEncoder, may_cut
 
 Ids = npt.NDArray[np.int32]
 
@@ -37,10 +39,10 @@ log = logging.getLogger(__name__)
 
 
 class BulkEncoder:
-    """Encodes many texts: runs of letters the fast way, the rest through `tokenizers`; the ids are the same.
+    """Encodes many texts: runs of letters and English the fast way, the rest through `tokenizers`; the same ids.
 
-    The fast encoder is made once `worth_it` letters of runs have been asked for: before that it would take longer than
-    it saves.
+    A fast encoder is made once `worth_it` letters have been asked of it: before that it would take longer than it
+    saves.
 
     >>> from llama_gene.tokenizer.tiny import tiny_vocabulary
     >>> [ids.tolist() for ids in BulkEncoder(tiny_vocabulary().tokenizer).encode(["GAT", "a"])]
@@ -50,7 +52,7 @@ class BulkEncoder:
     def __init__(self, tokenizer: Tokenizer, *, worth_it: int = 300_000) -> None:
         self._tokenizer = tokenizer
         self._worth_it = worth_it
-        self._seen = 0
+        self._seen = self._seen_rest = 0
         self._encoders: list[RunEncoder | None] = []
 
     def run_encoders(self) -> "Iterator[RunEncoder]":
@@ -60,6 +62,10 @@ class BulkEncoder:
                 self._encoders.append(next(self._makers, None))
             if encoder := self._encoders[number]:
                 yield encoder
+
+    @cached_property
+    def _word_encoder(self) -> WordEncoder | None:
+        return WordEncoder(self._tokenizer) if may_cut(self._tokenizer) else None
 
     @cached_property
     def _makers(self) -> "Iterator[RunEncoder]":
@@ -77,6 +83,11 @@ class BulkEncoder:
                 found[place] = ids
             runs = [place for place in runs if found[place] is None]
         rest = [place for place, ids in enumerate(found) if ids is None]
+        self._seen_rest += sum(len(texts[place]) for place in rest)
+        if self._seen_rest > self._worth_it and self._word_encoder:
+            for place in rest:
+                found[place] = self._word_encoder.encode(texts[place])
+            rest = []
         encoded = self._tokenizer.encode_batch_fast([texts[place] for place in rest], add_special_tokens=False)
         for place, encoding in zip(rest, encoded, strict=True):
             found[place] = np.array(encoding.ids, np.int32)
