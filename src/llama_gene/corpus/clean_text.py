@@ -32,7 +32,9 @@ _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,6}|#x[0-9a-fA-F]{2,5})
 _CITATION = re.compile(r"[ \xa0]\[[1-9]\d{0,2}(?:\s*[,;–-]\s*[1-9]\d{0,2})*\](?![\w-])")
 _MANY_CITATIONS = 5
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_CUT_WORD = re.compile(r"([^\W\d_]{2,})-\n[ \t]*(?!(?:and|or|to|nor|but)\b)([a-z]+)")
+_CUT_WORD = re.compile(r"-\n[ \t]*(?!(?:and|or|to|nor|but)\b)([a-z]+)")
+_LAST_LETTERS = re.compile(r"[^\W\d_]{2,}\Z")
+_LONGEST_WORD = 60
 
 _INTERESTS = r"(?:competing|conflicts?(?: of)?|declarations? of(?: competing)?) interests?(?: statements?)?"
 _CREDITS = rf"authors?['’]?s?['’]? contributions?|{_INTERESTS}|funding(?: sources?| information| statement)?"
@@ -141,13 +143,16 @@ def _join_words(text: str) -> str:
     """Words cut at line ends made whole; the hyphen stays where the text has the word with it elsewhere."""
     if "-\n" not in text:
         return text
-
     known = set(_WORD.findall(text))
 
     def join(match: re.Match[str]) -> str:
-        with_hyphen, without = f"{match[1]}-{match[2]}", f"{match[1]}{match[2]}"
-        return with_hyphen if with_hyphen in known and without not in known else without
+        head = _LAST_LETTERS.search(text[max(0, match.start() - _LONGEST_WORD) : match.start()])
+        if not head:
+            return match[0]
+        with_hyphen, without = f"{head[0]}-{match[1]}", f"{head[0]}{match[1]}"
+        return f"-{match[1]}" if with_hyphen in known and without not in known else match[1]
 
+    # From the line end back: to try every word of a text for one takes longer than all other rules.
     return _CUT_WORD.sub(join, text)
 
 

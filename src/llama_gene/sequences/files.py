@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -138,7 +139,7 @@ def open_bytes(item: Item) -> Iterator[BinaryIO]:
     """
     try:
         if item.member:
-            with item.path.open("rb") as file, zipfile.ZipFile(file) as archive, archive.open(item.member) as stream:
+            with _archive(item.path, item.path.stat().st_mtime).open(item.member) as stream:
                 yield io.BufferedReader(stream, _BUFFER_BYTES)  # type: ignore[type-var,unused-ignore]
         else:
             # A stream has no name to tell its compression by: xopen looks at its first bytes.
@@ -153,6 +154,12 @@ def open_bytes(item: Item) -> Iterator[BinaryIO]:
         raise DataError(
             f"{item.label}: cannot be read ({error}). Expected a whole, readable file; fetch it again."
         ) from None
+
+
+@lru_cache(maxsize=1)
+def _archive(path: Path, changed: float) -> zipfile.ZipFile:
+    """A zip, kept open for its next member: its directory is as long as it has members."""
+    return zipfile.ZipFile(path.open("rb"))
 
 
 @contextmanager
