@@ -51,3 +51,10 @@ def remove_tree(folder: Path) -> None:
         folder.fs.rm(folder.path, recursive=True)  # type: ignore[attr-defined]
     else:
         shutil.rmtree(folder)
+
+
+def tree_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    if is_remote(folder):
+        return int(folder.fs.du(folder.path))  # type: ignore[attr-defined]
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -37,7 +37,7 @@ from llama_gene.corpus.items import count_items, read_items, save_items
 from llama_gene.corpus.shards import ShardTask, write_shard
 from llama_gene.corpus.spool import count_batches
 from llama_gene.errors import DataError
-from llama_gene.storage import remove_tree
+from llama_gene.storage import remove_tree, tree_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,7 @@ def build_corpus(
         size = sum(file.path.stat().st_size for file in files)
         builder = _Builder(config, files, seed, work, Work(scratch / "done", size, engine), ledger)
         builder.build(exclude)
+        ledger.facts["scratch_bytes"] = sum(tree_bytes(scratch / name) for name in ("spool", "plan", "parts"))
         remove_tree(scratch)
 
     return build_stage("corpus", output, build, config=config, inputs=inputs, seed=seed, code=_CODE)

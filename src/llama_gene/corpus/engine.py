@@ -58,7 +58,7 @@ def run_tasks(function: Callable[[Task], Result], tasks: Sequence[Task], work: W
 
 
 def _results(calls: Sequence[tuple[Callable[[Any], Result], Any, Path]], work: Work) -> Iterable[Result]:
-    workers = _workers(work, sum(not kept.is_file() for _, _, kept in calls))
+    workers = count_workers(work, sum(not kept.is_file() for _, _, kept in calls))
     if work.engine.name == "ray":
         from llama_gene.corpus.cluster import run_on_ray
 
@@ -68,7 +68,12 @@ def _results(calls: Sequence[tuple[Callable[[Any], Result], Any, Path]], work: W
     return _in_processes(calls, workers)
 
 
-def _workers(work: Work, waiting: int) -> int:
+def count_workers(work: Work, waiting: int) -> int:
+    """Processes of this machine that run so many tasks.
+
+    >>> count_workers(Work(Path(), size=1000), 8), count_workers(Work(Path(), 1000, EngineConfig(workers=3)), 8)
+    (1, 3)
+    """
     asked = work.engine.workers
     if asked is None:
         asked = joblib.cpu_count() if work.size > _WORTH_IT else 1
