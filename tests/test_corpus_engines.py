@@ -189,8 +189,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     # Workers of an earlier test do not know these.
     get_reusable_executor().shutdown(wait=True)
     s3fs.S3FileSystem.clear_instance_cache()
-    s3fs.S3FileSystem().mkdir("genes")
-    yield "s3://genes"
+    # All servers of one process share what they hold.
+    name = f"genes{time.time_ns()}"
+    s3fs.S3FileSystem().mkdir(name)
+    yield f"s3://{name}"
     server.stop()
 
 

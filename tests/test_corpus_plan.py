@@ -84,8 +84,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(3):
         fasta(folder / f"genomes/{number}.fa.gz", [150_000, 40_000], seed=number)
         fasta(folder / f"genomes/{number}.fa", [120_000], seed=10 + number)
-    fasta(folder / "genes.fa", [300 + number for number in range(800)], seed=20)
-    fasta(folder / "proteins.faa.gz", [100 + number % 700 for number in range(700)], "ACDEFGHIKLMNPQRSTVWY", seed=30)
+    fasta(folder / "genes.fa", [300 + 37 * number % 800 for number in range(800)], seed=20)
+    fasta(
+        folder / "proteins.faa.gz", [100 + 37 * number % 700 for number in range(700)], "ACDEFGHIKLMNPQRSTVWY", seed=30
+    )
     (folder / "pages").mkdir()
     for number in range(90):
         words = letters("abcdefgh ", 5000, seed=number)

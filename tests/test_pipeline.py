@@ -218,6 +218,7 @@ VERBS = {
     "run --check": "run RECIPE --check SMALL",
     "demo": "demo --output RUN SMALL",
     "doctor": "doctor",
+    "corpus plan": "corpus plan --data RUN/data --config RECIPE",
     "corpus build": "corpus build --data RUN/data --config RECIPE --output OUT",
     "corpus pack": "corpus pack --corpus RUN/corpus --tokenizer RUN/tokenizer --output OUT",
     "tokenizer train": "tokenizer train --dna RUN/data/genomes/*.fa.gz --size 300 --output OUT",

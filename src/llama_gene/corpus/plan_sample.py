@@ -31,7 +31,10 @@ _SPREAD = 8
 _LEAST_BYTES = 64_000
 _WHOLE_BYTES = 16_000_000
 _RAW_READ = 1024
+_STEP = 1 << 16
+_AHEAD_BYTES = 4_000_000
 _ONLY_WHOLE = ("json", "jats", "gff3")
+_ONLY_LINES = ("table", "jsonl")
 _ENDS_OF_RECORDS = {"genbank": b"\n//", "uniprot": b"\n//"}
 
 
@@ -149,7 +152,7 @@ def _read_file(file: InputFile, source: Source, limit: int, folder: Path) -> tup
             meter = Meter(raw)
             with xopen(meter, "rb", threads=0) as stream:
                 data = _read(stream, size + 1)
-                used = meter.tell()
+                bytes_per_byte = _look_ahead(stream, meter, len(data))
         if len(data) <= size:
             return SampleFile(file, file.path, chosen, file.path.stat().st_size), len(data)
         end = _end_of_records(data, chosen)
@@ -158,8 +161,31 @@ def _read_file(file: InputFile, source: Source, limit: int, folder: Path) -> tup
             # Compressed as the file is, so that the time to read it counts as well.
             with xopen(path, "wb", compresslevel=1, threads=0) as output:
                 output.write(data[:end])
-            return SampleFile(file, path, chosen, used * end / len(data)), end
+            return SampleFile(file, path, chosen, end * bytes_per_byte), end
     return None
+
+
+def _look_ahead(stream: BinaryIO, meter: Meter, made: int) -> float:
+    """Bytes on disk per decompressed byte, from a longer stretch than the sample.
+
+    A decompressor reads ahead of what it gives, by up to a block (bzip2: 0.9 MB), which would count in a short one.
+
+    Args:
+        stream: The decompressed file.
+        meter: The same file on disk.
+        made: Bytes the stream has given, > 0; as many as the meter says: the file is not compressed.
+    """
+    ratio = meter.tell() / max(1, made)
+    while ratio != 1 and made < _AHEAD_BYTES:
+        try:
+            piece = stream.read(_STEP)
+        except (EOFError, OSError, zlib.error):
+            break
+        if not piece:
+            break
+        made += len(piece)
+        ratio = meter.tell() / made
+    return ratio
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:
@@ -214,9 +240,14 @@ def _end_of_records(data: bytes, chosen: SourceFormat) -> int:
     if chosen == "fastq":
         lines = data.split(b"\n")[:-1]
         return sum(len(line) + 1 for line in lines[: len(lines) // 4 * 4])
-    borders = (data.rfind(b"\n>") + 1 if chosen == "fasta" else 0, data.rfind(b"\n") + 1)
-    # A long sequence is cut inside, and so is a long line: its letters are like each other.
-    return next((border for border in borders if border > len(data) // 2), len(data))
+    borders = [data.rfind(b"\n>") + 1, data.rfind(b"\n") + 1] if chosen == "fasta" else [data.rfind(b"\n") + 1]
+    for border in borders:
+        if border > len(data) // 2:
+            return border
+    if chosen in _ONLY_LINES:
+        return borders[-1]
+    # A long sequence or paragraph is cut inside, but no character is.
+    return len(data) if data.isascii() else data.rfind(b" ") + 1
 
 
 def _count(sample: SampleFile, config: CorpusConfig) -> SampleFile:

@@ -43,7 +43,8 @@ def read_fasta(stream: BinaryIO) -> Iterator[tuple[str, str]]:
 
     What stands before the first title belongs to no record and is passed over.
 
-    >>> list(read_fasta(io.BytesIO(b">a one\nAC\nGT\n>b\n\nacgt")))
+    >>> from io import BytesIO
+    >>> list(read_fasta(BytesIO(b">a one\nAC\nGT\n>b\n\nacgt")))
     [('a one', 'ACGT'), ('b', 'acgt')]
     """
     title: bytes | None = None
