@@ -9,7 +9,7 @@ padded here and no document is cut to fill one.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,6 +78,11 @@ class TokenDocuments:
     letters: NDArray[np.int64]
     closes: NDArray[np.bool_]
 
+    @cached_property
+    def text_tokens(self) -> NDArray[np.int64]:
+        """Tokens of each entry."""
+        return np.fromiter(map(len, self.ids), np.int64, len(self.ids))
+
 
 def pack_shard(task: PackTask) -> dict[str, Any]:
     """Write the blocks of one shard.
@@ -117,8 +122,7 @@ class _Packed:
         # A document is cut where it goes on after an entry that none went on before.
         opens = ~documents.closes & np.concatenate([[True], documents.closes[:-1]])
         self._cut += int(opens.sum())
-        text_tokens = np.fromiter(map(len, documents.ids), np.int64, len(documents.ids))
-        for column, weights in enumerate((documents.closes, text_tokens, documents.letters)):
+        for column, weights in enumerate((documents.closes, documents.text_tokens, documents.letters)):
             found = np.bincount(documents.kinds, weights, minlength=len(KINDS))
             self._of_kind[:, column] += found.astype(np.int64)
 
@@ -176,17 +180,15 @@ class _Writer:
 
     def lengths(self, documents: TokenDocuments) -> NDArray[np.int64]:
         """Tokens of each entry, begin and end token included."""
-        text_tokens = np.fromiter(map(len, documents.ids), np.int64, len(documents.ids))
-        return text_tokens + len(self._begin) + documents.closes
+        return documents.text_tokens + len(self._begin) + documents.closes
 
     def encode(self, window: Window) -> TokenDocuments:
         """Each text as one entry, or as the pieces of one that is longer than a block."""
         ids = self._encode(window)
         letters = np.array([count_letters(*of) for of in zip(window.texts, self._kinds(window), strict=True)], np.int64)
         closes = np.ones(len(ids), np.bool_)
-        sizes = np.fromiter(map(len, ids), np.int64, len(ids))
         whole = TokenDocuments(ids, window.kinds, letters, closes)
-        too_long = np.flatnonzero(sizes + 1 > self._room)
+        too_long = np.flatnonzero(whole.text_tokens + 1 > self._room)
         return self._cut(window, whole, too_long.tolist()) if len(too_long) else whole
 
     def as_table(

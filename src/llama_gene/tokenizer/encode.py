@@ -21,6 +21,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from llama_gene.tokenizer import encode_kernels as kernels
+from llama_gene.tokenizer.dropout_kernels import encode_with_dropout
 from llama_gene.tokenizer.encode_words import WordEncoder, may_cut
 
 Ids = npt.NDArray[np.int32]
@@ -132,7 +133,7 @@ class RunEncoder:
         ]
 
     def encode_with_dropout(self, text: str, share: float, seed: int) -> Ids | None:
-        """As `encode`, each merge left out with probability `share` (BPE-dropout, see `encode_kernels`).
+        """As `encode`, each merge left out with probability `share` (BPE-dropout, see `dropout_kernels`).
 
         Training on such encodings makes a model less sensitive to where tokens begin.
 
@@ -145,7 +146,7 @@ class RunEncoder:
         if (codes >= len(self.alphabet) + len(self.prefix)).any():
             return None
         word = codes.astype(np.int32)
-        size = kernels.encode_with_dropout(self.merges, word, share, seed)
+        size = encode_with_dropout(self.merges, word, share, seed)
         return self.id_of_V[word[:size]]
 
     def _codes(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

@@ -115,13 +115,13 @@ def _find(slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], left: int, 
 
 
 @compiled
-def _rank(merges: Merges, left: int, right: int) -> int:
+def rank_of(merges: Merges, left: int, right: int) -> int:
     found = _find(merges.slots_S2, merges.filter_W, left, right)
     return found >> _HALF if found else NONE
 
 
 @compiled
-def _merged(merges: Merges, left: int, right: int) -> int:
+def merged(merges: Merges, left: int, right: int) -> int:
     """The token a pair merges into; it must be a pair that does."""
     return _find(merges.slots_S2, merges.filter_W, left, right) & _LOW
 
@@ -141,8 +141,8 @@ def find_makers(
         while size > 2 and _merge_first(merges, word, size):
             size -= 1
         makers_V3[token] = -1
-        if size == 2 and _rank(merges, word[0], word[1]) != NONE and _merged(merges, word[0], word[1]) == token:
-            makers_V3[token, 0] = _rank(merges, word[0], word[1])
+        if size == 2 and rank_of(merges, word[0], word[1]) != NONE and merged(merges, word[0], word[1]) == token:
+            makers_V3[token, 0] = rank_of(merges, word[0], word[1])
             makers_V3[token, 1:] = word[:2]
         elif size > 1:
             makers_V3[token, 0] = NONE
@@ -153,12 +153,12 @@ def _merge_first(merges: Merges, word: NDArray[np.int32], size: int) -> bool:
     """Make the first merge due among the first `size` tokens of a word, in place; false where there is none."""
     best, at = NONE, -1
     for place in range(size - 1):
-        rank = _rank(merges, word[place], word[place + 1])
+        rank = rank_of(merges, word[place], word[place + 1])
         if rank < best:
             best, at = rank, place
     if at < 0:
         return False
-    word[at] = _merged(merges, word[at], word[at + 1])
+    word[at] = merged(merges, word[at], word[at + 1])
     word[at + 1 : size - 1] = word[at + 2 : size].copy()
     return True
 
@@ -403,49 +403,3 @@ def _merge_all(lexicon: Lexicon, waiting: Waiting, first: int, tokens: NDArray[n
                             heads_V[made] = added
                     before, after, at = np.int32(token), tokens[place + whole], place
                 place += whole
-
-
-@compiled
-def _draw(state: NDArray[np.uint64]) -> float:
-    """A number from 0 up to 1; SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2660193.2660195)."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    mixed = state[0]
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return float((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) / 9007199254740992.0
-
-
-@compiled
-def encode_with_dropout(merges: Merges, word: NDArray[np.int32], share: float, seed: int) -> int:
-    """Merge the letters of a word in place, each merge left out with probability `share`; gives the new size.
-
-    Whether two neighbours may merge is drawn when they become neighbours. In BPE-dropout as published (Provilkov et al.
-    2020, https://arxiv.org/abs/1910.13267, section 3.1) it is drawn anew at every step: in a word of hundreds of
-    letters, where there is always another merge to make first, that would only put a merge off.
-    """
-    state = np.full(1, np.uint64(seed), np.uint64)
-    size = len(word)
-    ranks = np.full(size, NONE)
-    for place in range(size - 1):
-        ranks[place] = _rank_or_none(merges, word[place], word[place + 1], share, state)
-    while True:
-        best, at = NONE, -1
-        for place in range(size - 1):
-            if ranks[place] < best:
-                best, at = ranks[place], place
-        if at < 0:
-            return size
-        word[at] = _merged(merges, word[at], word[at + 1])
-        size -= 1
-        for place in range(at + 1, size):
-            word[place] = word[place + 1]
-            ranks[place] = ranks[place + 1]
-        if at > 0:
-            ranks[at - 1] = _rank_or_none(merges, word[at - 1], word[at], share, state)
-        ranks[at] = _rank_or_none(merges, word[at], word[at + 1], share, state) if at + 1 < size else NONE
-
-
-@compiled
-def _rank_or_none(merges: Merges, left: int, right: int, share: float, state: NDArray[np.uint64]) -> int:
-    rank = _rank(merges, left, right)
-    return rank if rank != NONE and _draw(state) >= share else NONE
