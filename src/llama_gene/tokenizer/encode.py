@@ -21,6 +21,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from llama_gene.tokenizer import encode_kernels as kernels
+from llama_gene.tokenizer import encode_table_kernels as tables
 from llama_gene.tokenizer.dropout_kernels import encode_with_dropout
 from llama_gene.tokenizer.encode_words import WordEncoder, may_cut
 
@@ -241,7 +242,7 @@ def _merge_table(merges_M4: npt.NDArray[np.int64]) -> kernels.Merges:
     slots_S2 = np.zeros((size, 2), np.int64)
     slots_S2[:, 0] = -1
     merges = kernels.Merges(slots_S2, np.zeros(size // 8, np.uint64))
-    kernels.fill_merges(merges, merges_M4)
+    tables.fill_merges(merges, merges_M4)
     return merges
 
 
@@ -250,7 +251,7 @@ def _find_makers(merges: kernels.Merges, tokens: Sequence[str], letters: str) ->
     codes = np.array([code_of[letter] for token in tokens for letter in token], np.uint8)
     starts = np.concatenate([[0], np.cumsum([len(token) for token in tokens])])
     makers_V3 = np.empty((len(tokens), 3), np.int64)
-    kernels.find_makers(merges, codes, starts, makers_V3)
+    tables.find_makers(merges, codes, starts, makers_V3)
     return makers_V3
 
 
@@ -289,6 +290,6 @@ def _make_start(lexicon: kernels.Lexicon, alphabet: str, letters: int) -> kernel
         np.array(next_NA, np.int32), np.array(token_N, np.int32), np.array(shorter, np.int32),
         np.zeros(size * size // 8 + 1, np.uint8), np.zeros(1 << 16 if alphabet == _BASES else 0, np.int32),
     )  # fmt: skip
-    kernels.fill_beside(start, lexicon, letters)
-    kernels.fill_longest(start)
+    tables.fill_beside(start, lexicon, letters)
+    tables.fill_longest(start)
     return start
