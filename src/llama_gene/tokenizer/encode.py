@@ -249,9 +249,11 @@ def _make_lexicon(
     """The tokens that come out, from rows in their order; `place_of` says where in it a part is now."""
     size = int(np.count_nonzero(makers_V3[:, 0] < kernels.NONE))
     parts_V2 = np.where(makers_V3[:size, 1:] < 0, -1, place_of[makers_V3[:size, 1:]])
-    made = np.flatnonzero(parts_V2[:, 0] >= 0)
-    rows = np.column_stack([parts_V2[made], made, made])
-    return kernels.Lexicon(parts_V2.astype(np.int32), letters_V[:size], _merge_table(rows))
+    lexicon = kernels.Lexicon(
+        parts_V2.astype(np.int32), letters_V[:size], np.zeros(1 << max(10, (2 * size).bit_length()), np.uint64)
+    )
+    tables.fill_makers(lexicon.makers_S, lexicon.parts_V2)
+    return lexicon
 
 
 def _make_start(lexicon: kernels.Lexicon, alphabet: str, letters: int) -> kernels.Start:

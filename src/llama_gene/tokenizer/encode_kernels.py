@@ -24,6 +24,7 @@ NONE = np.int64(1) << np.int64(62)
 HALF = np.int64(32)
 LOW = np.int64(0xFFFFFFFF)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
+MAKER_BITS, MAKER_MASK = np.uint64(21), np.uint64((1 << 21) - 1)
 _BORDER, _GAP = np.int32(-1), np.int32(-2)
 # In place of the number of its tokens, what is known of a text: it may be a run, it is none, it is being encoded.
 WAITS, NO_RUN, _IN_WORK = np.int64(-1), np.int64(-2), np.int64(-3)
@@ -49,13 +50,15 @@ class Merges(NamedTuple):
 class Lexicon(NamedTuple):
     """The tokens that runs are encoded as, and the one merge that makes each.
 
-    A token's number rises with the rank of that merge. `parts_V2`: what it merges (letters: -1). `letters_V`: how many
-    letters it has. `makers` finds it by its parts; ranks there are token numbers.
+    A token's number rises with the rank of that merge, and is below 2 ** 21. `parts_V2`: what it merges (letters: -1).
+    `letters_V`: how many letters it has. `makers_S` finds it by its parts: a hash table of left, right and token in one
+    number of 21 bits each (0: empty), half as large as a table of `Merges`, since what is looked up for every pair of a
+    text should stay in the fast caches.
     """
 
     parts_V2: NDArray[np.int32]
     letters_V: NDArray[np.int32]
-    makers: Merges
+    makers_S: NDArray[np.uint64]
 
 
 class Start(NamedTuple):
@@ -113,6 +116,19 @@ def find(slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], left: int, r
     while slots_S2[slot, 0] != key and slots_S2[slot, 0] != -1:
         slot = (slot + np.uint64(1)) & mask
     return slots_S2[slot, 1]
+
+
+@compiled_bare
+def make(makers_S: NDArray[np.uint64], left: int, right: int) -> int:
+    """The token of the lexicon that two tokens merge into, or 0."""
+    key = (np.uint64(left) << MAKER_BITS) | np.uint64(right)
+    mask = np.uint64(len(makers_S) - 1)
+    slot = ((key * SPREAD) >> np.uint64(32)) & mask
+    while makers_S[slot]:
+        if makers_S[slot] >> MAKER_BITS == key:
+            return np.int64(makers_S[slot] & MAKER_MASK)
+        slot = (slot + np.uint64(1)) & mask
+    return np.int64(0)
 
 
 @compiled
@@ -276,13 +292,13 @@ def encode_runs(
 def _list_pairs(lexicon: Lexicon, waiting: Waiting, tokens: NDArray[np.int32], end: int) -> None:
     """Let every pair wait that merges; its entry is its place."""
     letters_V = lexicon.letters_V
-    slots_S2, filter_W = lexicon.makers
+    makers_S = lexicon.makers_S
     heads_V, places_E, next_E = waiting
     place = 1
     while place < end - 1:
         following = place + letters_V[tokens[place]] if tokens[place] >= 0 else place + 1
         if tokens[place] >= 0 and tokens[following] >= 0:
-            token = find(slots_S2, filter_W, tokens[place], tokens[following]) & LOW
+            token = make(makers_S, tokens[place], tokens[following])
             if token:
                 places_E[place] = place
                 next_E[place] = heads_V[token]
@@ -299,8 +315,7 @@ def _merge_all(lexicon: Lexicon, waiting: Waiting, first: int, tokens: NDArray[n
     """
     # Arrays that are taken from tuples or handed to functions in a loop have their uses counted there, which costs
     # more than the work: so they are taken out first, and the loop is one.
-    parts_V2, letters_V, makers = lexicon
-    slots_S2, filter_W = makers
+    parts_V2, letters_V, makers_S = lexicon
     heads_V, places_E, next_E = waiting
     free, highest = np.int32(0), np.int32(end)
     _list_pairs(lexicon, waiting, tokens, end)
@@ -329,7 +344,7 @@ def _merge_all(lexicon: Lexicon, waiting: Waiting, first: int, tokens: NDArray[n
                     at -= letters_V[before]
                 for _ in range(2):
                     if before >= 0 and after >= 0:
-                        made = find(slots_S2, filter_W, before, after) & LOW
+                        made = make(makers_S, before, after)
                         if made:
                             added = free
                             if added:

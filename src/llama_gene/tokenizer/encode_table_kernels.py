@@ -7,13 +7,13 @@ from llama_gene.tokenizer.compiled import compiled, compiled_bare
 from llama_gene.tokenizer.encode_kernels import (
     BASES_AT_ONCE,
     HALF,
-    LOW,
+    MAKER_BITS,
     NONE,
     SPREAD,
     Lexicon,
     Merges,
     Start,
-    find,
+    make,
     merged,
     rank_of,
 )  # fmt: skip
@@ -33,6 +33,20 @@ def fill_merges(merges: Merges, pairs: NDArray[np.int64]) -> None:
         merges.slots_S2[slot, 1] = (pairs[at, 2] << HALF) | pairs[at, 3]
         bit = (spread >> np.uint64(20)) & np.uint64(64 * len(merges.filter_W) - 1)
         merges.filter_W[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
+
+
+@compiled
+def fill_makers(makers_S: NDArray[np.uint64], parts_V2: NDArray[np.int32]) -> None:
+    """Put the merge that makes each token into an empty table."""
+    mask = np.uint64(len(makers_S) - 1)
+    for token in range(len(parts_V2)):
+        if parts_V2[token, 0] < 0:
+            continue
+        key = (np.uint64(parts_V2[token, 0]) << MAKER_BITS) | np.uint64(parts_V2[token, 1])
+        slot = ((key * SPREAD) >> np.uint64(32)) & mask
+        while makers_S[slot]:
+            slot = (slot + np.uint64(1)) & mask
+        makers_S[slot] = (key << MAKER_BITS) | np.uint64(token)
 
 
 @compiled
@@ -78,7 +92,7 @@ def fill_beside(start: Start, lexicon: Lexicon, letters: int) -> None:
     size = len(start.shorter_V)
     for left in range(size):
         for right in range(size):
-            if _stand(lexicon.parts_V2, lexicon.makers.slots_S2, lexicon.makers.filter_W, letters, size, left, right):
+            if _stand(lexicon.parts_V2, lexicon.makers_S, letters, size, left, right):
                 bit = left * size + right
                 start.beside_B[bit >> 3] |= np.uint8(1) << np.uint8(bit & 7)
 
@@ -103,8 +117,7 @@ def fill_longest(start: Start) -> None:
 
 @compiled_bare
 def _stand(
-    parts_V2: NDArray[np.int32], slots_S2: NDArray[np.int64], filter_W: NDArray[np.uint64], letters: int, limit: int,
-    left: int, right: int,
+    parts_V2: NDArray[np.int32], makers_S: NDArray[np.uint64], letters: int, limit: int, left: int, right: int
 ) -> bool:  # fmt: skip
     """Whether the letters of two tokens are encoded as these two, by merges that make tokens below `limit`.
 
@@ -112,7 +125,7 @@ def _stand(
     before must not have been one that merges earlier still. Of merges of one rank the left one comes first.
     """
     while True:
-        made = find(slots_S2, filter_W, left, right) & LOW
+        made = make(makers_S, left, right)
         if made and made < limit:
             return False
         if max(left, right) < letters:
