@@ -203,8 +203,8 @@ def test_a_task_goes_from_a_table_to_instructions(tmp_path: Path, folder: Path) 
         "value",
     ]  # fmt: skip
     assert records[0]["input"] == " ".join(records[0]["sequences"][0])
-    assert {record["instruction"] for record in records} == {"Say no, yes of this dna.", "Which is it, no, yes?"}
-    assert manifest.counts["mine: wording 0"] + manifest.counts["mine: wording 1"] == 100
+    plain = {record["instruction"] for record in records if "example" not in record["instruction"]}
+    assert plain == {"Say no, yes of this dna.", "Which is it, no, yes?"}
     tests = [json.loads(line) for line in (tmp_path / "out" / "test.jsonl").read_text().splitlines()]
     assert {record["instruction"] for record in tests} == {"Say no, yes of this dna."}
 

@@ -14,7 +14,10 @@ from llama_gene.config import Split
 from llama_gene.errors import DataError
 from llama_gene.sequences.files import Inspector
 from llama_gene.tasks.annotated import read_annotations, read_pairs_of_coding
-from llama_gene.tasks.definitions import (
+from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.files import open_table, read_fasta, task_path
+from llama_gene.tasks.items import RawItem
+from llama_gene.tasks.sources import (
     CodingReader,
     Column,
     FastaReader,
@@ -22,11 +25,8 @@ from llama_gene.tasks.definitions import (
     SplitMark,
     StatesReader,
     TableReader,
-    Task,
     TaskFile,
 )
-from llama_gene.tasks.files import open_table, read_fasta, task_path
-from llama_gene.tasks.items import RawItem
 
 UNKNOWN_STATE = "-"
 
