@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from llama_gene.config import GeneKind, Section, TaskSpelling
 from llama_gene.errors import ConfigError
-from llama_gene.tasks.sources import CodingReader, Reader, SplitMark, TaskFile
+from llama_gene.tasks.sources import CodingReader, Reader, RowFilter, SplitMark, TaskFile
 from llama_gene.tasks.table9 import Row, row_name
 from llama_gene.tasks.wordings import WORDINGS, Family, check_wording
 
@@ -208,7 +208,8 @@ def _explain(error: ValidationError) -> str:
 def _known_keys() -> set[str]:
     readers: tuple[type[Section], ...] = get_args(get_args(Reader)[0])
     sections: tuple[type[Section], ...] = (
-        Task, TaskInput, Label, AnswerRule, ExampleRule, SplitRule, Published, TaskFile, SplitMark, *readers
+        Task, TaskInput, Label, AnswerRule, ExampleRule, SplitRule, Published, TaskFile, SplitMark,
+        RowFilter, *readers
     )  # fmt: skip
     return {key for section in sections for key in section.model_fields}
 

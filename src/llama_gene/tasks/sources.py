@@ -7,6 +7,7 @@ from pydantic import Field
 from llama_gene.config import Section, SourceFormat, Split
 
 Column = str | int
+TableFormat = Literal["csv", "tsv", "spaces", "jsonl"]
 
 
 class TaskFile(Section):
@@ -31,7 +32,7 @@ class TableReader(Section):
 
     type: Literal["table"]
     files: tuple[TaskFile, ...] = Field(min_length=1)
-    format: Literal["csv", "tsv", "spaces", "jsonl"] = Field("csv", description="How columns are parted.")
+    format: TableFormat = Field("csv", description="How columns are parted.")
     header: bool = Field(True, description="The first line names the columns; else columns are 0-based numbers.")
     sequences: tuple[Column, ...] = Field(min_length=1, description="Columns of the sequences, in order of inputs.")
     label: Column | None = Field(None, description="Column of the label, of the answer's text or of the states.")
@@ -88,7 +89,33 @@ class AnnotationReader(Section):
     field: Literal["function", "go", "ec", "product", "organism"] = Field(description="The annotation to answer with.")
 
 
+class RowFilter(Section):
+    """Which rows of a table are items."""
+
+    column: str = Field(description="Column to look into.")
+    pattern: str = Field(description="Regular expression that must be found there; other rows are counted.")
+
+
+class RegionsReader(Section):
+    """Regions of a genome in a table with a header: where each lies, and the text that is known of it."""
+
+    type: Literal["regions"]
+    files: tuple[TaskFile, ...] = Field(min_length=1)
+    format: Literal["csv", "tsv"] = Field("tsv", description="How columns are parted.")
+    genome: str = Field(description="FASTA whose records the chromosome column names.")
+    chromosome: str = Field("chr", description="Column of the record.")
+    start: str = Field("start", description="Column of the first base, 1-based.")
+    end: str = Field("end", description="Column of the last base, 1-based, included.")
+    strand: str | None = Field("strand", description="Column of the strand; - is read from the other strand.")
+    label: str = Field(description="Column of the label or of the answer's text.")
+    term: str | None = Field(
+        None, description="Column of the identifiers of terms parted by ';': the answer is then name(identifier); ..."
+    )
+    id: str | None = Field(None, description="Column of the identifier; none: the line number.")
+    only: RowFilter | None = Field(None, description="Which rows are items; none: all.")
+
+
 Reader = Annotated[
-    TableReader | FastaReader | StatesReader | PairsReader | CodingReader | AnnotationReader,
+    TableReader | FastaReader | StatesReader | PairsReader | CodingReader | AnnotationReader | RegionsReader,
     Field(discriminator="type"),
 ]
