@@ -15,6 +15,7 @@ from llama_gene.tasks.definitions import ExampleRule
 
 _PER_LABEL = 24
 _MOST = 240
+_LOOKED_AT = 8
 
 
 class Solved(NamedTuple):
@@ -66,7 +67,7 @@ def draw_examples(
     Output: yes
     Explanation: this output is wrong, the right one is no.
     """
-    others = [item for item in (pool[place] for place in rng.permutation(len(pool))) if item.group != group]
+    others = [item for item in (pool[place] for place in rng.permutation(len(pool)).tolist()) if item.group != group]
     chosen = _varied(others, rule.positive + rule.negative)
     positive = [f"Input: {item.input}\nOutput: {item.output}" for item in chosen[: rule.positive]]
     negative = []
@@ -95,6 +96,6 @@ def _varied(items: Sequence[Solved], number: int) -> list[Solved]:
             rest.append(item)
         else:
             first[item.output] = item
-        if len(first) == number:
+        if len(first) == number or len(groups) >= _LOOKED_AT * number:
             break
     return [*first.values(), *rest][:number]
