@@ -158,7 +158,7 @@ def measure(size: Size, tokenizer: GeneTokenizer, documents: Sequence[Document],
 def pack(documents: Sequence[Document]) -> Dataset:
     """Rows as the stages make them."""
     rows = []
-    for members in best_fit([len(document.ids) for document in documents], ROW_TOKENS):
+    for members in best_fit([len(document.ids) for document in documents], ROW_TOKENS).split():
         chosen = [documents[member] for member in members]
         rows.append(
             {

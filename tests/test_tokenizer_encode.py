@@ -11,8 +11,9 @@ from tokenizers import Tokenizer
 
 from llama_gene.config import TokenizerConfig
 from llama_gene.errors import TokenizerError
-from llama_gene.tokenizer.encode import BulkEncoder, make_encoders
+from llama_gene.tokenizer.encode import BulkEncoder, RunEncoder, make_encoders
 from llama_gene.tokenizer.encode_words import WordEncoder, may_cut
+from llama_gene.tokenizer.joined import Encoded, join_texts
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 from llama_gene.tokenizer.tiny import tiny_vocabulary
 from vocabularies import MAKERS, RESIDUES, grow, make_genes
@@ -54,11 +55,19 @@ def test_ids_of_runs_are_those_of_tokenizers(grown: GeneTokenizer, runs: list[st
 def test_every_make_of_vocabulary_has_its_fast_encoders(grown: GeneTokenizer) -> None:
     first, second = make_encoders(_plain(grown.folder))
     genes, proteins = make_genes("ACGT", 7), make_genes(RESIDUES, 8)
-    assert all(ids is not None for ids in first.encode(genes))
-    assert all(ids is None for ids in first.encode(proteins))
+    assert all(_encoded_by(first, genes))
+    assert not any(_encoded_by(first, proteins))
     # The small SentencePiece base has no token for some letters.
     known = [set(protein) <= set(second.alphabet) for protein in proteins]
-    assert [ids is not None for ids in second.encode(proteins)] == known
+    assert _encoded_by(second, proteins) == known
+
+
+def _encoded_by(encoder: RunEncoder, texts: list[str]) -> list[bool]:
+    """Which of the texts are runs of its alphabet."""
+    joined = join_texts(texts)
+    out = Encoded.with_room(joined)
+    encoder.encode_into(joined, out)
+    return [size > 0 for size in out.sizes.tolist()]
 
 
 def test_runs_longer_than_are_merged_together_and_many_short_ones(grown: GeneTokenizer) -> None:

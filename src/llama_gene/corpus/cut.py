@@ -1,7 +1,11 @@
-"""Cut what is left of a record into documents: DNA fragments, protein pieces, pages of text."""
+"""Where what is left of a record is cut: protein pieces, coding pairs, pages of text (DNA: `sequences.fragments`)."""
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llama_gene.sequences.coding import PAIR_BORDER
 
@@ -10,19 +14,32 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _SPACE = re.compile(r"\s+")
 
 
-def cut_protein(letters: str, max_residues: int) -> Iterator[tuple[int, str]]:
-    """Consecutive pieces of nearly equal length, as few as the limit allows; joined they are the protein.
+class Pieces(NamedTuple):
+    """Pieces of sequences, int64 [pieces]: the number of the sequence, and 0-based, half-open borders in it."""
 
-    Yields:
-        (start, piece), start 0-based.
+    sequences: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
-    >>> list(cut_protein("MKLVAWGTEEK", max_residues=5))
-    [(0, 'MKLV'), (4, 'AWGT'), (8, 'EEK')]
+
+def cut_proteins(residues: NDArray[np.int64], max_residues: int) -> Pieces:
+    """Consecutive pieces of nearly equal length of each protein, as few as the limit allows.
+
+    Args:
+        residues: Of each protein, > 0.
+        max_residues: Of a piece.
+
+    >>> pieces = cut_proteins(np.array([11, 3]), max_residues=5)
+    >>> list(zip(*(column.tolist() for column in pieces)))
+    [(0, 0, 4), (0, 4, 8), (0, 8, 11), (1, 0, 3)]
     """
-    number = -(-len(letters) // max_residues)
-    length = -(-len(letters) // max(number, 1))
-    for start in range(0, len(letters), max(length, 1)):
-        yield start, letters[start : start + length]
+    number = -(-residues // max_residues)
+    length = -(-residues // number)
+    number = -(-residues // length)
+    sequences = np.repeat(np.arange(len(residues)), number)
+    place = np.arange(len(sequences)) - (np.cumsum(number) - number)[sequences]
+    begins = place * length[sequences]
+    return Pieces(sequences, begins, np.minimum(begins + length[sequences], residues[sequences]))
 
 
 def cut_coding(text: str, max_bp: int) -> Iterator[tuple[int, str]]:

@@ -6,7 +6,7 @@ What is decided here needs all records at once, so it rests on the few bytes tha
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,13 +78,35 @@ def write_plan(
     save_arrays(folder / f"{chunk:06d}.npz", keep=keep, starts=starts, ends=ends, held=held)
 
 
-def read_plan(folder: Path, chunk: int) -> list[NDArray[np.bool_] | None]:
-    """For each record of a chunk which of its units are held out, at least one; None where it is left out."""
+class Plan(NamedTuple):
+    """What happens to the records of a chunk.
+
+    Attributes:
+        keep: bool [records]; false where a record is left out.
+        starts, ends: int64 [records], the units of a record in `held`; it may have none.
+        held: bool [units of all kept records], true where held out.
+    """
+
+    keep: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    held: NDArray[np.bool_]
+
+    def units(self, record: int) -> NDArray[np.bool_]:
+        """Which units of a record are held out; one where it goes as a whole or where nothing of it may be."""
+        start, end = self.starts[record], self.ends[record]
+        return self.held[start:end] if end > start else np.zeros(1, np.bool_)
+
+    def first_units(self, records: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the first unit of each of these records is held out."""
+        has_units = self.ends[records] > self.starts[records]
+        return has_units & np.append(self.held, False)[self.starts[records]]
+
+
+def read_plan(folder: Path, chunk: int) -> Plan:
+    """What `write_plan` wrote."""
     plan = load_arrays(folder / f"{chunk:06d}.npz")
-    keep, starts, ends, held = (plan[name] for name in ("keep", "starts", "ends", "held"))
-    nothing = np.zeros(1, np.bool_)
-    spans = zip(keep.tolist(), starts.tolist(), ends.tolist(), strict=True)
-    return [(held[start:end] if end > start else nothing) if stays else None for stays, start, end in spans]
+    return Plan(plan["keep"], plan["starts"], plan["ends"], plan["held"])
 
 
 def _find_kept(chunks: Sequence[Chunk], config: CorpusConfig, spool: Path, ledger: Ledger) -> Keep:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from llama_gene.config import Kind
 from llama_gene.corpus.arrays import load_array
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.tokenizer.joined import Texts
 
 RECORD = np.dtype([("digest", "u8"), ("letters", "i8"), ("regions", "i4"), ("file", "i4")])
 """A record: the digest of its letters, how many it has, regions it spans, the number of its file."""
@@ -34,7 +35,22 @@ def digest(letters: str, kind: Kind) -> int:
     False
     """
     named = _one_strand(letters) if kind == "dna" else letters
-    return int.from_bytes(hashlib.sha256(named.encode(), usedforsecurity=False).digest()[:8], "little")
+    return int.from_bytes(_name(named.encode()), "little")
+
+
+def digests(texts: Texts) -> NDArray[np.uint64]:
+    """The digests of many proteins, pairs or texts.
+
+    >>> from llama_gene.tokenizer.joined import join_texts
+    >>> digests(join_texts(["AACG"])).tolist() == [digest("AACG", "protein")]
+    True
+    """
+    letters, starts = texts.letters.data, texts.starts.tolist()
+    return np.frombuffer(b"".join(_name(letters[start:end]) for start, end in pairwise(starts)), "<u8")
+
+
+def _name(data: bytes | memoryview) -> bytes:
+    return hashlib.sha256(data, usedforsecurity=False).digest()[:8]
 
 
 def _one_strand(dna: str) -> str:

@@ -9,7 +9,7 @@ padded here and no document is cut to fill one.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,13 +20,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from llama_gene.config import GENE_KINDS, KINDS, Kind, PackConfig, Split
-from llama_gene.corpus.best_fit import best_fit
+from llama_gene.corpus.arrays import texts_of
+from llama_gene.corpus.best_fit import Blocks, best_fit
 from llama_gene.corpus.blocks import BLOCK_SCHEMA
 from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.mix import take_span
+from llama_gene.sequences.coding import PAIR_BORDER
 from llama_gene.sequences.files import open_parquet
 from llama_gene.storage import to_path
-from llama_gene.tokenizer.encode import Ids
+from llama_gene.tokenizer.compiled import compiled
+from llama_gene.tokenizer.joined import Encoded, Ids, Texts
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 
@@ -59,7 +62,12 @@ class Window(NamedTuple):
     """Documents that are packed together: their kinds, as places in `KINDS`, and their texts."""
 
     kinds: NDArray[np.int8]
-    texts: list[str]
+    texts: Texts
+
+    @property
+    def letters(self) -> NDArray[np.int64]:
+        """Bases, residues or bytes of each, int64 [documents]; the border in a coding pair is no letter."""
+        return self.texts.lengths - (self.kinds == KINDS.index("coding")) * len(PAIR_BORDER)
 
 
 @dataclass(frozen=True)
@@ -67,21 +75,16 @@ class TokenDocuments:
     """Documents as tokens, each whole or in pieces no longer than a block; entries of a document follow each other.
 
     Attributes:
-        ids: Tokens of each entry, without begin and end token.
+        encoded: Tokens of each entry, without begin and end token.
         kinds: int8 [entries], places in `KINDS`.
         letters: int64 [entries], bases, residues or bytes.
         closes: bool [entries], false where the document goes on in the next.
     """
 
-    ids: list[Ids]
+    encoded: Encoded
     kinds: NDArray[np.int8]
     letters: NDArray[np.int64]
     closes: NDArray[np.bool_]
-
-    @cached_property
-    def text_tokens(self) -> NDArray[np.int64]:
-        """Tokens of each entry."""
-        return np.fromiter(map(len, self.ids), np.int64, len(self.ids))
 
 
 def pack_shard(task: PackTask) -> dict[str, Any]:
@@ -101,8 +104,8 @@ def pack_shard(task: PackTask) -> dict[str, Any]:
         for window in _windows(task, np.random.default_rng([task.seed, is_train, number])):
             documents = writer.encode(window)
             lengths = writer.lengths(documents)
-            blocks = best_fit(lengths.tolist(), task.config.block_tokens)
-            stream.write_table(writer.as_table(documents, lengths, [blocks[at] for at in rng.permutation(len(blocks))]))
+            blocks = best_fit(lengths, task.config.block_tokens)
+            stream.write_table(writer.as_table(documents, lengths, blocks.take(rng.permutation(len(blocks)))))
             packed.add(documents, lengths, len(blocks))
     return packed.as_result()
 
@@ -122,7 +125,7 @@ class _Packed:
         # A document is cut where it goes on after an entry that none went on before.
         opens = ~documents.closes & np.concatenate([[True], documents.closes[:-1]])
         self._cut += int(opens.sum())
-        for column, weights in enumerate((documents.closes, documents.text_tokens, documents.letters)):
+        for column, weights in enumerate((documents.closes, documents.encoded.sizes, documents.letters)):
             found = np.bincount(documents.kinds, weights, minlength=len(KINDS))
             self._of_kind[:, column] += found.astype(np.int64)
 
@@ -159,10 +162,11 @@ def _windows(task: PackTask, rng: np.random.Generator) -> Iterator[Window]:
     for number, kind in enumerate(KINDS):
         rows = np.flatnonzero(kinds == number)
         chosen[rows[take_span(size[rows], task.spans[kind], rng)]] = True
-    texts, kinds = table["text"].filter(pa.array(chosen)), kinds[chosen]
+    table, kinds = (table, kinds) if chosen.all() else (table.filter(pa.array(chosen)), kinds[chosen])
+    letters, starts = texts_of(table["text"])
     for start in range(0, len(kinds), task.config.window_documents):
-        end = start + task.config.window_documents
-        yield Window(kinds[start:end], texts[start:end].to_pylist())
+        end = min(start + task.config.window_documents, len(kinds))
+        yield Window(kinds[start:end], Texts(letters, starts[start : end + 1]))
 
 
 class _Writer:
@@ -180,84 +184,97 @@ class _Writer:
 
     def lengths(self, documents: TokenDocuments) -> NDArray[np.int64]:
         """Tokens of each entry, begin and end token included."""
-        return documents.text_tokens + len(self._begin) + documents.closes
+        return documents.encoded.sizes + len(self._begin) + documents.closes
 
     def encode(self, window: Window) -> TokenDocuments:
         """Each text as one entry, or as the pieces of one that is longer than a block."""
-        ids = self._encode(window)
-        letters = np.array([count_letters(*of) for of in zip(window.texts, self._kinds(window), strict=True)], np.int64)
-        closes = np.ones(len(ids), np.bool_)
-        whole = TokenDocuments(ids, window.kinds, letters, closes)
-        too_long = np.flatnonzero(whole.text_tokens + 1 > self._room)
+        encoded = self._encode(window)
+        whole = TokenDocuments(encoded, window.kinds, window.letters, np.ones(len(encoded.sizes), np.bool_))
+        too_long = np.flatnonzero(encoded.sizes + 1 > self._room)
         return self._cut(window, whole, too_long.tolist()) if len(too_long) else whole
 
-    def as_table(
-        self, documents: TokenDocuments, lengths: NDArray[np.int64], blocks: Sequence[Sequence[int]]
-    ) -> pa.Table:
+    def as_table(self, documents: TokenDocuments, lengths: NDArray[np.int64], blocks: Blocks) -> pa.Table:
         """Blocks of these entries, in order."""
-        order = np.array([at for block in blocks for at in block], np.int64)
-        of_block = np.cumsum([0, *map(len, blocks)])
-        tokens = np.concatenate([[0], np.cumsum(lengths[order])])[of_block]
-        parts: list[Ids] = [self._end[:0]]
-        for at in order.tolist():
-            parts += (self._begin, documents.ids[at], self._end) if documents.closes[at] else (
-                self._begin, documents.ids[at]
-            )  # fmt: skip
+        order = blocks.documents
+        ends = np.concatenate([[0], np.cumsum(lengths[order])])
+        ids, starts, sizes = documents.encoded
+        tokens = lay_out(ids, starts, sizes, documents.closes, order, self._begin, self._end, int(ends[-1]))
         return pa.table(
             [
-                _lists(tokens, pa.array(np.concatenate(parts))),
-                _lists(of_block, pa.array(lengths[order].astype(np.int32))),
-                _lists(of_block, pa.array(KINDS).take(pa.array(documents.kinds[order]))),
-                _lists(of_block, pa.array(documents.letters[order].astype(np.int32))),
+                _lists(ends[blocks.borders], pa.array(tokens)),
+                _lists(blocks.borders, pa.array(lengths[order].astype(np.int32))),
+                _lists(blocks.borders, pa.array(KINDS).take(pa.array(documents.kinds[order]))),
+                _lists(blocks.borders, pa.array(documents.letters[order].astype(np.int32))),
             ],
             schema=BLOCK_SCHEMA,
         )
 
-    def _kinds(self, window: Window) -> Iterator[Kind]:
-        return (KINDS[number] for number in window.kinds.tolist())
-
-    def _encode(self, window: Window) -> list[Ids]:
+    def _encode(self, window: Window) -> Encoded:
         if not self._dropout:
-            return self._tokenizer.encode_arrays(window.texts)
-        drops_of = [kind in GENE_KINDS for kind in self._kinds(window)]
-        rows = list(zip(window.texts, drops_of, strict=True))
-        merged = iter(self._tokenizer.encode_arrays([text for text, drops in rows if not drops]))
-        return [self._drop(text) if drops else next(merged) for text, drops in rows]
+            return self._tokenizer.encode_joined(window.texts)
+        drops = np.isin(window.kinds, [KINDS.index(kind) for kind in GENE_KINDS])
+        texts = [window.texts.text(place) for place in range(len(drops))]
+        merged = iter(
+            self._tokenizer.encode_arrays([text for text, dropped in zip(texts, drops, strict=True) if not dropped])
+        )
+        found = [self._drop(text) if dropped else next(merged) for text, dropped in zip(texts, drops, strict=True)]
+        return Encoded.of(found)
 
     def _drop(self, text: str) -> Ids:
         return self._tokenizer.encode_with_dropout(text, self._dropout, int(self._rng.integers(1 << 62)))
 
     def _cut(self, window: Window, whole: TokenDocuments, too_long: Sequence[int]) -> TokenDocuments:
         """The same documents, these ones in consecutive pieces of nearly equal length."""
-        pieces_of = {
-            place: list(self._pieces(KINDS[window.kinds[place]], window.texts[place], whole.ids[place]))
-            for place in too_long
-        }
-        times = np.ones(len(whole.ids), np.int64)
+        ids, starts, sizes = whole.encoded
+        rows = np.column_stack([starts, sizes, whole.letters])
+        pieces_of = {place: np.array(list(self._pieces(window, place, whole.encoded)), np.int64) for place in too_long}
+        times = np.ones(len(sizes), np.int64)
         times[too_long] = [len(pieces_of[place]) for place in too_long]
-        ids: list[Ids] = []
-        letters: list[int] = []
-        for place, (whole_ids, size) in enumerate(zip(whole.ids, whole.letters.tolist(), strict=True)):
-            for part, count in pieces_of.get(place, [(whole_ids, size)]):
-                ids.append(part)
-                letters.append(count)
-        closes = np.zeros(len(ids), np.bool_)
-        closes[np.cumsum(times) - 1] = True
-        return TokenDocuments(ids, np.repeat(whole.kinds, times), np.array(letters, np.int64), closes)
+        ends = np.cumsum(times)
+        rows = np.repeat(rows, times, axis=0)
+        for place, pieces in pieces_of.items():
+            rows[ends[place] - len(pieces) : ends[place]] = pieces
+        closes = np.zeros(len(rows), np.bool_)
+        closes[ends - 1] = True
+        starts, sizes, letters = np.ascontiguousarray(rows.T)
+        return TokenDocuments(Encoded(ids, starts, sizes), np.repeat(whole.kinds, times), letters, closes)
 
-    def _pieces(self, kind: Kind, text: str, ids: Ids) -> Iterator[tuple[Ids, int]]:
-        """Tokens and letters of each piece."""
+    def _pieces(self, window: Window, place: int, encoded: Encoded) -> Iterator[tuple[int, int, int]]:
+        """Where the tokens of each piece start, how many there are, and their letters."""
+        kind, text = KINDS[window.kinds[place]], window.texts.text(place)
+        begin, tokens = int(encoded.starts[place]), int(encoded.sizes[place])
         if self._dropout and kind in GENE_KINDS:
-            ends = np.cumsum([len(self._tokenizer.decode([one]).strip()) for one in ids.tolist()]).tolist()
+            ids = encoded.ids[begin : begin + tokens].tolist()
+            ends = np.cumsum([len(self._tokenizer.decode([one]).strip()) for one in ids]).tolist()
         else:
             ends = [end for _, end in self._tokenizer.offsets(text)]
-        number = -(-len(ids) // (self._room - 1))
-        size = -(-len(ids) // number)
+        number = -(-tokens // (self._room - 1))
+        size = -(-tokens // number)
         read = 0
-        for start in range(0, len(ids), size):
-            reached = len(text) if start + size >= len(ids) else max(read, ends[start + size - 1])
-            yield ids[start : start + size], count_letters(text[read:reached], kind)
+        for start in range(0, tokens, size):
+            reached = len(text) if start + size >= tokens else max(read, ends[start + size - 1])
+            yield begin + start, min(size, tokens - start), count_letters(text[read:reached], kind)
             read = reached
+
+
+@compiled
+def lay_out(
+    ids: Ids, starts: NDArray[np.int64], sizes: NDArray[np.int64], closes: NDArray[np.bool_],
+    order: NDArray[np.int64], begin: Ids, end: Ids, room: int,
+) -> Ids:  # fmt: skip
+    """The tokens of entries one after the other, each behind the begin token, before the end token where it closes."""
+    tokens = np.empty(room, np.int32)
+    at = 0
+    for entry in order:
+        for token in begin:
+            tokens[at] = token
+            at += 1
+        tokens[at : at + sizes[entry]] = ids[starts[entry] : starts[entry] + sizes[entry]]
+        at += sizes[entry]
+        if closes[entry]:
+            tokens[at] = end[0]
+            at += 1
+    return tokens
 
 
 def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:

@@ -52,7 +52,8 @@ IUPAC_BASES = {
 
 # A table, since bytes.upper is several times slower on long sequences.
 _UPPER = bytes(range(256)).upper()
-_COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVNacgturyswkmbdhvn", "TGCAAYRSWMKVHDBNtgcaayrswmkvhdbn")
+COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVNacgturyswkmbdhvn", "TGCAAYRSWMKVHDBNtgcaayrswmkvhdbn")
+"""Code point of each letter to that of its complement."""
 
 
 class Cleaned(NamedTuple):
@@ -71,7 +72,7 @@ def reverse_complement(dna: str) -> str:
     >>> reverse_complement("AACGTr")
     'yACGTT'
     """
-    return dna.translate(_COMPLEMENT)[::-1]
+    return dna.translate(COMPLEMENT)[::-1]
 
 
 def clean_letters(letters: str, alphabet: Alphabet) -> Cleaned:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -24,18 +25,16 @@ from llama_gene.tokenizer import encode_kernels as kernels
 from llama_gene.tokenizer import encode_table_kernels as tables
 from llama_gene.tokenizer.dropout_kernels import encode_with_dropout
 from llama_gene.tokenizer.encode_words import WordEncoder, may_cut
-
-Ids = npt.NDArray[np.int32]
+from llama_gene.tokenizer.joined import Encoded, Ids, Texts, join_texts
 
 _BASES = "ACGT"
 # Letters in the order of their codes: bases first, so that what DNA needs stands together.
 _ALPHABETS = (_BASES, _BASES + "".join(sorted(set(string.ascii_uppercase) - set(_BASES))))
-_NOT_A_LETTER = 255
-# Stands for the prefix of a vocabulary while letters are turned into codes; no run holds it.
-_MARK = "\0"
 _LONGEST_TOKEN = 64
 # Tokens of the first step: with 1,024 of them, what may stand side by side fits into the fast caches.
 _START_TOKENS = 1024
+# With fewer letters, threads take longer to start than they save.
+_WORTH_THREADS = 100_000
 
 log = logging.getLogger(__name__)
 
@@ -75,25 +74,27 @@ class BulkEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text, without begin and end token."""
-        found: list[Ids | None] = [None] * len(texts)
-        runs = [place for place, text in enumerate(texts) if _may_be_run(text)]
-        self._seen += sum(len(texts[place]) for place in runs)
-        for encoder in self.run_encoders() if self._seen > self._worth_it else ():
-            if not runs:
+        return self.encode_joined(join_texts(texts)).split()
+
+    def encode_joined(self, texts: Texts) -> Encoded:
+        """The same for texts that stand back to back."""
+        out = Encoded.with_room(texts)
+        kernels.find_runs(texts.letters, texts.starts, out.sizes)
+        waiting = int(texts.lengths[out.sizes == kernels.WAITS].sum())
+        self._seen += waiting
+        for encoder in self.run_encoders() if waiting and self._seen > self._worth_it else ():
+            encoder.encode_into(texts, out)
+            if not (out.sizes == kernels.WAITS).any():
                 break
-            for place, ids in zip(runs, encoder.encode([texts[place] for place in runs]), strict=True):
-                found[place] = ids
-            runs = [place for place in runs if found[place] is None]
-        rest = [place for place, ids in enumerate(found) if ids is None]
-        self._seen_rest += sum(len(texts[place]) for place in rest)
+        rest = np.flatnonzero(out.sizes < 0)
+        self._seen_rest += int(texts.lengths[rest].sum())
+        return out.filled(rest, self._encode_rest([texts.text(place) for place in rest.tolist()]))
+
+    def _encode_rest(self, texts: Sequence[str]) -> list[Ids]:
         if self._seen_rest > self._worth_it and self._word_encoder:
-            for place in rest:
-                found[place] = self._word_encoder.encode(texts[place])
-            rest = []
-        encoded = self._tokenizer.encode_batch_fast([texts[place] for place in rest], add_special_tokens=False)
-        for place, encoding in zip(rest, encoded, strict=True):
-            found[place] = np.array(encoding.ids, np.int32)
-        return [ids for ids in found if ids is not None]
+            return [self._word_encoder.encode(text) for text in texts]
+        encoded = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [np.array(encoding.ids, np.int32) for encoding in encoded]
 
 
 @dataclass(frozen=True)
@@ -113,54 +114,46 @@ class RunEncoder:
     lexicon: kernels.Lexicon
     id_of_V: Ids
 
-    def encode(self, texts: Sequence[str]) -> list[Ids | None]:
-        """The ids of each text, all ASCII; None where it is no run of this alphabet."""
-        chunks = [list(texts[start::step]) for step in [numba.config.NUMBA_NUM_THREADS] for start in range(step)]
-        found: list[Ids | None] = [None] * len(texts)
-        with ThreadPoolExecutor(len(chunks)) as pool:
-            for start, encoded in enumerate(pool.map(self._encode, chunks)):
-                found[start :: len(chunks)] = encoded
-        return found
+    @cached_property
+    def _spelling(self) -> kernels.Spelling:
+        code_of = np.full(256, kernels.NO_CODE)
+        for code, letter in enumerate(self.alphabet):
+            code_of[ord(letter)] = code
+        return kernels.Spelling(code_of, len(self.prefix), len(self.alphabet), self.looked_up + 1)
 
-    def _encode(self, texts: Sequence[str]) -> list[Ids | None]:
-        codes, starts = self._codes(texts)
-        out, sizes = np.empty(len(codes), np.int32), np.empty(len(texts), np.int64)
+    def encode_into(self, texts: Texts, out: Encoded) -> None:
+        """Encode those of the texts that wait and are runs of this alphabet, on as many cores as numba may use."""
+        number = numba.config.NUMBA_NUM_THREADS if len(texts.letters) > _WORTH_THREADS else 1
+        borders = np.linspace(texts.starts[0], texts.starts[-1], number + 1).astype(np.int64)
+        firsts = [0, *np.searchsorted(texts.starts, borders[1:-1]).tolist(), len(texts.lengths)]
+        if number == 1:
+            self._encode(texts, out, 0, firsts[-1])
+            return
+        with ThreadPoolExecutor(number) as pool:
+            list(pool.map(lambda span: self._encode(texts, out, *span), pairwise(firsts)))
+
+    def _encode(self, texts: Texts, out: Encoded, first: int, last: int) -> None:
         kernels.encode_runs(
-            self.start, self.lexicon, len(self.alphabet) + len(self.prefix), codes, starts, self.id_of_V, out, sizes
-        )
-        return [
-            None if size < 0 or len(text) <= self.looked_up else out[start : start + size]
-            for text, start, size in zip(texts, starts.tolist(), sizes.tolist(), strict=False)
-        ]
+            self.start, self.lexicon, self._spelling, texts.letters, texts.starts[first : last + 1],
+            self.id_of_V, out.ids, out.starts[first:last], out.sizes[first:last],
+        )  # fmt: skip
 
     def encode_with_dropout(self, text: str, share: float, seed: int) -> Ids | None:
-        """As `encode`, each merge left out with probability `share` (BPE-dropout, see `dropout_kernels`).
+        """The ids of one text, each merge left out with probability `share` (BPE-dropout, see `dropout_kernels`).
 
         Training on such encodings makes a model less sensitive to where tokens begin.
 
         Args:
             text: ASCII; None is given back where it is no run.
-            share: 0 .. 1; at 0 the ids are those of `encode`, at 1 single letters.
+            share: 0 .. 1; at 0 the ids are those of `encode_into`, at 1 single letters.
             seed: The same ids for the same seed.
         """
-        codes, _ = self._codes([text])
-        if (codes >= len(self.alphabet) + len(self.prefix)).any():
+        codes = self._spelling.code_of[np.frombuffer(text.encode("ascii"), np.uint8)]
+        if (codes == kernels.NO_CODE).any():
             return None
-        word = codes.astype(np.int32)
+        word = np.array([*[len(self.alphabet)] * len(self.prefix), *codes], np.int32)
         size = encode_with_dropout(self.merges, word, share, seed)
         return self.id_of_V[word[:size]]
-
-    def _codes(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        """All letters as codes, the prefix before each text, and where each text starts."""
-        code_of = np.full(128, _NOT_A_LETTER, np.uint8)
-        for code, letter in enumerate(self.alphabet):
-            code_of[ord(letter)] = code
-        mark = _MARK if self.prefix else ""
-        code_of[ord(_MARK)] = len(self.alphabet) if self.prefix else _NOT_A_LETTER
-        letters = np.frombuffer((mark + mark.join(texts)).encode("ascii"), np.uint8)
-        starts = np.zeros(len(texts) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + len(mark), out=starts[1:])
-        return code_of[letters], starts
 
 
 def make_encoders(tokenizer: Tokenizer) -> Iterator[RunEncoder]:
@@ -177,11 +170,6 @@ def make_encoders(tokenizer: Tokenizer) -> Iterator[RunEncoder]:
 
 def _is_run(text: str) -> bool:
     return text.isascii() and text.isalpha() and text.isupper()
-
-
-def _may_be_run(text: str) -> bool:
-    """True for every run, and few other texts: to look at every letter would take longer than to try."""
-    return _is_run(text[:12]) and text.isascii() and _MARK not in text
 
 
 def _prefix(tokenizer: Tokenizer) -> str | None:

@@ -25,6 +25,10 @@ HALF = np.int64(32)
 LOW = np.int64(0xFFFFFFFF)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _BORDER, _GAP = np.int32(-1), np.int32(-2)
+# In place of the number of its tokens, what is known of a text: it may be a run, it is none, it is being encoded.
+WAITS, NO_RUN, _IN_WORK = np.int64(-1), np.int64(-2), np.int64(-3)
+_FIRST_CAPITAL, _LAST_CAPITAL = np.uint8(65), np.uint8(90)
+NO_CODE = np.uint8(255)
 # Letters merged together: enough for the way through all lists to be worth it, few enough for the fast caches.
 _CHUNK = 1 << 15
 # What is looked up at once: 4 ** 8 entries.
@@ -69,6 +73,19 @@ class Start(NamedTuple):
     shorter_V: NDArray[np.int32]
     beside_B: NDArray[np.uint8]
     longest_K: NDArray[np.int32]
+
+
+class Spelling(NamedTuple):
+    """How letters become codes.
+
+    `code_of` has 256 entries, 255 where a byte is no letter; `prefix` is 1 where the letter `prefix_code` stands before
+    every run, else 0; `shortest` is the least number of letters of a run.
+    """
+
+    code_of: NDArray[np.uint8]
+    prefix: int
+    prefix_code: int
+    shortest: int
 
 
 class Waiting(NamedTuple):
@@ -177,26 +194,54 @@ def _read(
 
 
 @compiled
+def find_runs(letters: NDArray[np.uint8], starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+    """Say of each text whether it waits for an encoder of runs: whether it is capital letters alone."""
+    for run in range(len(sizes)):
+        word = letters[starts[run] : starts[run + 1]]
+        sizes[run] = WAITS if len(word) else NO_RUN
+        for letter in word:
+            if letter < _FIRST_CAPITAL or letter > _LAST_CAPITAL:
+                sizes[run] = NO_RUN
+                break
+
+
+@compiled
+def _spell(spelling: Spelling, letters: NDArray[np.uint8], word: NDArray[np.uint8]) -> bool:
+    """Write the codes of a run behind its prefix; false where a letter has none, or the run is too short."""
+    if len(letters) < spelling.shortest:
+        return False
+    for at in range(len(letters)):
+        code = spelling.code_of[letters[at]]
+        if code == NO_CODE:
+            return False
+        word[spelling.prefix + at] = code
+    return True
+
+
+@compiled
 def encode_runs(
-    start: Start, lexicon: Lexicon, letters: int, codes: NDArray[np.uint8], starts: NDArray[np.int64],
-    id_of_V: NDArray[np.int32], out: NDArray[np.int32], sizes: NDArray[np.int64],
+    start: Start, lexicon: Lexicon, spelling: Spelling, letters: NDArray[np.uint8], starts: NDArray[np.int64],
+    id_of_V: NDArray[np.int32], out: NDArray[np.int32], places: NDArray[np.int64], sizes: NDArray[np.int64],
 ) -> None:  # fmt: skip
-    """Encode runs that stand back to back; the ids of each go to `out` from its own start on.
+    """Encode the runs that wait, of texts that stand back to back; those with a letter that has no code go on waiting.
 
     Args:
         start: The first of the tokens.
         lexicon: Tokens and their merges.
-        letters: Number of letters.
-        codes: The letters of all runs.
-        starts: Where each run starts, and the end of the last.
+        spelling: Code of each letter.
+        letters: The letters of all texts.
+        starts: Where each text starts, and the end of the last.
         id_of_V: Id of each token.
-        out: Room for as many ids as letters.
-        sizes: Gets the ids of each run, -1 where a letter has no token.
+        out: Gets the ids; room for one a letter, and one for a prefix.
+        places: Where those of each text start in `out`.
+        sizes: Gets the ids of each run that waited.
     """
     room = _CHUNK
     for run in range(len(sizes)):
-        room = max(room, starts[run + 1] - starts[run] + 2)
+        room = max(room, starts[run + 1] - starts[run] + spelling.prefix + 2)
     tokens, stack, dead = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint8)
+    codes = np.empty(room, np.uint8)
+    codes[0] = spelling.prefix_code
     # An entry for each letter at first; a merge uses up one and adds up to two.
     heads_V = np.zeros(len(lexicon.letters_V), np.int32)
     waiting = Waiting(heads_V, np.empty(2 * room + 1, np.int32), np.empty(2 * room + 1, np.int32))
@@ -204,27 +249,25 @@ def encode_runs(
     while first < len(sizes):
         end, last = 1, first
         tokens[0] = _BORDER
-        while last < len(sizes) and end + starts[last + 1] - starts[last] < room:
-            sizes[last] = 0
-            for code in codes[starts[last] : starts[last + 1]]:
-                if code >= letters:
-                    sizes[last] = -1
-                    break
-            if sizes[last] == 0:
-                word = codes[starts[last] : starts[last + 1]]
+        while last < len(sizes) and end + starts[last + 1] - starts[last] + spelling.prefix < room:
+            if sizes[last] == WAITS and _spell(spelling, letters[starts[last] : starts[last + 1]], codes):
+                word = codes[: starts[last + 1] - starts[last] + spelling.prefix]
                 _read(start, lexicon.letters_V, word, tokens[end:], stack, dead)
                 end += len(word) + 1
                 tokens[end - 1] = _BORDER
+                sizes[last] = _IN_WORK
             last += 1
         _merge_all(lexicon, waiting, len(start.shorter_V), tokens, end)
         place = 1
         for run in range(first, last):
-            if sizes[run] < 0:
+            if sizes[run] != _IN_WORK:
                 continue
+            size = 0
             while tokens[place] != _BORDER:
-                out[starts[run] + sizes[run]] = id_of_V[tokens[place]]
-                sizes[run] += 1
+                out[places[run] + size] = id_of_V[tokens[place]]
+                size += 1
                 place += lexicon.letters_V[tokens[place]]
+            sizes[run] = size
             place += 1
         first = last
 

@@ -161,7 +161,7 @@ def _pack_group(
                 f"{file}: instruction {record['id']!r} has {len(ids)} tokens, a row holds {config.row_tokens}. "
                 "Raise finetune.row_tokens or lower tasks.max_tokens."
             )
-    for members in best_fit([len(ids) for ids, _ in encoded], config.row_tokens):
+    for members in best_fit([len(ids) for ids, _ in encoded], config.row_tokens).split():
         chosen = [encoded[member] for member in members]
         yield {
             "input_ids": [token for ids, _ in chosen for token in ids],
