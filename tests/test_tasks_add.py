@@ -135,6 +135,8 @@ def test_fasta_titles_and_fasta_files_name_the_classes(tmp_path: Path) -> None:
     [
         ("sequence,rating", lambda n: f"{dna(30)},{n % 5}", "family"),
         ("sequence,host,colour", lambda n: f"{dna(30)},{'ab'[n % 2]},{'cd'[n % 2]}", "label"),
+        ("promoter,start,Observed TX,TIR category", lambda n: f"{dna(30)},{n},{n / 7},{'ab'[n % 2]}", "label"),
+        ("promoter,start,score,fitness", lambda n: f"{dna(30)},{n / 3},{n / 7},{n / 11}", "value"),
         ("sequence", lambda n: dna(30), "label"),
         ("peptide,label", lambda n: f"{'ACDKL'[n % 5] * 4},{'ab'[n % 2]}", "kind"),
         ("word,label", lambda n: f"word number {n},{'ab'[n % 2]}", "sequence"),

@@ -87,7 +87,8 @@ def draft_table(path: Path, form: TableFormat, wishes: Wishes, data: Path) -> Dr
     kinds = [kind for _, kind in sequences]
     written_as_rna = [_is_rna(table.columns[name]) for name in columns]
     task = compose(wishes, path, topic, family, kinds, written_as_rna, labels, ignored, reader)
-    header = Inferred("format", form, "first line names the columns" if table.has_header else "no header line")
+    named = "keys of the objects" if form == "jsonl" else "first line names the columns"
+    header = Inferred("format", form, named if table.has_header else "no line names the columns")
     found = Inferred("answer", f"{answer.column} ({answer.reads_as})", answer.why)
     family_note = Inferred("family", family, f"{len(columns)} sequence(s), answered by {answer.reads_as}")
     return Draft(task, (header, *notes, found, *label_notes, family_note, *split_notes, *id_notes), classes, table.rows)

@@ -20,12 +20,13 @@ _ID_NAME = re.compile(
 )
 _SPLIT_NAME = re.compile(r"^(split|set|partition|subset|stage|fold|dataset|is_?(train|valid|val|test)|train|valid|"
                          r"validation|val|test)$", re.IGNORECASE)  # fmt: skip
-_ANSWER_NAME = re.compile(
-    r"label|class|target|^y$|categor|type|locali[sz]ation|location|family|phenotype|structure|state|ss[38]$|dssp|value|"
-    r"score|fitness|expression|activity|affinity|stability|solub|intensity|strength|enrichment|function|product|answer|"
-    r"output|description|annotation|bound|binding|interact",
-    re.IGNORECASE,
+_ANSWER_WORDS = (
+    "label labels class classes target targets y category type localisation localization location family phenotype "
+    "structure state states ss3 ss8 q3 q8 dssp value score fitness expression activity affinity stability solubility "
+    "intensity strength enrichment function product answer output description annotation bound binding interaction "
+    "interacts log log2 log10 mean level of the name"
 )
+_WORD = re.compile(r"[a-z0-9]+")
 _PREDICTED = re.compile(r"predict|residual|baseline", re.IGNORECASE)
 _SPLIT_WORDS: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "tr"), "train"),
@@ -243,7 +244,7 @@ def _guess_answer(table: TableProfile, wishes: Wishes, sequences: Sequence[Colum
         and (reading := _reading(table, name, sequences))
         and _suits(reading, wishes.family)
     }
-    named = [name for name in readings if _ANSWER_NAME.search(str(name))]
+    named = [name for name in readings if _is_answer_name(str(name))]
     for candidates, why in ((list(readings), "the only column left"), (named, "named as an answer")):
         if len(candidates) == 1:
             column = table.columns[candidates[0]]
@@ -254,11 +255,16 @@ def _guess_answer(table: TableProfile, wishes: Wishes, sequences: Sequence[Colum
         )
     raise UndecidedError(
         "Several columns could be the answer: "
-        + "; ".join(f"{name} ({reading.replace('|', ' or ')})" for name, reading in readings.items())
+        + "; ".join(f"{name} ({readings[name].replace('|', ' or ')})" for name in named or readings)
         + ".",
-        option="label",
-        choices=[str(name) for name in readings],
+        option="label" if any(readings[name] != "value" for name in named or readings) else "value",
+        choices=[str(name) for name in named or readings],
     )
+
+
+def _is_answer_name(name: str) -> bool:
+    words = set(_WORD.findall(name.casefold()))
+    return bool(words) and words <= set(_ANSWER_WORDS.split())
 
 
 def _reading(table: TableProfile, name: Column, sequences: Sequence[Column]) -> str:
