@@ -261,12 +261,13 @@ class Terminal:
 
 def test_on_a_terminal_questions_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(tmp_path / "t.csv", "sequence,label,class", lambda n: f"{dna(30)},{n % 2},{'xy'[n % 2]}")
-    terminal = Terminal(monkeypatch, ["no such column", "label", "heat tolerance", "", "cold", "hot"])
+    terminal = Terminal(monkeypatch, ["no such column", "label", "cold", "hot", "heat tolerance", ""])
     assert cli.run(["tasks", "add", str(path)]) == 0
     assert terminal.asked[0].startswith("Several columns could be the answer")
-    assert terminal.asked[1:] == [terminal.asked[0], "title", "definition", "name of 0", "name of 1"]
+    assert terminal.asked[1:] == [terminal.asked[0], "name of 0", "name of 1", "title", "definition"]
     task = load_task("t", [tmp_path / "definitions"])
     assert (task.title, task.label_names) == ("heat tolerance", ("cold", "hot"))
+    assert task.definition == "Which holds for this dna sequence: cold or hot?"
 
 
 def test_json_never_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -204,16 +204,18 @@ def _answered(wishes: "Wishes", error: "UndecidedError") -> "Wishes":
 
 def _named(wishes: "Wishes", draft: "Draft") -> "Wishes":
     """Words that no file holds: asked once, with what was made up as the default."""
-    asked: dict[str, Any] = {}
-    for field in ("title", "definition"):
-        if not getattr(wishes, field):
-            asked[field] = typer.prompt(field, default=getattr(draft.task, field), err=True)
     if not wishes.label_names and [label.name for label in draft.task.labels] == ["negative", "positive"]:
-        asked["label_names"] = tuple(
+        names = [
             f"{value}={typer.prompt(f'name of {value}', default=label.name, err=True)}"
             for label in draft.task.labels
             for value in label.written
-        )
+        ]
+        return replace(wishes, label_names=tuple(names))  # the words below are made of them
+    asked: dict[str, Any] = {
+        field: typer.prompt(field, default=getattr(draft.task, field), err=True)
+        for field in ("title", "definition")
+        if not getattr(wishes, field)
+    }
     return replace(wishes, **asked)
 
 
