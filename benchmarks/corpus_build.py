@@ -36,7 +36,7 @@ BLOCK_TOKENS = 1024
 # What is asked of two cores, MB of letters a second, and how many letters of each kind the paper read.
 AT_LEAST: dict[Kind, int] = {"dna": 25, "protein": 15, "text": 6}
 PAPER_LETTERS = 16_000_000_000
-_LARGEST: dict[Kind, int] = {"protein": 200_000_000, "text": 100_000_000}
+_LARGEST: dict[Kind, int] = {"protein": 1_000_000_000, "text": 300_000_000}
 _SAMPLED_EVERY_S = 0.2
 _MIB = 2**20
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -142,7 +142,8 @@ def prepare_all(sizes: Sequence[int], folder: Path, data: Path | None) -> list[P
     """DNA of every size, then protein and English of one, in folders that tell what they grew from."""
     place = folder / ("real" if data else "made-up")
     place.mkdir(exist_ok=True)
-    protein, text = min(_LARGEST["protein"], sizes[0]), min(_LARGEST["text"], sizes[0] // 2)
+    second = sizes[min(1, len(sizes) - 1)]
+    protein, text = min(_LARGEST["protein"], second), min(_LARGEST["text"], second // 2)
     return [
         *prepare("dna", sizes, place, data),
         *prepare("protein", [protein], place, data),

@@ -6,7 +6,8 @@ reason, so that letters in are letters out and letters removed.
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from llama_gene.config import CleanConfig, Kind
 from llama_gene.corpus.clean_dna import Runs, clean_dna
@@ -18,10 +19,10 @@ from llama_gene.sequences.replicons import is_organelle, is_plasmid
 
 # UniProt marks fragments in titles, NCBI writes "partial" behind the product.
 _FRAGMENT = re.compile(r"\(Fragments?\)|, partial(?=\s*(?:\[|$))")
+_NOTHING: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True)
-class CleanRecord:
+class CleanRecord(NamedTuple):
     """What is left of a record.
 
     Attributes:
@@ -31,7 +32,7 @@ class CleanRecord:
     """
 
     runs: Runs
-    removed: Counter[str] = field(default_factory=Counter)
+    removed: Mapping[str, int]
     reason: str = ""
 
 
@@ -79,9 +80,8 @@ def clean(record: Record, rules: CleanConfig) -> CleanRecord:
         page, removed = clean_text(record.text, rules.text)
         runs = ((0, page),) if page else ()
     else:
-        runs, removed = ((0, record.text),) if record.text else (), Counter()
-    most = removed.most_common(1)
-    return CleanRecord(runs, removed, most[0][0] if most and not runs else "")
+        return CleanRecord(((0, record.text),) if record.text else (), _NOTHING)
+    return CleanRecord(runs, removed, "" if runs or not removed else removed.most_common(1)[0][0])
 
 
 def _refusal(record: Record, rules: CleanConfig) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from llama_gene.config import CorpusConfig, Kind, Source, resolve
 from llama_gene.corpus.accounts import count, count_removed
 from llama_gene.corpus.arrays import save_array, save_arrays
-from llama_gene.corpus.clean import CleanRecord, clean, count_letters, needs_case
+from llama_gene.corpus.clean import clean, count_letters, needs_case
 from llama_gene.corpus.deduplicate import RECORD, digest
 from llama_gene.corpus.near_duplicates import Signer
 from llama_gene.corpus.near_identical import Sketch
@@ -181,54 +181,55 @@ class _Collector:
 
     def rows_of(self, number: int, file: InputFile, sketch: Sketch | None) -> Iterator[tuple[Any, ...]]:
         """The spool's rows of one file."""
-        config, source = self._config, self._config.sources[file.source]
+        config, source, kind = self._config, self._config.sources[file.source], file.kind
+        keeps_case = needs_case(config.clean)
         notes = Counter[str]()
+        records = letters = 0
         for record in read_records(
             file.path,
-            file.kind,
+            kind,
             format=source.format,
             source=source_name(source),
             on_invalid=config.on_invalid,
             counts=notes,
-            case="keep" if needs_case(config.clean) else "upper",
+            case="keep" if keeps_case else "upper",
         ):
+            records += 1
+            letters += count_letters(record.text, kind)
             runs = self._keep(record)
             if not runs:
                 continue
             if sketch:
                 for _, letters_of_run in runs:
-                    sketch.add(letters_of_run.upper() if needs_case(config.clean) else letters_of_run)
-            length = len(record.text) if file.kind == "dna" else count_letters(runs[0][1], file.kind)
+                    sketch.add(letters_of_run.upper() if keeps_case else letters_of_run)
+            kept = [count_letters(run, kind) for _, run in runs]
+            length = len(record.text) if kind == "dna" else kept[0]
             for start, run in _stretch(runs, config.region_bp, self._batch_letters):
                 yield len(self.book), record.id, start, length, run
-            whole = "N".join(run for _, run in runs)
+            whole = runs[0][1] if len(runs) == 1 else "N".join(run for _, run in runs)
             if self.signer:
                 self.signer.add(whole)
-            name = digest(whole, file.kind)
-            letters = sum(count_letters(run, file.kind) for _, run in runs)
-            self.book.append((name, letters, count_regions(length, config.region_bp), number))
-        self.counts.update({f"{file.kind} reading: {note}": times for note, times in notes.items()})
+            self.book.append((digest(whole, kind), sum(kept), count_regions(length, config.region_bp), number))
+        count(self.counts, kind, "records", "read", records)
+        count(self.counts, kind, "letters", "read", letters)
+        self.counts.update({f"{kind} reading: {note}": times for note, times in notes.items()})
 
     def _keep(self, record: Record) -> list[tuple[int, str]]:
         """The runs of a record that go on, or none; what does not is counted."""
         kind = record.kind
-        count(self.counts, kind, "records", "read")
-        count(self.counts, kind, "letters", "read", count_letters(record.text, kind))
         cleaned = clean(record, self._config.clean)
         for reason, number in cleaned.removed.items():
             count_removed(self.counts, kind, "letters", reason, number)
-        runs = list(self._long_runs(cleaned, kind))
-        if not runs:
-            count_removed(self.counts, kind, "records", cleaned.reason or TOO_SHORT)
-        return runs
-
-    def _long_runs(self, cleaned: CleanRecord, kind: Kind) -> Iterator[tuple[int, str]]:
+        runs = []
         for start, run in cleaned.runs:
             size = count_letters(run, kind)
             if size < self._config.min_letters:
                 count_removed(self.counts, kind, "letters", TOO_SHORT, size)
             else:
-                yield start, run
+                runs.append((start, run))
+        if not runs:
+            count_removed(self.counts, kind, "records", cleaned.reason or TOO_SHORT)
+        return runs
 
 
 def _stretch(runs: Sequence[tuple[int, str]], region: int, batch: int) -> Iterator[tuple[int, str]]:

@@ -25,7 +25,7 @@ class RowWriter:
         self._schema = schema
         self._text = schema.get_field_index("text")
         self._batch_letters = batch_letters
-        self._rows: list[tuple[Any, ...]] = []
+        self._columns: list[list[Any]] = [[] for _ in schema]
         self._held = 0
         self._file = path.open("wb")
         self._writer = pa.ipc.new_file(self._file, schema, options=_OPTIONS)
@@ -41,18 +41,18 @@ class RowWriter:
 
     def add(self, row: tuple[Any, ...]) -> None:
         """Append one row, values in the order of the schema."""
-        self._rows.append(row)
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
         self._held += len(row[self._text])
         if self._held >= self._batch_letters:
             self._write()
 
     def _write(self) -> None:
-        if self._rows:
-            columns = zip(*self._rows, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        if self._columns[0]:
+            arrays = [pa.array(column, field.type) for column, field in zip(self._columns, self._schema, strict=True)]
             self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
             self.batches += 1
-            self._rows, self._held = [], 0
+            self._columns, self._held = [[] for _ in self._schema], 0
 
 
 def write_batches(path: Path, batches: Sequence[pa.RecordBatch]) -> None:

@@ -97,7 +97,7 @@ def _write_wanted(waiting: Waiting, count: int, wanted: Wanted, found: Found, wr
     for at in range(count):
         word = waiting.words[at]
         bits = _bits_of(word)
-        if waiting.elements[at] & bits == bits and word <= wanted.most:
+        if waiting.elements[at] & bits == bits:
             found.words[written] = word
             found.starts[written] = waiting.starts[at]
             written += 1
@@ -123,7 +123,10 @@ def dna_kernel(letters: NDArray[np.uint8], length: int, wanted: Wanted) -> tuple
         valid += 1
         if valid < length:
             continue
-        waiting.words[count] = _scramble(min(forward, backward))
+        word = _scramble(min(forward, backward))
+        if word > wanted.most:
+            continue
+        waiting.words[count] = word
         waiting.starts[count] = at - length + 1
         count += 1
         if count == _TOGETHER:
@@ -150,7 +153,10 @@ def protein_kernel(
         valid += 1
         if valid < length:
             continue
-        waiting.words[count] = _scramble(packed)
+        word = _scramble(packed)
+        if word > wanted.most:
+            continue
+        waiting.words[count] = word
         waiting.starts[count] = at - length + 1
         count += 1
         if count == _TOGETHER:
@@ -218,7 +224,10 @@ def text_kernel(
         seen += 1
         if seen < length:
             continue
-        waiting.words[count] = _scramble(polynomial)
+        word = _scramble(polynomial)
+        if word > wanted.most:
+            continue
+        waiting.words[count] = word
         waiting.starts[count] = begins[seen % length]
         count += 1
         if count == _TOGETHER:

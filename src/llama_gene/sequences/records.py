@@ -1,13 +1,13 @@
 """What readers give: one record per sequence or document, and one coding sequence per gene product."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from llama_gene.config import Kind
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One sequence or document.
 
     `annotations` may hold, where the source says so: "accession", "product", "gene", "organism", "ec" and
@@ -20,7 +20,7 @@ class Record:
     text: str
     source: str = ""
     description: str = ""
-    annotations: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    annotations: Mapping[str, str | tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True)
