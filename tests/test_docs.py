@@ -95,7 +95,7 @@ def test_every_command_has_a_line_and_every_line_a_command():
 
 
 def test_the_pages_of_the_site_are_all_in_its_menu():
-    menu = set(re.findall(r": (\w+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    menu = set(re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
     assert menu == {page.name for page in (ROOT / "docs").glob("*.md")}
 
 

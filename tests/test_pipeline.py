@@ -226,6 +226,7 @@ VERBS = {
     "tokenizer audit": "tokenizer audit RUN/tokenizer --base tiny --protein RUN/data/proteins",
     "tasks list": "tasks list",
     "tasks show": "tasks show promoter-core",
+    "tasks add": "tasks add RUN/data/tasks/splice.csv --output OUT",
     "tasks split": "tasks split --data RUN/data --config RECIPE --output OUT",
     "tasks build": "tasks build --splits RUN/splits --tokenizer RUN/tokenizer --config RECIPE --output OUT",
     "model extend": "model extend --tokenizer RUN/tokenizer --output OUT",

@@ -203,8 +203,8 @@ def test_a_task_goes_from_a_table_to_instructions(tmp_path: Path, folder: Path) 
         "value",
     ]  # fmt: skip
     assert records[0]["input"] == " ".join(records[0]["sequences"][0])
-    assert {record["instruction"] for record in records} == {"Say no, yes of this dna.", "Which is it, no, yes?"}
-    assert manifest.counts["mine: wording 0"] + manifest.counts["mine: wording 1"] == 100
+    plain = {record["instruction"] for record in records if "example" not in record["instruction"]}
+    assert plain == {"Say no, yes of this dna.", "Which is it, no, yes?"}
     tests = [json.loads(line) for line in (tmp_path / "out" / "test.jsonl").read_text().splitlines()]
     assert {record["instruction"] for record in tests} == {"Say no, yes of this dna."}
 
@@ -218,8 +218,9 @@ def test_splits_made_for_other_tasks_are_refused(tmp_path: Path, folder: Path) -
 
 @pytest.mark.real_data
 @pytest.mark.slow
-def test_every_registered_task_builds_on_the_real_data(data: Path, folder: Path, tmp_path: Path) -> None:
-    choices = tuple(TaskChoice(name=task.name, train=40, valid=10, test=20) for task in list_tasks())
+def test_a_task_of_every_source_and_family_builds_on_the_real_data(data: Path, folder: Path, tmp_path: Path) -> None:
+    unlike = {(task.family, task.source.partition(",")[0]): task.name for task in list_tasks()}
+    choices = tuple(TaskChoice(name=name, train=40, valid=10, test=20) for name in unlike.values())
     config = TasksConfig(choices=choices, max_tokens=1024, max_answer_tokens=200)
     split_tasks(config, data=data, seed=1, output=tmp_path / "splits")
     manifest = build_tasks(config, splits=tmp_path / "splits", tokenizer=folder, seed=1, output=tmp_path / "out")

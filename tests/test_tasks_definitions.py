@@ -1,13 +1,17 @@
 """Task definitions, wordings and bins."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.tasks.bins import bin_names, bin_of, fit_edges
-from llama_gene.tasks.definitions import list_tasks, load_task, read_task, task_files
+from llama_gene.tasks.definitions import Task, list_tasks, load_task, read_task, task_files
 from llama_gene.tasks.wordings import PAPER_WORDINGS, input_text, instruction_text
+from llama_gene.tasks.write import definition_text, write_definition
 
 GOOD = """
 name = "mine"
@@ -115,3 +119,38 @@ def test_equal_values_that_empty_a_bin_are_an_error() -> None:
 
 def test_bin_names_are_distinct_for_every_number_of_bins() -> None:
     assert all(len(set(bin_names(bins))) == bins for bins in range(2, 21))
+
+
+@pytest.mark.parametrize("task", list_tasks(), ids=lambda task: task.name)
+def test_a_written_definition_reads_back_as_the_same_task(tmp_path: Path, task: Task) -> None:
+    assert read_task(write_definition(task, tmp_path, ["Why: a test."])) == task
+
+
+@given(text=st.text(min_size=1))
+def test_any_text_of_a_definition_survives_the_writing(text: str) -> None:
+    task = load_task("gb1").model_copy(update={"definition": text, "source": text})
+    assert tomllib.loads(definition_text(task))["definition"] == text
+
+
+def test_a_definition_is_never_overwritten(tmp_path: Path) -> None:
+    path = write_definition(load_task("gb1"), tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=r"gb1\.toml: there already"):
+        write_definition(load_task("gb1").model_copy(update={"title": "other"}), tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_row_of_table_9_that_reads_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="another family or other inputs"):
+        read_task(write(tmp_path, GOOD.replace("reader =", 'table9 = "protein classification"\nreader =')))
+
+
+def test_every_wording_of_every_task_can_be_filled() -> None:
+    for task in list_tasks():
+        kinds = [wanted.called for wanted in task.inputs]
+        filled = [
+            instruction_text(wording, title=task.title, kinds=kinds, labels=("a", "b"), definition=task.definition)
+            for wording in task.questions
+        ]
+        assert len(set(filled)) >= 3, task.name
+        assert task.questions[0] == PAPER_WORDINGS[task.family], task.name

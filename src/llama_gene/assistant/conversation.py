@@ -14,7 +14,7 @@ import torch
 from transformers import PreTrainedModel
 
 from llama_gene.assistant.streaming import join_text, stream_ids
-from llama_gene.config import ChatConfig
+from llama_gene.config import ChatConfig, spellings_of
 from llama_gene.errors import DataError
 from llama_gene.model.folders import load_pair, read_card
 from llama_gene.prompts import Message, defuse, render, user_content
@@ -23,7 +23,7 @@ from llama_gene.tasks import fitting
 from llama_gene.tasks.bins import bin_names
 from llama_gene.tasks.definitions import Task, load_task, read_task
 from llama_gene.tasks.shorten import cut, try_sizes
-from llama_gene.tasks.wordings import PAPER_WORDINGS, input_text
+from llama_gene.tasks.wordings import input_text
 from llama_gene.tokenizer.load import GeneTokenizer
 
 TASKS_FOLDER = "tasks"
@@ -118,7 +118,7 @@ def labels_of(assistant: Assistant, task: Task) -> tuple[str, ...]:
 
 def wording_of(task: Task) -> str:
     """The wording that models are judged with: the task's first, else the paper's."""
-    return task.wordings[0] if task.wordings else PAPER_WORDINGS[task.family]
+    return task.questions[0]
 
 
 def ask_task(assistant: Assistant, task: Task, sequences: Sequence[str]) -> Question:
@@ -142,7 +142,7 @@ def ask_task(assistant: Assistant, task: Task, sequences: Sequence[str]) -> Ques
     longest = max(labels, key=lambda label: len(assistant.tokenizer.encode(label)), default="")
     limit = assistant.context_tokens if labels else assistant.context_tokens - _answer_room(assistant)
     limit = min(limit, int(assistant.card.get("max_tokens") or limit))
-    setting = fitting.Setting(task, task.spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+    setting = fitting.Setting(task, spellings_of(task.spelling)[0], assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
     counts: Counter[str] = Counter()
     asked = fitting.Question(wording_of(task), tuple(sequences), longest, tuple(labels))
     made = fitting.fit(setting, [asked], counts)[0]

@@ -1,23 +1,25 @@
-"""Verbs that ask and score: tasks list|show|split|build, evaluate, score, chat."""
+"""Verbs that ask and score: tasks split|build, evaluate, score, chat."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+from llama_gene.cli.registry import Definitions, add_registry_commands
 
 ScoringRule = Literal["strict", "paper"]
-Definitions = Annotated[
-    list[Path], typer.Option("--definitions", help="More folders of task definitions; may be repeated.")
+Tasks = Annotated[
+    list[str], typer.Option("--task", help="A task to take, instead of those of the recipe; may be repeated.")
 ]
 
 
 def add_answer_commands(app: typer.Typer) -> None:
     """Register the verbs."""
     tasks = typer.Typer(no_args_is_help=True, help="Gene tasks as definitions, and the instructions made of them.")
-    tasks.command("list")(list_all)
-    tasks.command("show")(show_one)
+    add_registry_commands(tasks)
     tasks.command("split")(split)
     tasks.command("build")(build)
     app.add_typer(tasks, name="tasks", rich_help_panel="4 · Tasks")
@@ -26,54 +28,19 @@ def add_answer_commands(app: typer.Typer) -> None:
     app.command("chat", rich_help_panel="5 · Answers")(chat_with)
 
 
-def list_all(
-    definitions: Definitions = [],  # noqa: B006
-    config: Config = None,
-    overrides: Set = [],  # noqa: B006
-    as_json: Json = False,
-) -> None:
-    """List the registered tasks."""
-    from llama_gene.tasks.definitions import list_tasks
-
-    settings(config, overrides)
-    tasks = list_tasks(definitions)
-    rows = [(task.name, task.family, "+".join(part.kind for part in task.inputs), task.metric) for task in tasks]
-    if as_json:
-        show_json([dict(zip(("name", "family", "kinds", "metric"), row, strict=True)) for row in rows])
-    else:
-        show_table("tasks", ("name", "family", "reads", "metric"), rows)
-
-
-def show_one(
-    name: Annotated[str, typer.Argument(help="Name of a registered task.")],
-    definitions: Definitions = [],  # noqa: B006
-    config: Config = None,
-    overrides: Set = [],  # noqa: B006
-    as_json: Json = False,
-) -> None:
-    """Show one task: wordings, labels, source, licence, published scores."""
-    from llama_gene.config import describe
-    from llama_gene.tasks.definitions import load_task
-
-    settings(config, overrides)
-    task = describe(load_task(name, definitions))
-    if as_json:
-        show_json(task)
-    else:
-        show_table(name, ("what", "value"), [(key, value) for key, value in task.items() if value])
-
-
 def split(
     output: Output,
     data: Annotated[Path | None, typer.Option("--data", help="Folder relative paths start from.")] = None,
+    tasks: Tasks = [],  # noqa: B006
+    definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """Read the recipe's tasks and split their items without leakage."""
+    """Read the tasks of the recipe, or those named, and split their items without leakage."""
     from llama_gene.tasks.split import split_tasks
 
-    recipe = settings(config, overrides)
+    recipe = settings(config, [*overrides, *_chosen(tasks, definitions)])
     made = split_tasks(recipe.tasks, data=data or Path(recipe.data), seed=recipe.seed, output=output)
     show(made, output, as_json=as_json)
 
@@ -82,6 +49,7 @@ def build(
     output: Output,
     splits: Annotated[Path, typer.Option("--splits", help="Folder of `tasks split`.")],
     tokenizer: Annotated[Path, typer.Option("--tokenizer", help="Tokenizer folder.")],
+    tasks: Tasks = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
@@ -89,9 +57,21 @@ def build(
     """Turn split items into Alpaca instructions."""
     from llama_gene.tasks.build import build_tasks
 
-    recipe = settings(config, overrides)
+    recipe = settings(config, [*overrides, *_chosen(tasks)])
     made = build_tasks(recipe.tasks, splits=splits, tokenizer=tokenizer, seed=recipe.seed, output=output)
     show(made, output, as_json=as_json)
+
+
+def _chosen(tasks: list[str], definitions: Sequence[Path] = ()) -> list[str]:
+    """Settings that take the named tasks, and folders wherever they lie, instead of the recipe's."""
+    found = []
+    if tasks:
+        choices = ", ".join(f"{{ name = {json.dumps(name, ensure_ascii=False)} }}" for name in tasks)
+        found.append(f"tasks.choices=[{choices}]")
+    if definitions:
+        folders = [str(folder.absolute()) for folder in definitions]
+        found.append(f"tasks.definitions={json.dumps(folders, ensure_ascii=False)}")
+    return found
 
 
 def evaluate_model(

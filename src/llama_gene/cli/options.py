@@ -48,13 +48,14 @@ def show_json(value: Any) -> None:
 
 
 def show_table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    """A plain table, numbers to the right."""
+    """A plain table; columns that hold numbers to the right, words to the left."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        is_words = index == 0 or all(isinstance(row[index], str) for row in rows)
+        table.add_column(column, justify="left" if is_words else "right", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     console = Console()

@@ -39,6 +39,7 @@ from llama_gene.config.learn import (
     PretrainConfig,
     TaskChoice,
     TasksConfig,
+    WordingConfig,
 )
 from llama_gene.config.overlap import ContaminationConfig, NearDuplicateConfig
 from llama_gene.config.recipe import Recipe, load_recipe
@@ -53,9 +54,11 @@ from llama_gene.config.section import (
     SourceFormat,
     Spelling,
     Split,
+    TaskSpelling,
     Unit,
     describe,
     resolve,
+    spellings_of,
 )
 
 __all__ = [
@@ -98,12 +101,15 @@ __all__ = [
     "Spelling",
     "Split",
     "TaskChoice",
+    "TaskSpelling",
     "TasksConfig",
     "TokenizerConfig",
     "UniprotEntry",
     "Unit",
     "UrlEntry",
+    "WordingConfig",
     "describe",
     "load_recipe",
     "resolve",
+    "spellings_of",
 ]

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from llama_gene.config.section import OnInvalid, Section, Share, Spelling
+from llama_gene.config.section import OnInvalid, Section, Share, TaskSpelling
 
 
 class ModelConfig(Section):
@@ -68,8 +68,21 @@ class TaskChoice(Section):
     train: int | None = Field(None, ge=1, description="Most training items; none: all.")
     valid: int | None = Field(None, ge=1, description="Most validation items; none: all.")
     test: int | None = Field(None, ge=1, description="Most test items; none: all.")
-    spelling: Spelling | None = Field(None, description="Override of the task's own.")
+    spelling: TaskSpelling | None = Field(None, description="Override of the task's own.")
     bins: int | None = Field(None, ge=2, le=20, description="Regression: quantile bins; 2 is the median.")
+
+
+class WordingConfig(Section):
+    """How training questions are put; held-out ones always have the task's first wording."""
+
+    others: Share = Field(0.5, description="Share asked in another wording than the task's first.")
+    defined: Share = Field(0.1, description="Share asked by the task's definition with solved examples.")
+
+    @model_validator(mode="after")
+    def _check(self) -> "WordingConfig":
+        if self.others + self.defined > 1:
+            raise ValueError("others and defined together exceed 1")
+        return self
 
 
 class TasksConfig(Section):
@@ -77,6 +90,7 @@ class TasksConfig(Section):
 
     choices: tuple[TaskChoice, ...] = Field((), description="Tasks of the run, in order.")
     definitions: tuple[str, ...] = Field((), description="Extra folders of task definitions, relative to `data`.")
+    wording: WordingConfig = WordingConfig()
     max_tokens: int = Field(512, ge=64, description="Longest instruction with its answer; sequences are shortened.")
     max_answer_tokens: int = Field(64, ge=1, description="Longer free-text answers are refused and counted.")
     on_invalid: OnInvalid = Field("skip", description="error: stop at a bad item; skip: count it.")

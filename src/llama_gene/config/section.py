@@ -16,6 +16,7 @@ GENE_KINDS: tuple[GeneKind, ...] = get_args(GeneKind)
 Unit = Literal["bpe", "kmer", "letter"]
 Split = Literal["train", "valid", "test"]
 Spelling = Literal["joined", "spaced"]
+TaskSpelling = Literal["joined", "spaced", "both"]
 OnInvalid = Literal["error", "skip"]
 SourceFormat = Literal[
     "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "json", "jsonl"
@@ -41,3 +42,12 @@ def resolve(path: str, data: Path) -> Path:
 def describe(section: Mapping[str, Any] | Section) -> dict[str, Any]:
     """A section as plain JSON values, as it is saved in manifests."""
     return section.model_dump(mode="json") if isinstance(section, Section) else dict(section)
+
+
+def spellings_of(spelling: TaskSpelling) -> tuple[Spelling, ...]:
+    """The spellings that an item is written in, one record each.
+
+    >>> spellings_of("spaced"), spellings_of("both")
+    (('spaced',), ('joined', 'spaced'))
+    """
+    return ("joined", "spaced") if spelling == "both" else (spelling,)

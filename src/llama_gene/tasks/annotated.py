@@ -8,9 +8,9 @@ from llama_gene.sequences.files import Inspector, list_files
 from llama_gene.sequences.genbank import read_coding
 from llama_gene.sequences.readers import read_records
 from llama_gene.sequences.records import CodingSequence
-from llama_gene.tasks.definitions import AnnotationReader, CodingReader
 from llama_gene.tasks.files import task_path
 from llama_gene.tasks.items import RawItem
+from llama_gene.tasks.sources import AnnotationReader, CodingReader
 
 _CODON = 3
 

@@ -18,20 +18,20 @@ from typing import Any
 import numpy as np
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
-from llama_gene.config import Split, TaskChoice, TasksConfig
+from llama_gene.config import Spelling, Split, TaskChoice, TasksConfig, WordingConfig, spellings_of
 from llama_gene.errors import ArtifactError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
-from llama_gene.tasks.definitions import Task
-from llama_gene.tasks.fitting import Question, Setting, fit
+from llama_gene.tasks.examples import Solved, pool_of
+from llama_gene.tasks.fitting import Question, Setting
 from llama_gene.tasks.groups import SPLITS
+from llama_gene.tasks.phrasing import Phrasing, fit_phrased, put, solve
 from llama_gene.tasks.split import CHOSEN, read_chosen
 from llama_gene.tasks.states import ask_tokens, letter_spans
-from llama_gene.tasks.wordings import PAPER_WORDINGS
 from llama_gene.tokenizer.load import load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 1
+_CODE = 2
 _BATCH_ROWS = 1024
 
 
@@ -42,7 +42,7 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
         config: The same section that made the splits.
         splits: Stage folder of `split_tasks`.
         tokenizer: Folder of the vocabulary that will read the prompts.
-        seed: Seed of wordings and of the tokens asked.
+        seed: Seed of wordings, of examples and of the tokens asked.
         output: Stage folder.
 
     Raises:
@@ -57,15 +57,17 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
     def build(work: Path, ledger: Ledger) -> None:
         words = load_tokenizer(tokenizer)
         settings = {
-            name: Setting(
-                task, choices[name].spelling or task.spelling, words, config.max_tokens, config.max_answer_tokens
+            name: tuple(
+                Setting(task, spelling, words, config.max_tokens, config.max_answer_tokens)
+                for spelling in spellings_of(choices[name].spelling or task.spelling)
             )
             for name, task in tasks.items()
             if name in choices
         }
+        phrasings = _read_phrasings(splits, settings, config.wording, seed)
         shutil.copyfile(splits / CHOSEN, work / CHOSEN)
         for split in SPLITS:
-            _build_split(split, work, splits, settings, choices, seed, ledger)
+            _build_split(split, work, splits, settings, phrasings, choices, seed, ledger)
 
     inputs = {"splits": splits, "tokenizer": tokenizer}
     return build_stage(STAGE, output, build, config=config, inputs=inputs, seed=seed, code=_CODE)
@@ -75,30 +77,35 @@ def _build_split(
     split: Split,
     work: Path,
     splits: Path,
-    settings: Mapping[str, Setting],
+    settings: Mapping[str, tuple[Setting, ...]],
+    phrasings: Mapping[tuple[str, Spelling], Phrasing],
     choices: Mapping[str, TaskChoice],
     seed: int,
     ledger: Ledger,
 ) -> None:
     rngs = {name: np.random.default_rng([seed, zlib.crc32(f"{name} {split}".encode())]) for name in settings}
-    written: Counter[str] = Counter()
+    written: Counter[tuple[str, Spelling]] = Counter()
     with (work / f"{split}.jsonl").open("w", encoding="utf-8") as lines:
         for name, rows in _read_batches(splits / f"{split}.parquet"):
             if name not in settings:
                 continue
             limit = getattr(choices[name], split)
             counts: Counter[str] = Counter()
-            for record in _records(settings[name], rows, split, rngs[name], counts):
-                if limit is not None and written[name] >= limit:
-                    counts["over the limit"] += 1
-                    continue
-                written[name] += 1
-                lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+            # Held-out items are asked once, in the first spelling, so that no score counts one twice.
+            asked = settings[name] if split == "train" else settings[name][:1]
+            for setting in asked:
+                phrasing = phrasings[name, setting.spelling]
+                mark = f"~{setting.spelling}" if len(asked) > 1 else ""
+                for record in _records(setting, phrasing, mark, rows, split, rngs[name], counts):
+                    if limit is not None and written[name, setting.spelling] >= limit:
+                        counts["over the limit"] += 1
+                        continue
+                    written[name, setting.spelling] += 1
+                    lines.write(json.dumps(record, ensure_ascii=False) + "\n")
             ledger.counts.update({f"{name}: {reason}": count for reason, count in counts.items() if count})
-    for name in settings:
-        ledger.facts.setdefault(name, {"spelling": settings[name].spelling, "items": {}})["items"][split] = written[
-            name
-        ]
+    for name, spelled in settings.items():
+        fact = ledger.facts.setdefault(name, {"spelling": spelled[0].spelling, "items": {}})
+        fact["items"][split] = sum(written[name, setting.spelling] for setting in spelled)
 
 
 def _read_batches(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -110,15 +117,55 @@ def _read_batches(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             yield name, list(rows)
 
 
+def _read_phrasings(
+    splits: Path, settings: Mapping[str, tuple[Setting, ...]], config: WordingConfig, seed: int
+) -> dict[tuple[str, Spelling], Phrasing]:
+    """How each task is asked in each spelling; examples come from its first training items: their order is random."""
+    pools: dict[tuple[str, Spelling], tuple[Solved, ...]] = {}
+    for name, rows in _first_batches(splits / "train.parquet") if config.defined else ():
+        for setting in settings.get(name, ()):
+            rng = np.random.default_rng([seed, zlib.crc32(f"{name} examples".encode())])
+            asked = ((row, question) for row in rows for _, question in _questions(setting, row, rng, Counter()))
+            solved = (solve(setting, question, row["group"]) for row, question in asked)
+            known = pools.get((name, setting.spelling))
+            pools[name, setting.spelling] = known or pool_of(item for item in solved if item is not None)
+    return {
+        (name, setting.spelling): Phrasing(config, setting.task.questions, pools.get((name, setting.spelling), ()))
+        for name, spelled in settings.items()
+        for setting in spelled
+    }
+
+
+def _first_batches(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The first items of each row group; a task fills one or more of its own, so every task is met."""
+    file = open_parquet(path)
+    for number in range(file.num_row_groups):
+        batch = next(file.iter_batches(_BATCH_ROWS, row_groups=[number]), None)
+        for name, rows in groupby(batch.to_pylist() if batch is not None else (), key=itemgetter("task")):
+            yield name, list(rows)
+
+
 def _records(
-    setting: Setting, rows: Sequence[Mapping[str, Any]], split: Split, rng: np.random.Generator, counts: Counter[str]
+    setting: Setting,
+    phrasing: Phrasing,
+    mark: str,
+    rows: Sequence[Mapping[str, Any]],
+    split: Split,
+    rng: np.random.Generator,
+    counts: Counter[str],
 ) -> Iterator[dict[str, Any]]:
-    named = [(row, *asked) for row in rows for asked in _questions(setting, row, split, rng, counts)]
-    for (row, name, _), made in zip(named, fit(setting, [entry[2] for entry in named], counts), strict=True):
+    named = [(row, *asked) for row in rows for asked in _questions(setting, row, rng, counts)]
+    questions = [question for _, _, question in named]
+    if split == "train":
+        questions = [
+            put(setting, phrasing, question, group=row["group"], rng=rng)
+            for (row, _, _), question in zip(named, questions, strict=True)
+        ]
+    for (row, name, _), made in zip(named, fit_phrased(setting, questions, counts), strict=True):
         if made is None:
             continue
         yield {
-            "id": name,
+            "id": name + mark,
             "instruction": made.instruction,
             "input": made.input,
             "output": made.output,
@@ -134,13 +181,11 @@ def _records(
 
 
 def _questions(
-    setting: Setting, row: Mapping[str, Any], split: Split, rng: np.random.Generator, counts: Counter[str]
+    setting: Setting, row: Mapping[str, Any], rng: np.random.Generator, counts: Counter[str]
 ) -> Iterator[tuple[str, Question]]:
-    """Name and question of an item: one, or several tokens of a chain."""
+    """Name and question of an item in the first wording: one, or several tokens of a chain."""
     task, sequences, labels = setting.task, tuple(row["sequences"]), tuple(row["labels"] or ())
-    wording, number = _choose_wording(task, split, rng)
-    if len(task.wordings) > 1:
-        counts[f"wording {number}"] += 1
+    wording = task.questions[0]
     if task.family != "structure":
         yield row["id"], Question(wording, sequences, row["target"], labels)
         return
@@ -153,11 +198,3 @@ def _questions(
         counts["no token with known states"] += 1
     for token in asked:
         yield f"{row['id']}@{token.end}", Question(wording, (token.letters,), token.label, labels)
-
-
-def _choose_wording(task: Task, split: Split, rng: np.random.Generator) -> tuple[str, int]:
-    """Any wording in training; where models are judged the first, so that scores can be compared."""
-    if not task.wordings:
-        return PAPER_WORDINGS[task.family], 0
-    number = int(rng.integers(len(task.wordings))) if split == "train" else 0
-    return task.wordings[number], number

@@ -9,109 +9,25 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from llama_gene.config import Section, SourceFormat, Spelling, Split
+from llama_gene.config import GeneKind, Section, TaskSpelling
 from llama_gene.errors import ConfigError
-from llama_gene.tasks.wordings import Family, check_wording
+from llama_gene.tasks.sources import CodingReader, Reader, RowFilter, SplitMark, TaskFile
+from llama_gene.tasks.table9 import Row, row_name
+from llama_gene.tasks.wordings import WORDINGS, Family, check_wording
 
 Keep = Literal["start", "end", "centre", "ends", "whole"]
 Metric = Literal["mcc", "accuracy", "macro_f1", "spearman", "token_f1"]
-Column = str | int
 REGISTERED = Path(__file__).parent / "definitions"
-
-
-class TaskFile(Section):
-    """One file of a task."""
-
-    path: str = Field(description="Relative to `data`; `archive.zip!member` reads one member.")
-    split: Split | None = Field(None, description="Every item of the file belongs here; none: by the split rule.")
-    label: str | None = Field(None, description="Label of every item of the file.")
-    mate: str | None = Field(None, description="FASTA whose record i pairs with record i of `path`.")
-
-
-class SplitMark(Section):
-    """How the data itself says where an item belongs; the first mark that is found decides."""
-
-    column: Column | None = Field(None, description="Column to look into; none: the FASTA title.")
-    pattern: str = Field(description="Regular expression to find there.")
-    split: Split
-
-
-class TableReader(Section):
-    """Rows of CSV, TSV or space-separated text, or JSON objects one a line."""
-
-    type: Literal["table"]
-    files: tuple[TaskFile, ...] = Field(min_length=1)
-    format: Literal["csv", "tsv", "spaces", "jsonl"] = Field("csv", description="How columns are parted.")
-    header: bool = Field(True, description="The first line names the columns; else columns are 0-based numbers.")
-    sequences: tuple[Column, ...] = Field(min_length=1, description="Columns of the sequences, in order of inputs.")
-    label: Column | None = Field(None, description="Column of the label, of the answer's text or of the states.")
-    value: Column | None = Field(None, description="Column of the number (regression).")
-    id: Column | None = Field(None, description="Column of the identifier; none: the line number.")
-    marks: tuple[SplitMark, ...] = ()
-
-
-class FastaReader(Section):
-    """FASTA records; the label is the file's own or part of the title."""
-
-    type: Literal["fasta"]
-    files: tuple[TaskFile, ...] = Field(min_length=1)
-    label_pattern: str | None = Field(None, description="Regular expression; its first group is the label or text.")
-    marks: tuple[SplitMark, ...] = ()
-
-
-class StatesReader(Section):
-    """Chains in one FASTA file, the state of each of their letters in another, matched by identifier."""
-
-    type: Literal["states"]
-    sequences: str = Field(description="FASTA of the chains.")
-    states: str = Field(description="FASTA of the states, as long as the chains.")
-    mask: str | None = Field(None, description="FASTA of 1 (known) and 0 (unknown: never asked).")
-    marks: tuple[SplitMark, ...] = ()
-
-
-class PairsReader(Section):
-    """A list of identifiers with a label, and one file per input where their sequences are."""
-
-    type: Literal["pairs"]
-    files: tuple[TaskFile, ...] = Field(min_length=1, description="Space-separated lines.")
-    ids: tuple[int, ...] = Field((0, 1), description="0-based columns of the identifiers, in order of inputs.")
-    label: int = Field(2, description="0-based column of the label.")
-    lookups: tuple[str, ...] = Field(min_length=1, description="Per input: FASTA, or lines of identifier and sequence.")
-
-
-class CodingReader(Section):
-    """Coding sequences of GenBank files: pairs with their own protein, or their product's name."""
-
-    type: Literal["coding"]
-    files: tuple[TaskFile, ...] = Field(min_length=1)
-    answer: Literal["protein", "product"] = Field(
-        description="protein: true pairs, decoys are made; product: its name."
-    )
-
-
-class AnnotationReader(Section):
-    """Records of UniProt flat files and their annotation."""
-
-    type: Literal["annotation"]
-    files: tuple[TaskFile, ...] = Field(min_length=1)
-    format: SourceFormat = Field("uniprot", description="Format of the files.")
-    field: Literal["function", "go", "ec", "product", "organism"] = Field(description="The annotation to answer with.")
-
-
-Reader = Annotated[
-    TableReader | FastaReader | StatesReader | PairsReader | CodingReader | AnnotationReader,
-    Field(discriminator="type"),
-]
 
 
 class TaskInput(Section):
     """One sequence of the question."""
 
-    kind: Literal["dna", "protein"] = Field(description="What the letters are; U is read as T in dna.")
+    kind: GeneKind = Field(description="What the letters are; U is read as T in dna.")
     name: str = Field("", description="What the question calls it; default: the kind.")
 
     @property
@@ -159,13 +75,25 @@ class SplitRule(Section):
         return self
 
 
-class Published(Section):
-    """A score others reached."""
+class ExampleRule(Section):
+    """Solved training items that a question may show with the definition, as Natural Instructions (Mishra et al. 2022).
 
-    system: str
+    They are drawn when instructions are built, from training items of other leakage groups, and never stored here.
+    """
+
+    positive: int = Field(2, ge=0, le=8, description="Items shown with their answer.")
+    negative: int = Field(1, ge=0, le=8, description="Items shown with a wrong answer and, said so, the right one.")
+    letters: int = Field(60, ge=4, description="Most letters of each sequence shown, cut as `keep` says.")
+
+
+class Published(Section):
+    """A score others reached, printed beside ours."""
+
+    system: str = Field(min_length=1, description="Model or method.")
     metric: Metric
     value: float
-    note: str = ""
+    note: str = Field("", description="How its items differ from ours.")
+    source: str = Field("", description="The paper or page it is read from; none: that of the system itself.")
 
 
 class Task(Section):
@@ -175,12 +103,14 @@ class Task(Section):
     title: str = Field(min_length=1, description="The paper's {task_name}.")
     family: Family
     definition: str = Field(min_length=1, description="One sentence.")
+    table9: Row | None = Field(None, description="Row of the paper's Table 9 that the task counts in; none: no row.")
     inputs: tuple[TaskInput, ...] = Field(min_length=1, max_length=2)
     labels: tuple[Label, ...] = Field((), description="Ordered; ties of states go to the earlier one.")
     ignore_labels: tuple[str, ...] = Field((), description="Values of the file left out on purpose, counted.")
-    wordings: tuple[str, ...] = Field((), description="Questions; none: the paper's wording of the family.")
+    wordings: tuple[str, ...] = Field((), description="Questions, the one that scores use first; none: the family's.")
+    examples: ExampleRule = ExampleRule()
     answer: AnswerRule = AnswerRule()
-    spelling: Spelling = "joined"
+    spelling: TaskSpelling = Field("joined", description="How sequences are written; both: each item twice.")
     keep: Keep = Field("centre", description="What stays of a sequence too long; whole: refuse the item instead.")
     in_register: bool = Field(False, description="DNA and protein are cut together, three bases to a residue.")
     swappable: bool = Field(False, description="The order of two inputs means nothing.")
@@ -201,6 +131,11 @@ class Task(Section):
         return isinstance(self.reader, CodingReader) and self.reader.answer == "protein"
 
     @property
+    def questions(self) -> tuple[str, ...]:
+        """Every wording: the task's own, or else those of its family; models are judged with the first."""
+        return self.wordings or WORDINGS[self.family]
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """The closed answers in order; empty where the answer is free text or a number."""
         return tuple(label.name for label in self.labels)
@@ -211,6 +146,8 @@ class Task(Section):
         _check_labels(self)
         for wording in self.wordings:
             check_wording(wording, self.family)
+        if self.table9 not in (None, row_name(self.family, [item.kind for item in self.inputs])):
+            raise ValueError(f"table9 names {self.table9!r}, a row for tasks of another family or other inputs")
         return self
 
 
@@ -271,7 +208,8 @@ def _explain(error: ValidationError) -> str:
 def _known_keys() -> set[str]:
     readers: tuple[type[Section], ...] = get_args(get_args(Reader)[0])
     sections: tuple[type[Section], ...] = (
-        Task, TaskInput, Label, AnswerRule, SplitRule, Published, TaskFile, SplitMark, *readers
+        Task, TaskInput, Label, AnswerRule, ExampleRule, SplitRule, Published, TaskFile, SplitMark,
+        RowFilter, *readers
     )  # fmt: skip
     return {key for section in sections for key in section.model_fields}
 

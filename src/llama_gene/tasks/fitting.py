@@ -17,17 +17,19 @@ from llama_gene.tokenizer.load import GeneTokenizer
 _MOST_LETTERS_PER_TOKEN = 64
 # Begin and end token, and the word-begin mark that some vocabularies put before the first letter.
 _MARK_TOKENS = 3
+_MOST_FRAMES = 4096
 _INPUT, _ANSWER = "\x00", "\x01"
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question before its sequences are shortened."""
+    """One question before its sequences are shortened; one with `examples` must fit whole."""
 
     wording: str
     sequences: tuple[str, ...]
     target: str
     labels: tuple[str, ...] = ()
+    examples: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Setting:
     def frame(self, instruction: str) -> tuple[str, str, str]:
         """The rendered prompt around an input and an answer."""
         if instruction not in self._frames:
+            if len(self._frames) >= _MOST_FRAMES:  # questions with examples are all different
+                self._frames.clear()
             turns = [Message("user", user_content(instruction, _INPUT)), Message("assistant", _ANSWER)]
             before, _, rest = render(turns).partition(_INPUT)
             between, _, after = rest.partition(_ANSWER)
@@ -117,13 +121,18 @@ def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]
             continue
         names = [wanted.called for wanted in task.inputs]
         asked = defuse(
-            instruction_text(question.wording, title=task.title, kinds=names, labels=question.labels), special
-        )
+            instruction_text(
+                question.wording, title=task.title, kinds=names, labels=question.labels,
+                definition=task.definition, examples=question.examples,
+            ),
+            special,
+        )  # fmt: skip
         counts["defused"] += asked.changes + answer.changes
         whole = longest(task, question.sequences)
         # No token spells more letters than this, so what lies beyond can never fit: spend no time on encoding it.
         most = min(whole, setting.max_tokens * _MOST_LETTERS_PER_TOKEN)
-        search = try_sizes(most, setting.max_tokens, most if _is_fixed(task) else min(most, task.min_letters))
+        fixed = _is_fixed(task) or question.examples
+        search = try_sizes(most, setting.max_tokens, most if fixed else min(most, task.min_letters))
         jobs.append(_Job(place, asked.text, answer.text, question.sequences, search, next(search)))
     return jobs
 

@@ -1,6 +1,7 @@
 """Read the items of a task as its files give them: letters and labels are checked later, in `cleaning`.
 
-Six generic readers, steered by the definition; the two that need annotated records are in `annotated`.
+Generic readers, steered by the definition; those that need annotated records are in `annotated`, the one that cuts a
+genome in `regions`.
 """
 
 import csv
@@ -10,25 +11,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from llama_gene.config import Split
+from llama_gene.config import GeneKind, Split
 from llama_gene.errors import DataError
 from llama_gene.sequences.files import Inspector
 from llama_gene.tasks.annotated import read_annotations, read_pairs_of_coding
-from llama_gene.tasks.definitions import (
+from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.files import open_table, read_fasta, task_path
+from llama_gene.tasks.items import RawItem
+from llama_gene.tasks.regions import read_regions
+from llama_gene.tasks.sources import (
+    AnnotationReader,
     CodingReader,
     Column,
     FastaReader,
     PairsReader,
+    RegionsReader,
     SplitMark,
     StatesReader,
+    TableFormat,
     TableReader,
-    Task,
     TaskFile,
 )
-from llama_gene.tasks.files import open_table, read_fasta, task_path
-from llama_gene.tasks.items import RawItem
 
 UNKNOWN_STATE = "-"
+_LONGEST_CELL = 1 << 30
 
 
 def read_items(task: Task, data: Path, inspector: Inspector) -> Iterator[RawItem]:
@@ -51,9 +57,17 @@ def read_items(task: Task, data: Path, inspector: Inspector) -> Iterator[RawItem
         return _read_states(reader, data)
     if isinstance(reader, PairsReader):
         return _read_pairs(reader, data, inspector)
+    return _read_annotated(reader, task.inputs[0].kind, data, inspector)
+
+
+def _read_annotated(
+    reader: CodingReader | AnnotationReader | RegionsReader, kind: GeneKind, data: Path, inspector: Inspector
+) -> Iterator[RawItem]:
     if isinstance(reader, CodingReader):
         return read_pairs_of_coding(reader, data, inspector)
-    return read_annotations(reader, task.inputs[0].kind, data, inspector)
+    if isinstance(reader, AnnotationReader):
+        return read_annotations(reader, kind, data, inspector)
+    return read_regions(reader, data, inspector, lambda path: table_rows(path, data, reader.format))
 
 
 def data_files(task: Task, data: Path) -> list[Path]:
@@ -69,6 +83,7 @@ def data_files(task: Task, data: Path) -> list[Path]:
     else:
         paths = [path for file in reader.files for path in (file.path, file.mate) if path]
         paths += reader.lookups if isinstance(reader, PairsReader) else ()
+        paths += [reader.genome] if isinstance(reader, RegionsReader) else []
     return sorted({task_path(path, data) for path in paths})
 
 
@@ -76,10 +91,9 @@ def _read_tables(reader: TableReader, data: Path) -> Iterator[RawItem]:
     for file in reader.files:
         name = task_path(file.path, data)
         count = 0
-        with open_table(file.path, data) as text:
-            for line, row in _rows(text, reader, str(name)):
-                count += 1
-                yield _table_item(reader, file, row, f"{name}:{line}", line)
+        for line, row in table_rows(file.path, data, reader.format, has_header=reader.header):
+            count += 1
+            yield _table_item(reader, file, row, f"{name}:{line}", line)
         if not count:
             raise DataError(f"{name}: the file holds no items. Expected one a line; fetch it again or name another.")
 
@@ -96,24 +110,42 @@ def _table_item(reader: TableReader, file: TaskFile, row: Mapping[Column, Any], 
     )
 
 
-def _rows(text: TextIO, reader: TableReader, name: str) -> Iterator[tuple[int, Mapping[Column, Any]]]:
-    if reader.format == "jsonl":
-        yield from _json_rows(text, name)
-        return
-    cells = (line.split() for line in text) if reader.format == "spaces" else _csv_cells(text, reader.format, name)
-    columns: list[Column] | None = None
-    for line, row in enumerate(cells, start=1):
-        if not row:
-            continue
-        if reader.header and columns is None:
-            columns = [column.strip().removeprefix("\ufeff") for column in row]
-            continue
-        if columns is not None and len(row) != len(columns):
-            raise DataError(f"{name}:{line}: {len(row)} columns where the header has {len(columns)}. Mend the line.")
-        yield line, dict(zip(columns or range(len(row)), row, strict=True))
+def table_rows(
+    path: str, data: Path, form: TableFormat, *, has_header: bool = True
+) -> Iterator[tuple[int, Mapping[Column, Any]]]:
+    """Line number (1-based) and cells of each row of a table.
+
+    Args:
+        path: As a definition gives it.
+        data: Folder it starts from.
+        form: How columns are parted.
+        has_header: The first line names the columns; else they are numbered from 0.
+
+    Raises:
+        DataError: the file cannot be read, or a line is no row of the table.
+    """
+    name = str(task_path(path, data))
+    with open_table(path, data) as text:
+        if form == "jsonl":
+            yield from _json_rows(text, name)
+            return
+        cells = (line.split() for line in text) if form == "spaces" else _csv_cells(text, form, name)
+        columns: list[Column] | None = None
+        for line, row in enumerate(cells, start=1):
+            if not row:
+                continue
+            if has_header and columns is None:
+                columns = [column.strip().removeprefix("\ufeff") for column in row]
+                continue
+            if columns is not None and len(row) != len(columns):
+                raise DataError(
+                    f"{name}:{line}: {len(row)} columns where the header has {len(columns)}. Mend the line."
+                )
+            yield line, dict(zip(columns or range(len(row)), row, strict=True))
 
 
 def _csv_cells(text: TextIO, form: str, name: str) -> Iterator[list[str]]:
+    csv.field_size_limit(_LONGEST_CELL)
     rows = csv.reader(text, delimiter="\t" if form == "tsv" else ",")
     try:
         yield from rows

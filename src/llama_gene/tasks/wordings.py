@@ -1,6 +1,7 @@
-"""The questions and inputs of the five families, in the paper's words.
+"""The questions and inputs of the five families: the paper's words first, then others that mean the same.
 
-Wordings: LLaMA-Gene, sections 2.2.2.1-2.2.2.5, as its examples spell them.
+Paper: LLaMA-Gene, sections 2.2.2.1-2.2.2.5, as its examples spell them. The definition with solved examples is the form
+of Natural Instructions (Mishra et al. 2022, ACL; Wang et al. 2022, EMNLP).
 """
 
 import re
@@ -28,6 +29,33 @@ PAPER_WORDINGS: Mapping[Family, str] = {
         "Determine the {title} of following {kind} sequence, The result will be one of the following: {labels}"
     ),
 }
+_CHOOSE = (
+    "{definition} Answer with one of the following: {labels}.",
+    "Read the following {kinds} sequence. {definition} Choose from: {labels}.",
+    "Task: {title}. Possible answers: {labels}. Which of them holds for the following {kinds} sequence?",
+)
+WORDINGS: Mapping[Family, tuple[str, ...]] = {
+    "classification": (PAPER_WORDINGS["classification"], *_CHOOSE),
+    "structure": (PAPER_WORDINGS["structure"], *_CHOOSE),
+    "multi-sequence": (
+        PAPER_WORDINGS["multi-sequence"],
+        "{definition} Answer with one of the following: {labels}.",
+        "Read the following sequences, {kinds}. {definition} Choose from: {labels}.",
+        "Task: {title}. Possible answers: {labels}. Which of them holds for the following {kinds} sequences together?",
+    ),
+    "function": (
+        PAPER_WORDINGS["function"],
+        "{definition}",
+        "Read the following {kinds} sequence. {definition} Answer in a few words.",
+        "Task: {title}. What is the answer for the following {kinds} sequence?",
+    ),
+    "regression": (PAPER_WORDINGS["regression"], *_CHOOSE),
+}
+DEFINED = "Definition: {definition}\n\n{examples}\n\nNow answer for the following {kinds} sequence."
+DEFINED_CLOSED = (
+    "Definition: {definition} Answer with one of the following: {labels}.\n\n{examples}\n\n"
+    "Now answer for the following {kinds} sequence."
+)
 _PLACE = re.compile(r"\{(\w*)\}")
 _JOIN = "\n####\n"
 
@@ -37,20 +65,36 @@ def check_wording(wording: str, family: Family) -> None:
 
     >>> check_wording("Is this {kind} a promoter? {labels}", "classification")
     """
-    known = {"title", "labels", *(("kind1", "kind2") if family == "multi-sequence" else ("kind",))}
+    known = {
+        "title",
+        "definition",
+        "labels",
+        "kinds",
+        *(("kind1", "kind2") if family == "multi-sequence" else ("kind",)),
+    }
     unknown = sorted(set(_PLACE.findall(wording)) - known)
     if unknown:
         raise ValueError(f"wording names {{{unknown[0]}}}; a {family} wording may name {', '.join(sorted(known))}")
 
 
-def instruction_text(wording: str, *, title: str, kinds: Sequence[str], labels: Sequence[str] = ()) -> str:
+def instruction_text(
+    wording: str,
+    *,
+    title: str,
+    kinds: Sequence[str],
+    labels: Sequence[str] = (),
+    definition: str = "",
+    examples: str = "",
+) -> str:
     """The question with its places filled.
 
     Args:
-        wording: With {title}, {labels} and {kind}, or {kind1} and {kind2}.
+        wording: With {title}, {definition}, {labels}, {kinds} and {kind}, or {kind1} and {kind2}.
         title: Name of the task in words.
         kinds: What each input is called.
         labels: Closed answers in order.
+        definition: The task in one sentence.
+        examples: Solved items, where the wording has a place for them.
 
     Raises:
         ConfigError: the wording names another place.
@@ -60,7 +104,8 @@ def instruction_text(wording: str, *, title: str, kinds: Sequence[str], labels: 
     'Determine core promoter detection of following dna sequence, The result will be one of the following:
     Non-promoter, promoter.'
     """
-    values = {"title": title, "labels": ", ".join(labels), "kind": kinds[0]}
+    values = {"title": title, "definition": definition, "labels": ", ".join(labels), "examples": examples}
+    values |= {"kind": kinds[0], "kinds": join_words(kinds)}
     values |= {f"kind{number}": kind for number, kind in enumerate(kinds, start=1)}
 
     def fill(match: re.Match[str]) -> str:
@@ -69,6 +114,15 @@ def instruction_text(wording: str, *, title: str, kinds: Sequence[str], labels: 
         return values[match[1]]
 
     return _PLACE.sub(fill, wording)
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> join_words(["dna", "rna", "protein"])
+    'dna, rna and protein'
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def spell(letters: str, spelling: Spelling) -> str:

@@ -1,0 +1,126 @@
+"""A task as people read it: how it is asked, what it answers, where its data should lie, an example of their own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llama_gene.config import spellings_of
+from llama_gene.prompts import Message, render, user_content
+from llama_gene.sequences.files import Inspector
+from llama_gene.tasks.bins import bin_names
+from llama_gene.tasks.cleaning import clean_items
+from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.items import Item
+from llama_gene.tasks.readers import UNKNOWN_STATE, data_files, read_items
+from llama_gene.tasks.shorten import cut_all
+from llama_gene.tasks.states import majority
+from llama_gene.tasks.table9 import TABLE9
+from llama_gene.tasks.wordings import input_text, instruction_text
+
+_SHOWN_LETTERS = 60
+_MEDIAN_BINS = 2
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question as a model reads it, and the answer; letters beyond the first ones are left out."""
+
+    prompt: str
+    answer: str
+
+
+def task_lines(task: Task) -> Iterator[tuple[str, str]]:
+    """What a task is, as pairs of a word and a text.
+
+    >>> from llama_gene.tasks.definitions import load_task
+    >>> dict(task_lines(load_task("gb1")))["answers"]
+    'a number, asked as one of: low, high (bins of the training values)'
+    """
+    yield "title", task.title
+    yield "asks", task.definition
+    yield "family", task.family + (f" ({task.table9} in Table 9 of the paper)" if task.table9 else "")
+    yield "reads", ", ".join(f"{wanted.called} ({wanted.kind})" for wanted in task.inputs)
+    yield "answers", _answers(task)
+    yield "spelled", " and ".join(spellings_of(task.spelling))
+    yield "if too long", f"keeps {'the start, in register' if task.in_register else task.keep}"
+    yield "metric", task.metric
+    for name in ("source", "licence", "citation"):
+        if text := getattr(task, name):
+            yield name, text
+
+
+def _answers(task: Task) -> str:
+    if task.labels:
+        return "one of: " + "; ".join(
+            label.name + (f" (in the file: {', '.join(label.values)})" if label.values else "") for label in task.labels
+        )
+    if task.family == "regression":
+        return f"a number, asked as one of: {', '.join(bin_names(_MEDIAN_BINS))} (bins of the training values)"
+    return "free text"
+
+
+def question_lines(task: Task) -> list[str]:
+    """Every wording with its places filled, the one that scores use first."""
+    return [_question(task, wording) for wording in task.questions]
+
+
+def _question(task: Task, wording: str) -> str:
+    return instruction_text(
+        wording, title=task.title, kinds=[wanted.called for wanted in task.inputs], labels=_labels(task),
+        definition=task.definition,
+    )  # fmt: skip
+
+
+def _labels(task: Task) -> Sequence[str]:
+    return bin_names(_MEDIAN_BINS) if task.family == "regression" else task.label_names
+
+
+def score_lines(task: Task) -> list[tuple[str, str, float, str]]:
+    """System, metric, value and note of each published score; of the paper that of the task's row in Table 9."""
+    rows: list[tuple[str, str, float, str]] = [
+        (score.system, score.metric, score.value, "; ".join(part for part in (score.note, score.source) if part))
+        for score in task.published
+    ]
+    if task.table9:
+        paper = TABLE9[task.table9]
+        note = f"row {task.table9!r} of Table 9, two or three sets not named"
+        rows += [("LLaMA-Gene, paper", "accuracy", paper.llama_gene, note)]
+        rows += [("best specialist, paper", "accuracy", paper.best, note)]
+    return rows
+
+
+def file_lines(task: Task, data: Path) -> list[tuple[str, str]]:
+    """Every file the task reads, and whether it is there."""
+    return [(str(path), "there" if path.exists() else "missing") for path in data_files(task, data)]
+
+
+def example_of(task: Task, data: Path) -> Example | None:
+    """The question about the first usable item; None where the files are not all there or hold none.
+
+    Raises:
+        DataError: a file is there but cannot be read.
+    """
+    if not all(path.exists() for path in data_files(task, data)):
+        return None
+    inspector = Inspector("skip")
+    item = next(clean_items(task, read_items(task, data, inspector), inspector), None)
+    if item is None:
+        return None
+    sequences, answer = _shown(task, item)
+    names = [wanted.called for wanted in task.inputs]
+    asked = input_text(sequences, names, spellings_of(task.spelling)[0])
+    message = Message("user", user_content(_question(task, task.questions[0]), asked))
+    return Example(render([message]), answer)
+
+
+def _shown(task: Task, item: Item) -> tuple[tuple[str, ...], str]:
+    """Sequences short enough to read, and the answer."""
+    if task.family == "structure":
+        known = [place for place, state in enumerate(item.target) if state != UNKNOWN_STATE] or [0]
+        end = known[min(task.context_letters, len(known) - 1)] + 1
+        letters = item.sequences[0][max(0, end - 1 - task.context_letters) : end]
+        return (letters,), majority(item.target[end - 1], task.labels)
+    shown = cut_all(task, item.sequences, _SHOWN_LETTERS)
+    if task.family == "regression":
+        return shown, f"{item.value:g}, as the bin it falls in"
+    return shown, task.labels[0].name if task.split_makes_decoys else item.target
