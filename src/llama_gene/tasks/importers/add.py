@@ -1,0 +1,164 @@
+"""Stage "tasks-add": definitions, and tables where they are needed, of what was found in a published layout."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pydantic import ValidationError
+
+from llama_gene.artifacts import Ledger, Manifest, build_stage, write_text
+from llama_gene.config import OnInvalid
+from llama_gene.errors import ConfigError, DataError
+from llama_gene.progress import show_progress
+from llama_gene.sequences.files import Inspector
+from llama_gene.tasks.definitions import Task, task_files
+from llama_gene.tasks.importers.catalogue import find_importer
+from llama_gene.tasks.importers.formats import FORMATS
+from llama_gene.tasks.importers.found import TABLES, Definition, Found, Request, Row, Seen, sequence_columns
+from llama_gene.tasks.importers.names import slug
+from llama_gene.tasks.importers.toml import as_toml
+
+STAGE = "tasks-add"
+_CODE = 1
+
+
+def add_published(
+    path: Path,
+    *,
+    format: str,  # noqa: A002 - the name of the option
+    output: Path,
+    references: Sequence[Path] = (),
+    name: str = "",
+    data: Path | None = None,
+    on_invalid: OnInvalid = "skip",
+) -> Manifest:
+    """Find the tasks of a published layout and write their definitions and tables.
+
+    Args:
+        path: File or folder as it was published.
+        format: Name of the layout, as `formats.FORMATS` lists them.
+        output: Stage folder; its definitions are `*.toml`, its tables lie under `tables/`.
+        references: Files that the layout refers to but does not hold.
+        name: Beginning of every task's name; default: the format.
+        data: Paths in this folder are written relative to it, all others whole.
+        on_invalid: error: stop at a bad record; skip: count it.
+
+    Raises:
+        ConfigError: no such format, or a name that cannot be one.
+        DataError: a file is missing, or not of this format.
+    """
+    find = find_importer(format)
+    inputs = {"path": path} | {f"reference {number}": file for number, file in enumerate(references, start=1)}
+    missing = [file for file in inputs.values() if not file.exists()]
+    if missing:
+        raise DataError(f"{missing[0]}: no such file or folder. Check the path.")
+    settings = {
+        "format": format, "name": name, "on_invalid": on_invalid, "data": str(data or ""), "path": str(path.absolute()),
+        "output": str(output.absolute()),
+    }  # fmt: skip
+
+    def build(work: Path, ledger: Ledger) -> None:
+        with TemporaryDirectory(dir=work, prefix=".scratch-") as scratch:
+            request = Request(
+                path, tuple(references), slug(name or format), Path(scratch), Inspector(on_invalid, ledger.counts)
+            )
+            places = {TABLES: f"{output.absolute()}/{TABLES.removeprefix('./')}"}
+            for found in find(request):
+                _write_task(_renamed(found, ledger), work, places, data, ledger)
+        if not ledger.facts:
+            reasons = "; ".join(f"{reason}: {count}" for reason, count in ledger.counts.most_common(3)) or "none seen"
+            raise DataError(
+                f"{path}: no task was found ({reasons}). Expected {FORMATS[format]}; check the path and --format."
+            )
+
+    return build_stage(STAGE, output, build, config=settings, inputs=inputs, seed=0, code=_CODE)
+
+
+def _renamed(found: Found, ledger: Ledger) -> Found:
+    """A registered task keeps its name: what has the same one is marked as imported; a name given twice is numbered."""
+    taken = {*task_files(), *ledger.facts}
+    name = found.name if found.name not in taken else f"{found.name}-imported"
+    number = 2
+    while name in taken:
+        name, number = f"{found.name}-imported-{number}", number + 1
+    return found if name == found.name else Found(name, found.define, found.rows)
+
+
+def _write_task(found: Found, work: Path, places: Mapping[str, str], data: Path | None, ledger: Ledger) -> None:
+    seen = Seen()
+    if found.rows is not None:
+        file = work / "tables" / f"{found.name}.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        with file.open("w", encoding="utf-8") as lines:
+            for line in _lines(show_progress(found.rows, f"Importing {found.name}"), seen):
+                lines.write(line)
+        if not seen.rows:
+            file.unlink()
+            ledger.counts[f"{found.name}: no usable row, so no task"] += 1
+            return
+    definition = {"name": found.name} | _with_paths(found.define(seen), places, data, found.name)
+    try:
+        task = Task.model_validate(definition)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "task"
+        ledger.counts[f"{found.name}: no task, {where}: {problem['msg']}"] += 1
+        return
+    write_text(work / f"{found.name}.toml", as_toml(definition))
+    ledger.facts[found.name] = _facts(task, seen, found)
+
+
+def _facts(task: Task, seen: Seen, found: Found) -> dict[str, Any]:
+    """What the list of found tasks shows."""
+    facts: dict[str, Any] = {"family": task.family, "inputs": "+".join(wanted.called for wanted in task.inputs)}
+    if found.rows is not None:
+        facts["rows"] = seen.rows
+        facts |= {split: seen.splits[split] for split in ("train", "valid", "test") if seen.splits[split]}
+    else:
+        facts["rows"] = "as published"
+    return facts
+
+
+def _lines(rows: Iterable[Row], seen: Seen) -> Iterator[str]:
+    """Rows as JSON; what is in them is counted on the way."""
+    for number, row in enumerate(rows, start=1):
+        seen.add(row.answer, row.split)
+        columns = sequence_columns(len(row.sequences))
+        cells: dict[str, Any] = {"id": row.id or str(number)}
+        if row.words is not None:
+            instruction, given, linked = row.words
+            cells |= {"instruction": instruction, "input": given, "output": row.answer}
+            cells |= {"sequences": list(row.sequences), "linked": list(linked)}
+        else:
+            cells |= dict(zip(columns, row.sequences, strict=True))
+            cells |= {"answer": row.answer} if row.value is None else {"value": row.value}
+        cells["split"] = row.split or ""
+        yield json.dumps(cells, ensure_ascii=False) + "\n"
+
+
+def _with_paths(definition: Definition, places: Mapping[str, str], data: Path | None, name: str) -> Definition:
+    """The definition with every path of its reader where it will lie."""
+    reader = dict(definition["reader"])
+    for key in ("sequences", "states", "mask"):
+        if reader["type"] == "states" and key in reader:
+            reader[key] = _placed(reader[key], places, data, name)
+    if "files" in reader:
+        reader["files"] = [file | {"path": _placed(file["path"], places, data, name)} for file in reader["files"]]
+    if "lookups" in reader:
+        reader["lookups"] = [_placed(path, places, data, name) for path in reader["lookups"]]
+    return definition | {"reader": reader}
+
+
+def _placed(path: str, places: Mapping[str, str], data: Path | None, name: str) -> str:
+    """A path relative to `data` where it lies there, else whole; the table of a renamed task has its new name."""
+    for begin, place in places.items():
+        if path.startswith(begin):
+            path = f"{place}{name}.jsonl"
+    file = Path(path).absolute()
+    if data is not None and file.is_relative_to(data.absolute()):
+        return file.relative_to(data.absolute()).as_posix()
+    if not file.is_absolute():
+        raise ConfigError(f"{path}: not a whole path.")
+    return file.as_posix()
