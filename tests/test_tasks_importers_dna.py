@@ -134,9 +134,7 @@ def test_bed_coordinates_are_half_open_and_minus_is_the_other_strand(tmp_path: P
 
 
 def test_bed_without_a_split_keeps_chromosomes_together(tmp_path: Path) -> None:
-    lines = [
-        f"chr{number}\t{start}\t{start + 4}\tpeak{start % 2}\t0\t+" for number in range(1, 6) for start in range(16)
-    ]
+    lines = [f"chr{place}\t{n}\t{n + 4}\tpeak{n % 2}\t0\t+" for place in range(1, 6) for n in range(16)]
     genome = "".join(f">chr{number}\nACGTACGTACGTACGTACGT\n" for number in range(1, 6))
     write(tmp_path, {"a.bed": "track name=x\n" + "\n".join(lines) + "\n", "genome.fa": genome})
     items = add(tmp_path / "a.bed", "bed", references=[tmp_path / "genome.fa"]).items("bed-a")

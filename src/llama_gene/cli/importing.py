@@ -15,7 +15,7 @@ FORMATS_EPILOG = "Formats\n\n" + "\n\n".join(f"{name}  {what}" for name, what in
 def add(
     path: Annotated[Path, typer.Argument(help="File or folder, as it was published.", show_default=False)],
     output: Output,
-    format: Annotated[  # noqa: A002
+    format: Annotated[
         str, typer.Option("--format", "-f", help="Layout of PATH, one of those listed below.", show_default=False)
     ],
     reference: Annotated[

@@ -244,7 +244,8 @@ def _first_word(title: str) -> str:
 
 
 def _read_pairs(reader: PairsReader, data: Path, inspector: Inspector) -> Iterator[RawItem]:
-    lookups = [_read_lookup(path, data) for path in reader.lookups]
+    known = {path: _read_lookup(path, data, inspector) for path in sorted(set(reader.lookups))}
+    lookups = [known[path] for path in reader.lookups]
     for file in reader.files:
         name = task_path(file.path, data)
         with open_table(file.path, data) as text:
@@ -267,12 +268,28 @@ def _read_pairs(reader: PairsReader, data: Path, inspector: Inspector) -> Iterat
                 )
 
 
-def _read_lookup(path: str, data: Path) -> dict[str, str]:
-    """Identifier to sequence, from FASTA or from lines of both."""
+def _read_lookup(path: str, data: Path, inspector: Inspector) -> dict[str, str]:
+    """Identifier to sequence; an identifier with two different ones is refused and has none."""
+    found: dict[str, str] = {}
+    ambiguous: set[str] = set()
+    for name, letters in _lookup_rows(path, data):
+        if found.setdefault(name, letters) != letters:
+            ambiguous.add(name)
+    for name in sorted(ambiguous):
+        inspector.refuse(
+            "identifier with two sequences",
+            f"{task_path(path, data)}: {name!r} has two sequences. Mend the file or set on_invalid = 'skip'.",
+        )
+        del found[name]
+    return found
+
+
+def _lookup_rows(path: str, data: Path) -> Iterator[tuple[str, str]]:
+    """Identifiers and sequences, from FASTA or from lines of both."""
     with open_table(path, data) as text:
         is_fasta = text.readline().startswith(">")
     if is_fasta:
-        return {_first_word(title): letters for title, letters in read_fasta(path, data)}
+        yield from ((_first_word(title), letters) for title, letters in read_fasta(path, data))
+        return
     with open_table(path, data) as text:
-        rows = [line.split() for line in text]
-    return {row[0]: row[1] for row in rows if len(row) >= 2}
+        yield from ((row[0], row[1]) for row in map(str.split, text) if len(row) >= 2)

@@ -78,11 +78,10 @@ def add_published(
 
 def _renamed(found: Found, ledger: Ledger) -> Found:
     """A registered task keeps its name: what has the same one is marked as imported; a name given twice is numbered."""
-    taken = {*task_files(), *ledger.facts}
-    name = found.name if found.name not in taken else f"{found.name}-imported"
-    number = 2
-    while name in taken:
-        name, number = f"{found.name}-imported-{number}", number + 1
+    wanted = f"{found.name}-imported" if found.name in task_files() else found.name
+    name, number = wanted, 2
+    while name in ledger.facts:
+        name, number = f"{wanted}-{number}", number + 1
     return found if name == found.name else Found(name, found.define, found.rows)
 
 

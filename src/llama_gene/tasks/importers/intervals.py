@@ -210,7 +210,7 @@ def _interval(where: str, row: Mapping[str, str], inspector: Inspector) -> Inter
 
 
 def _by_chromosome(intervals: Iterator[Interval]) -> dict[str, Split]:
-    """A split for every chromosome: the largest first, each to the split that lacks most of its share; none is empty."""
+    """A split for every chromosome: the largest first, each to the split that lacks most; none is left empty."""
     sizes = Counter(interval.region for interval in intervals)
     if len(sizes) < len(_SHARES):
         return {}

@@ -46,6 +46,9 @@ _LUCAONE = Origin(
     "He et al. 2025, Nature Machine Intelligence 7:942",
 )  # fmt: skip
 _KINDS: Mapping[str, GeneKind] = {"gene": "dna", "prot": "protein", "protein": "protein"}
+_LAYOUT_WORDS = (
+    *_KINDS, "gene_gene", "gene_protein", "protein_protein", "binary_class", "multi_class", "multi_label", "regression",
+)  # fmt: skip
 _ONE = ("seq",)
 _TWO = ("seq_a", "seq_b")
 
@@ -86,8 +89,8 @@ def _task(request: Request, folder: Sequence[str], members: Sequence[Item], name
     for item in members:
         need_columns(item, [*sequences, "label"])
     kinds = _kinds(members[0], sequences, request)
-    words = [part for part in folder if part not in (*_KINDS, "gene_gene", "gene_protein", "protein_protein")]
-    name = task_name(request.prefix, [part for part in words if "_class" not in part] or [request.path.name])
+    words = [part for part in folder if part not in _LAYOUT_WORDS]
+    name = task_name(request.prefix, words or [request.path.name])
     title = (words or [request.path.name])[0]
     if "multi_label" in folder:
         rows = _several(request, members, sequences, names)
