@@ -156,7 +156,7 @@ def test_lucaone_names_its_labels_and_kinds(tmp_path: Path) -> None:
         "CentralDogma/gene_protein/binary_class/dev/dev.csv": pair + "g3,p3,gene,prot,ATGAAG,MK,1\n",
         "CentralDogma/gene_protein/binary_class/label.txt": "label\nno\nyes\n",
         "ProtStab/protein/regression/train/train.csv": one + "a,prot,MKV,0.5\n",
-        "ProtLoc/protein/multi_label/train/train.csv": one + 'a,prot,MKV,"[0, 2]"\nb,prot,MKL,"[1]"\nc,prot,MKA,[9]\n',
+        "ProtLoc/protein/multi_label/train/train.csv": one + 'a,prot,MKV,"[0, 2]"\nb,prot,MKL,"[1]"\nc,prot,MKA,many\n',
         "ProtLoc/protein/multi_label/label.txt": "label\nnucleus\ncytoplasm\nmembrane\n",
     }
     found = add(write(tmp_path / "dataset", files), "lucaone")
