@@ -1,46 +1,45 @@
-"""The verb that adds tasks: tasks add."""
+"""Tasks of published layouts, as `tasks add --format` makes and shows them."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from llama_gene.cli.options import Config, Json, Output, Set, settings, show_json, show_table
+from llama_gene.cli.options import show_json, show_table
 from llama_gene.tasks.importers.formats import FORMATS
 
+if TYPE_CHECKING:
+    from llama_gene.config import Recipe
+
 # Blank lines keep each format on a line of its own.
-FORMATS_EPILOG = "Formats\n\n" + "\n\n".join(f"{name}  {what}" for name, what in FORMATS.items())
+FORMATS_EPILOG = "Published formats (--format)\n\n" + "\n\n".join(f"{name}  {what}" for name, what in FORMATS.items())
 
 
-def add(
-    path: Annotated[Path, typer.Argument(help="File or folder, as it was published.", show_default=False)],
-    output: Output,
-    format: Annotated[
-        str, typer.Option("--format", "-f", help="Layout of PATH, one of those listed below.", show_default=False)
-    ],
-    reference: Annotated[
-        list[Path],
-        typer.Option("--reference", "-r", help="File that PATH refers to: genome, FASTA, ontology. May be repeated."),
-    ] = [],  # noqa: B006
-    name: Annotated[str, typer.Option("--name", help="Beginning of the tasks' names; none: the format.")] = "",
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Write paths in this folder relative to it, as a recipe's `data`.")
-    ] = None,
-    config: Config = None,
-    overrides: Set = [],  # noqa: B006
-    as_json: Json = False,
+def add_layout(
+    paths: list[Path],
+    layout: str,
+    recipe: "Recipe",
+    *,
+    output: Path | None,
+    references: list[Path],
+    name: str,
+    data: Path | None,
+    unused: Mapping[str, Any],
+    as_json: bool,
 ) -> None:
-    """Make tasks of what others published: a definition each, and a table where no reader of ours reads the files.
-
-    OUTPUT becomes a folder of definitions: name it in tasks.definitions of a recipe, or with --definitions.
-    """
-    from dataclasses import asdict
-
+    """Make tasks of a published layout and show what was found; options that it has no use for are refused."""
+    from llama_gene.errors import ConfigError
     from llama_gene.tasks.importers.add import add_published
+    from llama_gene.tasks.importers.catalogue import find_importer
 
-    recipe = settings(config, overrides)
+    find_importer(layout)
+    given = [option for option, value in unused.items() if value]
+    if given:
+        raise ConfigError(f"{given[0]}: not used with --format {layout}, which says it all. Leave it out.")
+    if len(paths) != 1 or output is None:
+        raise ConfigError(f"--format {layout}: expected one file or folder, and --output FOLDER for the tasks found.")
     made = add_published(
-        path, format=format, output=output, references=reference, name=name, data=data,
+        paths[0], format=layout, output=output, references=references, name=name, data=data,
         on_invalid=recipe.tasks.on_invalid,
     )  # fmt: skip
     if as_json:

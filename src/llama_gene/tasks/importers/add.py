@@ -1,27 +1,39 @@
 """Stage "tasks-add": definitions, and tables where they are needed, of what was found in a published layout."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import ValidationError
 
-from llama_gene.artifacts import Ledger, Manifest, build_stage, write_text
+from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import OnInvalid
-from llama_gene.errors import ConfigError, DataError
+from llama_gene.errors import DataError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Inspector
 from llama_gene.tasks.definitions import Task, task_files
+from llama_gene.tasks.groups import SPLITS
 from llama_gene.tasks.importers.catalogue import find_importer
 from llama_gene.tasks.importers.formats import FORMATS
 from llama_gene.tasks.importers.found import TABLES, Definition, Found, Request, Row, Seen, sequence_columns
 from llama_gene.tasks.importers.names import slug
-from llama_gene.tasks.importers.toml import as_toml
+from llama_gene.tasks.write import write_definition
 
 STAGE = "tasks-add"
 _CODE = 1
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where definitions go: the folder that is filled, its final name, the recipe's `data`, and the layout."""
+
+    work: Path
+    output: Path
+    data: Path | None
+    layout: str
 
 
 def add_published(
@@ -60,13 +72,12 @@ def add_published(
     }  # fmt: skip
 
     def build(work: Path, ledger: Ledger) -> None:
+        target = _Target(work, output.absolute(), data and data.absolute(), format)
         with TemporaryDirectory(dir=work, prefix=".scratch-") as scratch:
-            request = Request(
-                path, tuple(references), slug(name or format), Path(scratch), Inspector(on_invalid, ledger.counts)
-            )
-            places = {TABLES: f"{output.absolute()}/{TABLES.removeprefix('./')}"}
+            inspector = Inspector(on_invalid, ledger.counts)
+            request = Request(path, tuple(references), slug(name or format), Path(scratch), inspector)
             for found in find(request):
-                _write_task(_renamed(found, ledger), work, places, data, ledger)
+                _write_task(_renamed(found, ledger), target, ledger)
         if not ledger.facts:
             reasons = "; ".join(f"{reason}: {count}" for reason, count in ledger.counts.most_common(3)) or "none seen"
             raise DataError(
@@ -85,79 +96,69 @@ def _renamed(found: Found, ledger: Ledger) -> Found:
     return found if name == found.name else Found(name, found.define, found.rows)
 
 
-def _write_task(found: Found, work: Path, places: Mapping[str, str], data: Path | None, ledger: Ledger) -> None:
+def _write_task(found: Found, target: _Target, ledger: Ledger) -> None:
+    """Write the table, if there is one, and the definition; what makes no task is counted and leaves nothing."""
     seen = Seen()
+    table = target.work / "tables" / f"{found.name}.jsonl"
     if found.rows is not None:
-        file = work / "tables" / f"{found.name}.jsonl"
-        file.parent.mkdir(exist_ok=True)
-        with file.open("w", encoding="utf-8") as lines:
-            for line in _lines(show_progress(found.rows, f"Importing {found.name}"), seen):
-                lines.write(line)
+        table.parent.mkdir(exist_ok=True)
+        with table.open("w", encoding="utf-8") as lines:
+            for row in show_progress(found.rows, f"Importing {found.name}"):
+                lines.write(_line(row, seen))
         if not seen.rows:
-            file.unlink()
+            table.unlink()
             ledger.counts[f"{found.name}: no usable row, so no task"] += 1
             return
-    definition = {"name": found.name} | _with_paths(found.define(seen), places, data, found.name)
     try:
-        task = Task.model_validate(definition)
+        task = Task.model_validate({"name": found.name} | _with_paths(found.define(seen), target, found.name))
     except ValidationError as error:
+        table.unlink(missing_ok=True)
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"]) or "task"
         ledger.counts[f"{found.name}: no task, {where}: {problem['msg']}"] += 1
         return
-    write_text(work / f"{found.name}.toml", as_toml(definition))
+    write_definition(task, target.work, [f"Made by `llama-gene tasks add --format {target.layout}`."])
     ledger.facts[found.name] = _facts(task, seen, found)
 
 
 def _facts(task: Task, seen: Seen, found: Found) -> dict[str, Any]:
     """What the list of found tasks shows."""
     facts: dict[str, Any] = {"family": task.family, "inputs": "+".join(wanted.called for wanted in task.inputs)}
-    if found.rows is not None:
-        facts["rows"] = seen.rows
-        facts |= {split: seen.splits[split] for split in ("train", "valid", "test") if seen.splits[split]}
+    if found.rows is None:
+        return facts | {"rows": "as published"}
+    return facts | {"rows": seen.rows} | {split: seen.splits[split] for split in SPLITS if seen.splits[split]}
+
+
+def _line(row: Row, seen: Seen) -> str:
+    """A row as one line of JSON; what is in it is counted."""
+    seen.add(row.answer, row.split)
+    cells: dict[str, Any] = {"id": row.id or str(seen.rows)}
+    if row.words is not None:
+        instruction, given, linked = row.words
+        cells |= {"instruction": instruction, "input": given, "output": row.answer}
+        cells |= {"sequences": list(row.sequences), "linked": list(linked)}
     else:
-        facts["rows"] = "as published"
-    return facts
+        cells |= dict(zip(sequence_columns(len(row.sequences)), row.sequences, strict=True))
+        cells |= {"answer": row.answer} if row.value is None else {"value": row.value}
+    cells["split"] = row.split or ""
+    return json.dumps(cells, ensure_ascii=False) + "\n"
 
 
-def _lines(rows: Iterable[Row], seen: Seen) -> Iterator[str]:
-    """Rows as JSON; what is in them is counted on the way."""
-    for number, row in enumerate(rows, start=1):
-        seen.add(row.answer, row.split)
-        columns = sequence_columns(len(row.sequences))
-        cells: dict[str, Any] = {"id": row.id or str(number)}
-        if row.words is not None:
-            instruction, given, linked = row.words
-            cells |= {"instruction": instruction, "input": given, "output": row.answer}
-            cells |= {"sequences": list(row.sequences), "linked": list(linked)}
-        else:
-            cells |= dict(zip(columns, row.sequences, strict=True))
-            cells |= {"answer": row.answer} if row.value is None else {"value": row.value}
-        cells["split"] = row.split or ""
-        yield json.dumps(cells, ensure_ascii=False) + "\n"
-
-
-def _with_paths(definition: Definition, places: Mapping[str, str], data: Path | None, name: str) -> Definition:
+def _with_paths(definition: Definition, target: _Target, name: str) -> Definition:
     """The definition with every path of its reader where it will lie."""
     reader = dict(definition["reader"])
-    for key in ("sequences", "states", "mask"):
-        if reader["type"] == "states" and key in reader:
-            reader[key] = _placed(reader[key], places, data, name)
+    if reader["type"] == "states":
+        reader |= {key: _placed(reader[key], target, name) for key in ("sequences", "states", "mask") if key in reader}
     if "files" in reader:
-        reader["files"] = [file | {"path": _placed(file["path"], places, data, name)} for file in reader["files"]]
+        reader["files"] = [file | {"path": _placed(file["path"], target, name)} for file in reader["files"]]
     if "lookups" in reader:
-        reader["lookups"] = [_placed(path, places, data, name) for path in reader["lookups"]]
+        reader["lookups"] = [_placed(path, target, name) for path in reader["lookups"]]
     return definition | {"reader": reader}
 
 
-def _placed(path: str, places: Mapping[str, str], data: Path | None, name: str) -> str:
-    """A path relative to `data` where it lies there, else whole; the table of a renamed task has its new name."""
-    for begin, place in places.items():
-        if path.startswith(begin):
-            path = f"{place}{name}.jsonl"
-    file = Path(path).absolute()
-    if data is not None and file.is_relative_to(data.absolute()):
-        return file.relative_to(data.absolute()).as_posix()
-    if not file.is_absolute():
-        raise ConfigError(f"{path}: not a whole path.")
+def _placed(path: str, target: _Target, name: str) -> str:
+    """A path relative to `data` where it lies there, else whole; a table lies in the finished folder."""
+    file = target.output / "tables" / f"{name}.jsonl" if path.startswith(TABLES) else Path(path)
+    if target.data is not None and file.is_relative_to(target.data):
+        return file.relative_to(target.data).as_posix()
     return file.as_posix()

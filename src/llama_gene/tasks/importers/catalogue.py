@@ -70,4 +70,4 @@ def find_importer(name: str) -> Importer:
         return IMPORTERS[name]
     near = difflib.get_close_matches(name, FORMATS, n=1)
     advice = f"did you mean {near[0]!r}? " if near else ""
-    raise ConfigError(f"--format {name!r}: no such format; {advice}Known: {', '.join(FORMATS)}.")
+    raise ConfigError(f"--format {name!r}: no such format; {advice}Published ones are {', '.join(FORMATS)}.")
