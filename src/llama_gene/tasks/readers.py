@@ -18,12 +18,14 @@ from llama_gene.tasks.annotated import read_annotations, read_pairs_of_coding
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.files import open_table, read_fasta, task_path
 from llama_gene.tasks.items import RawItem
+from llama_gene.tasks.own_words import read_own_words
 from llama_gene.tasks.regions import read_regions
 from llama_gene.tasks.sources import (
     AnnotationReader,
     CodingReader,
     Column,
     FastaReader,
+    InstructionsReader,
     PairsReader,
     RegionsReader,
     SplitMark,
@@ -57,6 +59,8 @@ def read_items(task: Task, data: Path, inspector: Inspector) -> Iterator[RawItem
         return _read_states(reader, data)
     if isinstance(reader, PairsReader):
         return _read_pairs(reader, data, inspector)
+    if isinstance(reader, InstructionsReader):
+        return read_own_words(reader, data, lambda path: table_rows(path, data, "jsonl"))
     return _read_annotated(reader, task.inputs[0].kind, data, inspector)
 
 

@@ -134,9 +134,8 @@ def _line(row: Row, seen: Seen) -> str:
     seen.add(row.answer, row.split)
     cells: dict[str, Any] = {"id": row.id or str(seen.rows)}
     if row.words is not None:
-        instruction, given, linked = row.words
-        cells |= {"instruction": instruction, "input": given, "output": row.answer}
-        cells |= {"sequences": list(row.sequences), "linked": list(linked)}
+        cells |= {"instruction": row.words.instruction, "input": row.words.input, "output": row.answer}
+        cells |= {"sequences": row.sequences, "linked": row.words.linked}
     else:
         cells |= dict(zip(sequence_columns(len(row.sequences)), row.sequences, strict=True))
         cells |= {"answer": row.answer} if row.value is None else {"value": row.value}

@@ -12,6 +12,7 @@ from typing import Any
 
 from llama_gene.config import GeneKind, Split
 from llama_gene.sequences.files import Inspector
+from llama_gene.tasks.items import Words
 
 Definition = dict[str, Any]
 MOST_LABELS = 1000
@@ -48,7 +49,7 @@ class Origin:
 class Row:
     """One line of a table: `answer` is a label, a text or one state a letter; `value` is a number to predict.
 
-    `words` are those of an instruction set: the instruction, the input and the sequences of its answer.
+    `words` are the question of an instruction set.
     """
 
     sequences: tuple[str, ...]
@@ -56,7 +57,7 @@ class Row:
     answer: str = ""
     value: float | None = None
     split: Split | None = None
-    words: tuple[str, str, tuple[str, ...]] | None = None
+    words: Words | None = None
 
 
 @dataclass

@@ -27,6 +27,7 @@ from llama_gene.tasks.importers.found import TABLES, Definition, Found, Origin, 
 from llama_gene.tasks.importers.layout import items_below, need_items, parts_of, read_rows, split_in, stem_of, suffix_of
 from llama_gene.tasks.importers.names import slug, task_name
 from llama_gene.tasks.importers.spans import find_sequences
+from llama_gene.tasks.items import Words
 
 _TEXT = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 _MOST_LABELS = 30
@@ -139,16 +140,16 @@ def _rows(
         for number, (key, (record, letters)) in enumerate(_grouped(request, item, texts, name_of, _COUNTED), start=1):
             if key != wanted:
                 continue
-            linked = tuple(span.letters for span in find_sequences(record.output))
+            linked = tuple((span.kind, span.letters) for span in find_sequences(record.output))
             yield Row(
                 letters, f"{stem_of(item)}-{number}", record.output, split=record.split,
-                words=(record.instruction, record.input, linked),
+                words=Words(record.instruction, record.input, linked),
             )  # fmt: skip
 
 
 def _define(name: str, task: str, kinds: Sequence[GeneKind], origin: Origin, seen: Seen) -> Definition:
     title = task.replace("-", " ").replace("_", " ")
-    closed = _closed_answers(seen)
+    closed = _closed_answers(seen) if kinds else []
     family = "function" if not closed else "classification" if len(kinds) <= 1 else "multi-sequence"
     return {
         "title": title,
@@ -162,6 +163,7 @@ def _define(name: str, task: str, kinds: Sequence[GeneKind], origin: Origin, see
         "licence": origin.licence,
         "citation": origin.citation,
         "reader": {"type": "instructions", "files": [{"path": f"{TABLES}{name}.jsonl"}]},
+        "split": {"by": "sequence"},
     }
 
 

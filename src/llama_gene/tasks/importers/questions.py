@@ -40,6 +40,7 @@ from llama_gene.tasks.importers.layout import (
 from llama_gene.tasks.importers.names import task_name
 from llama_gene.tasks.importers.ontology import read_folds, read_terms
 from llama_gene.tasks.importers.store import stored
+from llama_gene.tasks.items import Words
 
 _INSTRUCT = Origin("InstructProtein, benchmarks", "see the publisher", "Wang et al. 2024, InstructProtein, ACL")
 _BIOMEDGPT = Origin(
@@ -98,6 +99,7 @@ def _define_own(name: str, title: str, origin: Origin, labels: Sequence[Mapping[
     return describe_task(
         title=title, family="classification" if labels else "function", inputs=["protein"], origin=origin, keep="whole",
         question=f"Questions of '{title}', each in words of its own.", reader=reader, labels=labels,
+        split={"by": "sequence"},
     )  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def _term_rows(request: Request, item: Item, names: Mapping[str, str]) -> Iterat
                 question = f"Is this protein annotated with the term {names[term]} ({term}) of the Gene Ontology?"
                 letters = str(record["sequence"])
                 yield Row(
-                    (letters,), f"{stem_of(item)}-{number}-{term}", answer, split=split, words=(question, letters, ())
+                    (letters,), f"{stem_of(item)}-{number}-{term}", answer, split=split, words=Words(question, letters)
                 )
 
 
@@ -137,7 +139,7 @@ def _fold_rows(request: Request, items: Sequence[Item], names: Mapping[str, str]
                 )
                 continue
             letters = str(record["sequence"])
-            yield Row((letters,), f"{stem_of(item)}-{number}", names[fold], split=split, words=(question, letters, ()))
+            yield Row((letters,), f"{stem_of(item)}-{number}", names[fold], split=split, words=Words(question, letters))
 
 
 def find_biomedgpt(request: Request) -> Iterator[Found]:
@@ -176,7 +178,7 @@ def _question_rows(request: Request, asked: Sequence[Item], lookup: Sequence[Ite
                 else:
                     letters, question = store.read(accessions[0]), str(record["question"]).strip()
                     yield Row((letters,), f"{stem_of(item)}-{number}", str(record["answer"]).strip(), split=split,
-                              words=(question, letters, ()))  # fmt: skip
+                              words=Words(question, letters))  # fmt: skip
 
 
 def _letters(value: Any) -> str:
