@@ -164,6 +164,7 @@ def add(
     With a published --format every task of the layout is found: OUTPUT becomes a folder of definitions, and of tables
     where no reader of ours reads the files as they are.
     """
+    from llama_gene.errors import ConfigError
     from llama_gene.tasks.add import save_task, try_task
     from llama_gene.tasks.infer import Wishes
 
@@ -180,6 +181,8 @@ def add(
             as_json=as_json,
         )  # fmt: skip
         return
+    if reference:
+        raise ConfigError("--reference: only used with a published --format, such as bed. Leave it out.")
     wishes = Wishes(
         name, title, definition, family, tuple(sequence), _gene_kinds(kind), label, value, label_pattern,
         tuple(label_name), split, identifier, source, licence,

@@ -104,7 +104,7 @@ class Task(Section):
     family: Family
     definition: str = Field(min_length=1, description="One sentence.")
     table9: Row | None = Field(None, description="Row of the paper's Table 9 that the task counts in; none: no row.")
-    inputs: tuple[TaskInput, ...] = Field((), max_length=2, description="Instruction sets: as many as were found.")
+    inputs: tuple[TaskInput, ...] = Field((), description="One; multi-sequence: two; instruction sets: any number.")
     labels: tuple[Label, ...] = Field((), description="Ordered; ties of states go to the earlier one.")
     ignore_labels: tuple[str, ...] = Field((), description="Values of the file left out on purpose, counted.")
     wordings: tuple[str, ...] = Field((), description="Questions, the one that scores use first; none: the family's.")

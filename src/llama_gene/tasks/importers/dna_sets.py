@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from llama_gene.config import Split
+from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Item, open_text
 from llama_gene.tasks.importers.found import (
     Definition,
@@ -50,6 +51,7 @@ from llama_gene.tasks.importers.layout import (
     suffix_of,
 )
 from llama_gene.tasks.importers.names import task_name
+from llama_gene.tasks.importers.spool import Spool
 
 _TABLES = (".csv", ".tsv")
 _GUE = Origin(
@@ -112,10 +114,17 @@ def words_of(name: str) -> Known:
     >>> words_of("tf/0").labels, words_of("virus/covid").title, words_of("novel").question
     (('not bound', 'bound'), 'virus variant recognition', 'Which class does this stretch of DNA belong to?')
     """
-    for pattern, known in _KNOWN:
-        if re.search(pattern, name.lower()):
-            return known
-    return Known(f"{name} prediction", "Which class does this stretch of DNA belong to?", ())
+    found = _known(name)
+    return found or Known(f"{name} prediction", "Which class does this stretch of DNA belong to?", ())
+
+
+def _known(name: str) -> Known | None:
+    return next((known for pattern, known in _KNOWN if re.search(pattern, name.lower())), None)
+
+
+def _telling(request: Request, folder: Sequence[str]) -> Sequence[str]:
+    """The folder of a task, with the name of the path where it says nothing without it: the 0 of `tf`."""
+    return folder if _known("/".join(folder)) or folder[-1] == request.path.name else (request.path.name, *folder)
 
 
 def _labels(known: Known, seen: Seen) -> list[dict[str, Any]]:
@@ -137,7 +146,7 @@ def find_gue(request: Request) -> Iterator[Found]:
     items = [item for item in items_below(request.path) if suffix_of(item) in _TABLES and is_split(stem_of(item))]
     need_items(items, request.path, "folders with train.csv, dev.csv and test.csv")
     for folder, members in group_by_folder(items, request.path).items():
-        yield _tables_as_they_are(request, folder, members, "sequence", _GUE)
+        yield _tables_as_they_are(request, _telling(request, folder), members, "sequence", _GUE)
 
 
 def _tables_as_they_are(
@@ -194,15 +203,16 @@ def _titled_fasta(request: Request, folder: Sequence[str], members: Sequence[Ite
 
 
 def _tables_of_many(request: Request, members: Sequence[Item]) -> Iterator[Found]:
-    """Tables that hold several tasks: one pass for the names, then one for each task."""
+    """Tables that hold several tasks: one pass parts them on disk."""
     for item in members:
         need_columns(item, ("sequence", "label", "task"))
-    names = look_through(members, "task", request.inspector).answers
-    for name in sorted(names):
-        found = task_name(request.prefix, [name])
+    spool: Spool[str] = Spool(request.scratch)
+    for task, row in show_progress(_table_rows(request, members, "sequence"), "Reading tasks"):
+        spool.add(task, row)
+    for task in sorted(spool.keys()):
+        found = task_name(request.prefix, [task])
         reader = table_reader(found, answer=True, split=True)
-        rows = _table_rows(request, members, "sequence", name)
-        yield Found(found, partial(_define, words_of(name), _NT, reader), rows)
+        yield Found(found, partial(_define, words_of(task), _NT, reader), spool.rows(task))
 
 
 def _copied(request: Request, folder: Sequence[str], members: Sequence[Item], column: str, origin: Origin) -> Found:
@@ -210,16 +220,17 @@ def _copied(request: Request, folder: Sequence[str], members: Sequence[Item], co
         need_columns(item, (column, "label"))
     name = task_name(request.prefix, [part for part in folder if part != "data"] or folder)
     reader = table_reader(name, answer=True, split=True)
-    rows = _table_rows(request, members, column, None)
+    rows = (row for _, row in _table_rows(request, members, column))
     return Found(name, partial(_define, words_of("/".join(folder)), origin, reader), rows)
 
 
-def _table_rows(request: Request, members: Sequence[Item], column: str, task: str | None) -> Iterator[Row]:
+def _table_rows(request: Request, members: Sequence[Item], column: str) -> Iterator[tuple[str, Row]]:
+    """Task, where there is a column of it, and row."""
     for item in members:
         split = split_in([stem_of(item), *reversed(parts_of(item, request.path)[:-1])])
         for _, row in read_rows(item, request.inspector):
-            if task is None or str(row["task"]) == task:
-                yield Row((str(row[column]),), str(row.get("name") or ""), str(row["label"]), split=split)
+            made = Row((str(row[column]),), str(row.get("name") or ""), str(row["label"]), split=split)
+            yield str(row.get("task") or ""), made
 
 
 def find_genomic_benchmarks(request: Request) -> Iterator[Found]:

@@ -15,6 +15,12 @@ from llama_gene.sequences.files import Inspector
 from llama_gene.tasks.items import Words
 
 Definition = dict[str, Any]
+# More labels than this are not listed in the question: the list would leave no room for the sequence.
+_MOST_LISTED = 30
+_UNLISTED = (
+    "Determine {title} of following {kind} sequence.",
+    "Determine the {title} of following {kind1} sequence and {kind2} sequence.",
+)
 MOST_LABELS = 1000
 """More distinct answers than this are free text, and not counted one by one."""
 TABLES = "./tables/"
@@ -136,7 +142,7 @@ def describe_task(
         inputs: Kind of each sequence, or kind and what the question calls it.
         reader: Type, files and columns.
         origin: Source, licence, citation.
-        labels: Closed answers in order, from `label`.
+        labels: Closed answers in order, from `label`; where they are many, the question does not list them.
         keep: What stays of a sequence too long.
         more: Further settings of a definition.
 
@@ -147,6 +153,8 @@ def describe_task(
     ('mcc', [{'kind': 'dna'}])
     """
     named = [(part, "") if isinstance(part, str) else part for part in inputs]
+    if len(labels) > _MOST_LISTED:
+        more.setdefault("wordings", [_UNLISTED[len(named) > 1]])
     return {
         "title": title,
         "family": family,

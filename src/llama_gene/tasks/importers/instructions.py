@@ -16,23 +16,25 @@ Layouts:
   (github.com/hhnqqq/Biology-Instructions).
 """
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llama_gene.config import GeneKind, Split
+from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Inspector, Item
 from llama_gene.tasks.importers.found import TABLES, Definition, Found, Origin, Request, Row, Seen
 from llama_gene.tasks.importers.layout import items_below, need_items, parts_of, read_rows, split_in, stem_of, suffix_of
 from llama_gene.tasks.importers.names import slug, task_name
 from llama_gene.tasks.importers.spans import find_sequences
+from llama_gene.tasks.importers.spool import Spool
 from llama_gene.tasks.items import Words
 
 _TEXT = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 _MOST_LABELS = 30
-# The second pass over a file counts nothing: the first has done so.
-_COUNTED = Inspector("skip")
 _ITEMS_PER_LABEL = 10
 _LONGEST_LABEL = 60
 _ALPACA = Origin("an instruction set in Alpaca's form", "see the publisher", "see the publisher")
@@ -95,56 +97,43 @@ def _folder_above_split(item: Item, root: Path) -> str:
 
 
 def _find(request: Request, origin: Origin, texts: Texts, name_of: Callable[[Item, Path], str]) -> Iterator[Found]:
-    """Tasks by name and kinds: one pass to find which there are, then one for each."""
+    """Tasks by name and kinds of sequences; one pass over the files parts them on disk."""
     items = [item for item in items_below(request.path) if suffix_of(item) in _TEXT]
     need_items(items, request.path, "JSON, JSONL, CSV or Parquet files of instructions")
-    groups: dict[tuple[str, tuple[GeneKind, ...]], list[Item]] = {}
+    spool: Spool[tuple[str, tuple[GeneKind, ...]]] = Spool(request.scratch)
     for item in items:
-        for key in {key for key, _ in _grouped(request, item, texts, name_of, request.inspector)}:
-            groups.setdefault(key, []).append(item)
-    several = {name for name, _ in groups if sum(name == other for other, _ in groups) > 1}
-    for (task, kinds), members in sorted(groups.items()):
-        parts = [task, *(["-".join(kinds) or "text"] if task in several else [])]
+        parts = parts_of(item, request.path)
+        place = Place(name_of(item, request.path), split_in([stem_of(item), *reversed(parts[:-1])]))
+        for task, kinds, row in show_progress(_rows(item, place, texts, request.inspector), f"Reading {item.name}"):
+            spool.add((task, kinds), row)
+    groups = spool.keys()
+    several = {name for name, count in Counter(name for name, _ in groups).items() if count > 1}
+    for task, kinds in sorted(groups):
+        parts = (task, *(["-".join(kinds) or "text"] if task in several else []))
         name = task_name(request.prefix, parts if len(groups) > 1 else [])
-        rows = _rows(request, members, texts, name_of, (task, kinds))
-        yield Found(name, partial(_define, name, task, kinds, origin), rows)
+        yield Found(name, partial(_define, name, task, kinds, origin), spool.rows((task, kinds)))
 
 
-def _grouped(
-    request: Request, item: Item, texts: Texts, name_of: Callable[[Item, Path], str], inspector: Inspector
-) -> Iterator[tuple[tuple[str, tuple[GeneKind, ...]], tuple[Record, tuple[str, ...]]]]:
-    """Every usable record with its task and the kinds of its sequences."""
-    parts = parts_of(item, request.path)
-    place = Place(name_of(item, request.path), split_in([stem_of(item), *reversed(parts[:-1])]))
-    for where, fields in read_rows(item, inspector):
+def _rows(
+    item: Item, place: Place, texts: Texts, inspector: Inspector
+) -> Iterator[tuple[str, tuple[GeneKind, ...], Row]]:
+    """Every usable record as a row, with its task and the kinds of its sequences."""
+    for number, (where, fields) in enumerate(read_rows(item, inspector), start=1):
         record = texts(fields, place)
         if record is None or not record.instruction.strip() or not record.output.strip():
             inspector.refuse(
                 "record without a question or an answer", f"{where}: no instruction or no output. Check --format."
             )
             continue
-        inspector.note("later turns of conversations, left out", _later_turns(fields))
+        if later := _later_turns(fields):
+            inspector.note("later turns of conversations, left out", later)
         spans = find_sequences(record.input) or find_sequences(record.instruction)
-        kinds = tuple(span.kind for span in spans)
-        yield (slug(record.task), kinds), (record, tuple(span.letters for span in spans))
-
-
-def _rows(
-    request: Request,
-    members: Sequence[Item],
-    texts: Texts,
-    name_of: Callable[[Item, Path], str],
-    wanted: tuple[str, tuple[GeneKind, ...]],
-) -> Iterator[Row]:
-    for item in members:
-        for number, (key, (record, letters)) in enumerate(_grouped(request, item, texts, name_of, _COUNTED), start=1):
-            if key != wanted:
-                continue
-            linked = tuple((span.kind, span.letters) for span in find_sequences(record.output))
-            yield Row(
-                letters, f"{stem_of(item)}-{number}", record.output, split=record.split,
-                words=Words(record.instruction, record.input, linked),
-            )  # fmt: skip
+        linked = tuple((span.kind, span.letters) for span in find_sequences(record.output))
+        row = Row(
+            tuple(span.letters for span in spans), f"{stem_of(item)}-{number}", record.output, split=record.split,
+            words=Words(record.instruction, record.input, linked),
+        )  # fmt: skip
+        yield slug(record.task), tuple(span.kind for span in spans), row
 
 
 def _define(name: str, task: str, kinds: Sequence[GeneKind], origin: Origin, seen: Seen) -> Definition:
@@ -195,11 +184,20 @@ def _from_fields(fields: Mapping[str, Any], place: Place) -> Record | None:
 
 def _from_metadata(fields: Mapping[str, Any], place: Place) -> Record | None:
     """Mol-Instructions' fields: the metadata name task and split."""
-    metadata = fields.get("metadata")
-    said = metadata if isinstance(metadata, dict) else {}
+    said = _as_object(fields.get("metadata"))
     record = _from_fields(fields, place)
     split = split_in([_text(said.get("split"))]) or place.split
     return record and record._replace(task=_text(said.get("task")) or place.task, split=split)
+
+
+def _as_object(value: Any) -> Mapping[str, Any]:
+    """An object, given as it is or as JSON text, as copies on Hugging Face have it."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _turns(fields: Mapping[str, Any]) -> list[tuple[str, str]]:

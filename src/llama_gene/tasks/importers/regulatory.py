@@ -43,7 +43,7 @@ from llama_gene.tasks.importers.layout import (
 )
 from llama_gene.tasks.importers.names import slug, task_name
 
-_DEEPSTARR = Origin("DeepSTARR", "CC BY 4.0 (Zenodo)", "de Almeida et al. 2022, Nature Genetics 54:613")
+_DEEPSTARR = Origin("DeepSTARR", "see zenodo.org/records/5502060", "de Almeida et al. 2022, Nature Genetics 54:613")
 _MPRA = Origin("a massively parallel reporter assay", "see the publisher", "see the publisher")
 _ACTIVITIES = {
     "Dev_log2_enrichment": ("developmental", "a developmental promoter"),

@@ -163,6 +163,9 @@ def _found(
 
 
 def _define(target: Target, field: str, inputs: int, reader: Definition, origin: Origin, seen: Seen) -> Definition:
+    if target.family == "multi-sequence" and seen.are_numbers:  # an affinity: the table holds it as an answer
+        target = target._replace(family="regression", question="How strongly do these two proteins bind each other?")
+        reader = {key: entry for key, entry in reader.items() if key != "label"} | {"value": "answer"}
     numbers = {str(number) for number in range(len(target.classes))}
     if target.family == "structure":
         labels = [label(_STATE_NAMES[state], state) for state in target.classes]
