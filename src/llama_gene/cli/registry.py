@@ -3,10 +3,11 @@
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
+from llama_gene.cli.importing import FORMATS_EPILOG, add_layout
 from llama_gene.cli.options import Config, Json, Set, settings, show_json, show_table
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FamilyName = Literal["classification", "structure", "multi-sequence", "function", "regression"]
 FormatName = Literal["auto", "csv", "tsv", "spaces", "jsonl", "fasta"]
+PLAIN_FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 Definitions = Annotated[
     list[Path], typer.Option("--definitions", help="More folders of task definitions; may be repeated.")
 ]
@@ -28,7 +30,7 @@ def add_registry_commands(tasks: typer.Typer) -> None:
     """Register the verbs."""
     tasks.command("list")(list_all)
     tasks.command("show")(show_one)
-    tasks.command("add")(add)
+    tasks.command("add", epilog=FORMATS_EPILOG)(add)
 
 
 def list_all(
@@ -111,7 +113,9 @@ def add(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="A table (CSV, TSV, JSON lines), FASTA, or FASTA files, one for each class.", show_default=False
+            help="A table (CSV, TSV, JSON lines), FASTA, or FASTA files, one for each class; with a published --format "
+            "what was published.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -123,9 +127,18 @@ def add(
         typer.Option("--data", help="Folder that the definition's paths start from [default: that of the file]."),
     ] = None,
     form: Annotated[
-        FormatName, typer.Option("--format", help="How the file is read; auto: by its first line.")
+        str,
+        typer.Option(
+            "--format",
+            help="How the file is read: auto (by its first line), csv, tsv, spaces, jsonl, fasta; or one of "
+            "the published formats below.",
+        ),
     ] = "auto",
-    name: Annotated[str, typer.Option(help="Name of the task [default: that of the file].")] = "",
+    reference: Annotated[
+        list[Path],
+        typer.Option(help="Published formats: genome, FASTA or ontology that PATHS refers to; may be repeated."),
+    ] = [],  # noqa: B006
+    name: Annotated[str, typer.Option(help="Name of the task, or how the names of several begin.")] = "",
     title: Annotated[str, typer.Option(help="What is predicted, as the question calls it.")] = "",
     definition: Annotated[str, typer.Option(help="The question in one sentence.")] = "",
     family: Annotated[FamilyName | None, typer.Option(help="Kind of task [default: by the answers].")] = None,
@@ -147,11 +160,29 @@ def add(
     """Make a task of your own data: columns, kinds, labels and splits are inferred, shown and written down.
 
     On a terminal what cannot be inferred is asked for; elsewhere, and with --json, the error names the option to give.
+
+    With a published --format every task of the layout is found: OUTPUT becomes a folder of definitions, and of tables
+    where no reader of ours reads the files as they are.
     """
+    from llama_gene.errors import ConfigError
     from llama_gene.tasks.add import save_task, try_task
     from llama_gene.tasks.infer import Wishes
 
-    seed = settings(config, overrides).seed
+    recipe = settings(config, overrides)
+    plain = next((known for known in PLAIN_FORMATS if known == form), None)
+    if plain is None:
+        unused = {
+            "--title": title, "--definition": definition, "--family": family, "--sequence": sequence, "--kind": kind,
+            "--label": label, "--value": value, "--label-pattern": label_pattern, "--label-name": label_name,
+            "--split": split, "--id": identifier, "--source": source, "--licence": licence, "--check": check,
+        }  # fmt: skip
+        add_layout(
+            paths, form, recipe, output=output, references=reference, name=name, data=data, unused=unused,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    if reference:
+        raise ConfigError("--reference: only used with a published --format, such as bed. Leave it out.")
     wishes = Wishes(
         name, title, definition, family, tuple(sequence), _gene_kinds(kind), label, value, label_pattern,
         tuple(label_name), split, identifier, source, licence,
@@ -159,7 +190,7 @@ def add(
     place = data or (paths[0] if paths[0].is_dir() else paths[0].parent)
     asks = sys.stdin.isatty() and not as_json
     folder = output or place / "definitions"
-    draft, trial = try_task(_draft(paths, wishes, place, folder, form, asks=asks), place, seed)
+    draft, trial = try_task(_draft(paths, wishes, place, folder, plain, asks=asks), place, recipe.seed)
     if not as_json:
         _show_draft(draft, trial)
     if check or (asks and not typer.confirm("Write it?", default=True, err=True)):

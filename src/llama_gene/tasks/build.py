@@ -25,6 +25,7 @@ from llama_gene.sequences.files import open_parquet
 from llama_gene.tasks.examples import Solved, pool_of
 from llama_gene.tasks.fitting import Question, Setting
 from llama_gene.tasks.groups import SPLITS
+from llama_gene.tasks.own_records import own_records
 from llama_gene.tasks.phrasing import Phrasing, fit_phrased, put, solve
 from llama_gene.tasks.split import CHOSEN, read_chosen
 from llama_gene.tasks.states import ask_tokens, letter_spans
@@ -123,7 +124,7 @@ def _read_phrasings(
     """How each task is asked in each spelling; examples come from its first training items: their order is random."""
     pools: dict[tuple[str, Spelling], tuple[Solved, ...]] = {}
     for name, rows in _first_batches(splits / "train.parquet") if config.defined else ():
-        for setting in settings.get(name, ()):
+        for setting in settings.get(name, ()) if not rows[0]["words"] else ():
             rng = np.random.default_rng([seed, zlib.crc32(f"{name} examples".encode())])
             asked = ((row, question) for row in rows for _, question in _questions(setting, row, rng, Counter()))
             solved = (solve(setting, question, row["group"]) for row, question in asked)
@@ -154,6 +155,9 @@ def _records(
     rng: np.random.Generator,
     counts: Counter[str],
 ) -> Iterator[dict[str, Any]]:
+    if setting.task.brings_questions:
+        yield from own_records(setting, rows, split, counts)
+        return
     named = [(row, *asked) for row in rows for asked in _questions(setting, row, rng, counts)]
     questions = [question for _, _, question in named]
     if split == "train":

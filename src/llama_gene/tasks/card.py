@@ -39,7 +39,7 @@ def task_lines(task: Task) -> Iterator[tuple[str, str]]:
     yield "title", task.title
     yield "asks", task.definition
     yield "family", task.family + (f" ({task.table9} in Table 9 of the paper)" if task.table9 else "")
-    yield "reads", ", ".join(f"{wanted.called} ({wanted.kind})" for wanted in task.inputs)
+    yield "reads", ", ".join(f"{wanted.called} ({wanted.kind})" for wanted in task.inputs) or "words alone"
     yield "answers", _answers(task)
     yield "spelled", " and ".join(spellings_of(task.spelling))
     yield "if too long", f"keeps {'the start, in register' if task.in_register else task.keep}"
@@ -61,6 +61,8 @@ def _answers(task: Task) -> str:
 
 def question_lines(task: Task) -> list[str]:
     """Every wording with its places filled, the one that scores use first."""
+    if task.brings_questions:
+        return ["each item in its own words"]
     return [_question(task, wording) for wording in task.questions]
 
 
@@ -106,6 +108,8 @@ def example_of(task: Task, data: Path) -> Example | None:
     item = next(clean_items(task, read_items(task, data, inspector), inspector), None)
     if item is None:
         return None
+    if item.words is not None:
+        return Example(render([Message("user", user_content(item.words.instruction, item.words.input))]), item.target)
     sequences, answer = _shown(task, item)
     names = [wanted.called for wanted in task.inputs]
     asked = input_text(sequences, names, spellings_of(task.spelling)[0])

@@ -35,25 +35,25 @@ def clean_items(task: Task, raw: Iterable[RawItem], inspector: Inspector) -> Ite
             inspector.note("label left out by the definition")
             continue
         sequences = _clean_sequences(task, item, inspector)
-        target = _target(task, item, names, inspector) if sequences else None
-        if sequences and target is not None:
-            yield Item(item.id, sequences, target, item.value, item.split)
+        target = _target(task, item, names, inspector) if sequences is not None else None
+        if sequences is not None and target is not None:
+            yield Item(item.id, sequences, target, item.value, item.split, words=item.words)
 
 
-def _clean_sequences(task: Task, item: RawItem, inspector: Inspector) -> tuple[str, ...]:
-    """Letters in upper case, or nothing where one sequence is wrong."""
+def _clean_sequences(task: Task, item: RawItem, inspector: Inspector) -> tuple[str, ...] | None:
+    """Letters in upper case, or None where one sequence is wrong."""
     cleaned = []
     for letters, wanted in zip(item.sequences, task.inputs, strict=True):
         found = clean_letters(letters, _ALPHABETS[wanted.kind])
         if not letters:
             inspector.refuse("empty sequence", f"{item.where}: no sequence. Mend the file or set on_invalid = 'skip'.")
-            return ()
+            return None
         if found.problem:
             inspector.refuse(
                 f"not {wanted.kind} letters",
                 f"{item.where}: {found.problem}. Mend the file or set on_invalid = 'skip'.",
             )
-            return ()
+            return None
         inspector.note("U read as T", int(found.uracil))
         cleaned.append(found.letters)
     return tuple(cleaned)
@@ -67,7 +67,9 @@ def _target(task: Task, item: RawItem, names: Mapping[str, str], inspector: Insp
         return _value(item, inspector)
     if task.family == "structure":
         return _states(item, names, inspector)
-    return _label(item, names, inspector) if names else _text(task.answer, item.answer, inspector)
+    if names:
+        return _label(item, names, inspector)
+    return item.answer if task.brings_questions else _text(task.answer, item.answer, inspector)
 
 
 def _value(item: RawItem, inspector: Inspector) -> str | None:
@@ -138,7 +140,8 @@ def drop_duplicates(task: Task, items: Iterable[Item], counts: Counter[str]) -> 
     """
     alike: dict[tuple[str, ...], list[Item]] = defaultdict(list)
     for item in items:
-        alike[tuple(sorted(item.sequences)) if task.swappable else item.sequences].append(item)
+        own = () if item.words is None else (item.words.instruction, item.words.input, item.target)
+        alike[(*(sorted(item.sequences) if task.swappable else item.sequences), *own)].append(item)
     free_text = task.family == "function" and not task.labels
     kept = []
     for copies in alike.values():

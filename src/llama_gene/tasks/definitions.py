@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from llama_gene.config import GeneKind, Section, TaskSpelling
 from llama_gene.errors import ConfigError
-from llama_gene.tasks.sources import CodingReader, Reader, RowFilter, SplitMark, TaskFile
+from llama_gene.tasks.sources import CodingReader, InstructionsReader, Reader, RowFilter, SplitMark, TaskFile
 from llama_gene.tasks.table9 import Row, row_name
 from llama_gene.tasks.wordings import WORDINGS, Family, check_wording
 
@@ -104,7 +104,7 @@ class Task(Section):
     family: Family
     definition: str = Field(min_length=1, description="One sentence.")
     table9: Row | None = Field(None, description="Row of the paper's Table 9 that the task counts in; none: no row.")
-    inputs: tuple[TaskInput, ...] = Field(min_length=1, max_length=2)
+    inputs: tuple[TaskInput, ...] = Field((), description="One; multi-sequence: two; instruction sets: any number.")
     labels: tuple[Label, ...] = Field((), description="Ordered; ties of states go to the earlier one.")
     ignore_labels: tuple[str, ...] = Field((), description="Values of the file left out on purpose, counted.")
     wordings: tuple[str, ...] = Field((), description="Questions, the one that scores use first; none: the family's.")
@@ -131,6 +131,11 @@ class Task(Section):
         return isinstance(self.reader, CodingReader) and self.reader.answer == "protein"
 
     @property
+    def brings_questions(self) -> bool:
+        """True where every item brings its own question: an instruction set."""
+        return isinstance(self.reader, InstructionsReader)
+
+    @property
     def questions(self) -> tuple[str, ...]:
         """Every wording: the task's own, or else those of its family; models are judged with the first."""
         return self.wordings or WORDINGS[self.family]
@@ -146,12 +151,14 @@ class Task(Section):
         _check_labels(self)
         for wording in self.wordings:
             check_wording(wording, self.family)
-        if self.table9 not in (None, row_name(self.family, [item.kind for item in self.inputs])):
+        if self.table9 is not None and self.table9 != row_name(self.family, [item.kind for item in self.inputs]):
             raise ValueError(f"table9 names {self.table9!r}, a row for tasks of another family or other inputs")
         return self
 
 
 def _check_inputs(task: Task) -> None:
+    if task.brings_questions:
+        return
     wanted = 2 if task.family == "multi-sequence" else 1
     if len(task.inputs) != wanted:
         raise ValueError(f"{task.family} takes {wanted} input(s), not {len(task.inputs)}")

@@ -16,7 +16,7 @@ from llama_gene.tokenizer.load import GeneTokenizer
 
 _MOST_LETTERS_PER_TOKEN = 64
 # Begin and end token, and the word-begin mark that some vocabularies put before the first letter.
-_MARK_TOKENS = 3
+MARK_TOKENS = 3
 _MOST_FRAMES = 4096
 _INPUT, _ANSWER = "\x00", "\x01"
 
@@ -100,7 +100,7 @@ def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -
         waiting = []
         for job, ids in zip(jobs, setting.tokenizer.encode_arrays(texts), strict=True):
             try:
-                job.size = job.search.send(len(ids) + _MARK_TOKENS)
+                job.size = job.search.send(len(ids) + MARK_TOKENS)
                 waiting.append(job)
             except StopIteration as end:
                 results[job.place] = _finish(setting, job, end.value, counts)

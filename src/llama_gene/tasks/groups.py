@@ -66,7 +66,10 @@ def group_items(task: Task, items: Sequence[Item]) -> list[Item]:
     links = Links()
     kinds = [item.kind for item in task.inputs]
     for number, item in enumerate(items):
-        keys = [(kind, canonical(letters, kind)) for letters, kind in zip(item.sequences, kinds, strict=True)]
+        keys: list[tuple[str, str]] = [
+            (kind, canonical(letters, kind)) for letters, kind in zip(item.sequences, kinds, strict=True)
+        ]
+        keys += _keys_of_words(item)
         links.join(number, ("item", *sorted(keys)))
         if task.split.by == "sequence":
             for key in keys:
@@ -82,6 +85,14 @@ def group_items(task: Task, items: Sequence[Item]) -> list[Item]:
         replace(item, group=names.setdefault(links.root(number), f"{task.name}:{len(names)}"))
         for number, item in enumerate(items)
     ]
+
+
+def _keys_of_words(item: Item) -> list[tuple[str, str]]:
+    """What a question in its own words is known by beside its sequences: those of its answer, or its very words."""
+    if item.words is None:
+        return []
+    linked = [(kind, canonical(letters, kind)) for kind, letters in item.words.linked]
+    return linked if linked or item.sequences else [("words", item.words.input or item.words.instruction)]
 
 
 def near_identical(sequences: Sequence[str], kind: str, similarity: float) -> Iterator[tuple[int, int]]:

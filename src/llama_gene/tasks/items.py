@@ -6,6 +6,15 @@ from llama_gene.config import Split
 
 
 @dataclass(frozen=True)
+class Words:
+    """The question that an item of an instruction set brings along; `linked`: kind and letters found in its answer."""
+
+    instruction: str
+    input: str
+    linked: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class RawItem:
     """An item as its file gives it; `where` names file and line for messages.
 
@@ -19,6 +28,7 @@ class RawItem:
     answer: str
     value: float | None = None
     split: Split | None = None
+    words: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -31,3 +41,4 @@ class Item:
     value: float | None = None
     split: Split | None = None
     group: str = ""
+    words: Words | None = None

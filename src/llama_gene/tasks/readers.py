@@ -18,12 +18,14 @@ from llama_gene.tasks.annotated import read_annotations, read_pairs_of_coding
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.files import open_table, read_fasta, task_path
 from llama_gene.tasks.items import RawItem
+from llama_gene.tasks.own_words import read_own_words
 from llama_gene.tasks.regions import read_regions
 from llama_gene.tasks.sources import (
     AnnotationReader,
     CodingReader,
     Column,
     FastaReader,
+    InstructionsReader,
     PairsReader,
     RegionsReader,
     SplitMark,
@@ -57,6 +59,8 @@ def read_items(task: Task, data: Path, inspector: Inspector) -> Iterator[RawItem
         return _read_states(reader, data)
     if isinstance(reader, PairsReader):
         return _read_pairs(reader, data, inspector)
+    if isinstance(reader, InstructionsReader):
+        return read_own_words(reader, data, lambda path: table_rows(path, data, "jsonl"))
     return _read_annotated(reader, task.inputs[0].kind, data, inspector)
 
 
@@ -244,7 +248,8 @@ def _first_word(title: str) -> str:
 
 
 def _read_pairs(reader: PairsReader, data: Path, inspector: Inspector) -> Iterator[RawItem]:
-    lookups = [_read_lookup(path, data) for path in reader.lookups]
+    known = {path: _read_lookup(path, data, inspector) for path in sorted(set(reader.lookups))}
+    lookups = [known[path] for path in reader.lookups]
     for file in reader.files:
         name = task_path(file.path, data)
         with open_table(file.path, data) as text:
@@ -267,12 +272,28 @@ def _read_pairs(reader: PairsReader, data: Path, inspector: Inspector) -> Iterat
                 )
 
 
-def _read_lookup(path: str, data: Path) -> dict[str, str]:
-    """Identifier to sequence, from FASTA or from lines of both."""
+def _read_lookup(path: str, data: Path, inspector: Inspector) -> dict[str, str]:
+    """Identifier to sequence; an identifier with two different ones is refused and has none."""
+    found: dict[str, str] = {}
+    ambiguous: set[str] = set()
+    for name, letters in _lookup_rows(path, data):
+        if found.setdefault(name, letters) != letters:
+            ambiguous.add(name)
+    for name in sorted(ambiguous):
+        inspector.refuse(
+            "identifier with two sequences",
+            f"{task_path(path, data)}: {name!r} has two sequences. Mend the file or set on_invalid = 'skip'.",
+        )
+        del found[name]
+    return found
+
+
+def _lookup_rows(path: str, data: Path) -> Iterator[tuple[str, str]]:
+    """Identifiers and sequences, from FASTA or from lines of both."""
     with open_table(path, data) as text:
         is_fasta = text.readline().startswith(">")
     if is_fasta:
-        return {_first_word(title): letters for title, letters in read_fasta(path, data)}
+        yield from ((_first_word(title), letters) for title, letters in read_fasta(path, data))
+        return
     with open_table(path, data) as text:
-        rows = [line.split() for line in text]
-    return {row[0]: row[1] for row in rows if len(row) >= 2}
+        yield from ((row[0], row[1]) for row in map(str.split, text) if len(row) >= 2)

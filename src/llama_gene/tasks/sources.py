@@ -115,7 +115,23 @@ class RegionsReader(Section):
     only: RowFilter | None = Field(None, description="Which rows are items; none: all.")
 
 
+class InstructionsReader(Section):
+    """Instruction sets: JSON objects one a line that bring their own question, as `tasks add --format` writes them."""
+
+    type: Literal["instructions"]
+    files: tuple[TaskFile, ...] = Field(
+        min_length=1, description="Fields id, instruction, input, output, sequences, linked, split."
+    )
+
+
 Reader = Annotated[
-    TableReader | FastaReader | StatesReader | PairsReader | CodingReader | AnnotationReader | RegionsReader,
+    TableReader
+    | FastaReader
+    | StatesReader
+    | PairsReader
+    | CodingReader
+    | AnnotationReader
+    | RegionsReader
+    | InstructionsReader,
     Field(discriminator="type"),
 ]

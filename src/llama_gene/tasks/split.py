@@ -33,7 +33,7 @@ from llama_gene.tasks.readers import data_files, read_items
 
 STAGE = "tasks-split"
 CHOSEN = "tasks.json"
-_CODE = 1
+_CODE = 2
 _MEDIAN = 2
 SCHEMA = pa.schema(
     [
@@ -47,6 +47,7 @@ SCHEMA = pa.schema(
         ("labels", pa.list_(pa.string())),
         ("group", pa.string()),
         ("split", pa.string()),
+        ("words", pa.struct([("instruction", pa.string()), ("input", pa.string())])),
     ]
 )
 
@@ -222,4 +223,5 @@ def _row(task: Task, item: Item, labels: Sequence[str], split: Split) -> dict[st
         "labels": list(labels) if labels else None,
         "group": item.group,
         "split": split,
+        "words": item.words and {"instruction": item.words.instruction, "input": item.words.input},
     }
