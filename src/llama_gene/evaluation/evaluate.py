@@ -1,31 +1,28 @@
 """Stage "evaluate": answer the test instructions, compare with the baselines, write predictions and report."""
 
-import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import EvaluateConfig, describe
-from llama_gene.errors import DataError
-from llama_gene.evaluation.answers import is_exact
-from llama_gene.evaluation.generate import generate_answers
-from llama_gene.evaluation.items import Item, read_items
-from llama_gene.evaluation.likelihood import Question, score_answers
-from llama_gene.evaluation.report import Report, TrainingCurve, write_report
-from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, check_labels, compare
-from llama_gene.model.folders import load_pair
+from llama_gene.evaluation.answering import answer_items, load_answerer
+from llama_gene.evaluation.baseline_answers import beside, find_baselines
+from llama_gene.evaluation.items import read_splits
+from llama_gene.evaluation.notes import TaskNote, read_notes
+from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
+from llama_gene.evaluation.report import Report, TrainingCurve
+from llama_gene.evaluation.report_pages import write_report
+from llama_gene.evaluation.tasks import TaskReport, compare
 from llama_gene.model.machine import reuse_memory
-from llama_gene.prompts import Message, render, user_content
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 1
+CODE = 2
 
 
 def evaluate(
@@ -35,12 +32,14 @@ def evaluate(
     instructions: Path,
     seed: int,
     output: Path,
+    baselines: Path | None = None,
+    against: Sequence[Path] = (),
     title: str = "",
     synthetic: bool = False,
     notes: Sequence[str] = (),
     training: Sequence[Path] = (),
 ) -> Manifest:
-    """Stage "evaluate": `predictions.jsonl`, `report.json`, `report.md` and `report.html`.
+    """Stage "evaluate": `predictions.jsonl`, `report.json`, `report.md`, `report.html` and a page a task.
 
     Args:
         config: Settings.
@@ -48,25 +47,40 @@ def evaluate(
         instructions: Folder of `tasks build`.
         seed: Seed of the intervals and of the sample answered by generation.
         output: Stage folder.
+        baselines: Folder where the answers of the baselines are kept; None: `baselines` beside the instructions, where
+            the next model finds them.
+        against: Folders of other evaluations of the same items, to compare with item by item.
         title: Name of the run, for the report.
         synthetic: The data is made up, and every page says so.
         notes: Sentences for the report.
         training: Stage folders whose manifests hold training curves.
 
     Raises:
-        DataError: no items, or a label that training never showed.
+        DataError: no items, a label that training never showed, or another run answered other items.
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
+    kept = baselines or beside(instructions)
+    runs = name_runs(against)
 
     def build(work: Path, ledger: Ledger) -> None:
         reuse_memory()
-        splits = _read_splits(instructions, config.split)
-        network, tokenizer = _load(model)
-        with (work / "predictions.jsonl").open("w", encoding="utf-8") as predictions:
-            reports = [
-                _answer_and_compare(config, network, tokenizer, splits, task, seed, predictions)
-                for task in splits[config.split]
-            ]
+        splits = read_splits(instructions, config.split)
+        asked = splits[config.split]
+        others = {name: read_run(folder, asked) for name, folder in runs.items()}
+        told = read_notes(instructions)
+        network, tokenizer = load_answerer(model)
+        reports = []
+        with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
+            for task, items in asked.items():
+                answers = answer_items(config, network, tokenizer, items, seed=seed)
+                predictions.writelines(prediction_line(item, place, answers) for place, item in enumerate(items))
+                simple = find_baselines(config, splits, task, seed=seed, kept=kept)
+                reports.append(
+                    compare(
+                        config, answers, simple, train=splits["train"][task], test=items, seed=seed,
+                        others={name: run[task] for name, run in others.items()}, note=told.get(task, TaskNote()),
+                    )
+                )  # fmt: skip
         report = Report(
             title=title or model.name,
             synthetic=synthetic,
@@ -82,81 +96,11 @@ def evaluate(
         _enter(ledger, report)
         write_report(report, work)
 
-    inputs = {"model": model, "instructions": instructions} | {
-        f"training {place}": folder for place, folder in enumerate(training)
-    }
+    inputs = {"model": model, "instructions": instructions}
+    inputs |= {f"training {place}": folder for place, folder in enumerate(training)}
+    inputs |= {f"against {name}": folder for name, folder in runs.items()}
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
-
-
-def _answer_and_compare(
-    config: EvaluateConfig,
-    network: PreTrainedModel,
-    tokenizer: GeneTokenizer,
-    splits: Mapping[str, Mapping[str, list[Item]]],
-    task: str,
-    seed: int,
-    predictions: TextIO,
-) -> TaskReport:
-    """Answer a task's items, write the answers down and set their scores beside the baselines'."""
-    items = splits[config.split][task]
-    answers = answer_items(config, network, tokenizer, items, seed=seed)
-    predictions.writelines(_prediction(item, place, answers) for place, item in enumerate(items))
-    valid = splits["valid"].get(task, []) if config.split == "test" else []
-    return compare(config, answers, train=splits["train"].get(task, []), valid=valid, test=items, seed=seed)
-
-
-def _read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item]]]:
-    """The items of each split by task; what is asked must hold some, with labels that training showed."""
-    splits = {name: _by_task(instructions / f"{name}.jsonl") for name in ("train", "valid", "test")}
-    if not splits[asked]:
-        raise DataError(f"{instructions / asked}.jsonl: holds no instructions. Build more test items.")
-    for task, items in splits[asked].items():
-        check_labels(splits["train"].get(task, []), items)
-    return splits
-
-
-def answer_items(
-    config: EvaluateConfig, model: PreTrainedModel, tokenizer: GeneTokenizer, items: Sequence[Item], *, seed: int
-) -> ModelAnswers:
-    """The model's answers to the items of one task: by likelihood where the labels are closed, else written freely.
-
-    Args:
-        config: Batch size, longest answer, and how many closed items are also answered freely.
-        model: In evaluation mode, on its device.
-        tokenizer: Of the model.
-        items: All of one task.
-        seed: Chooses the closed items that are also answered freely.
-    """
-    prompts = [prompt_ids(item, tokenizer) for item in items]
-    task, labels = items[0].task, items[0].labels
-
-    def write(places: Sequence[int]) -> list[str]:
-        return generate_answers(
-            model, tokenizer, [prompts[place] for place in places], max_new_tokens=config.max_new_tokens,
-            batch_items=config.batch_items, title=f"{task}: answering",
-        )  # fmt: skip
-
-    if labels is None:
-        return ModelAnswers(tuple(write(range(len(items)))), None, (), {})
-    options = tuple((*tokenizer.encode_answer(label), tokenizer.eos_id) for label in labels)
-    questions = [Question(tuple(prompt), options) for prompt in prompts]
-    scores = score_answers(model, questions, batch_items=config.batch_items, title=f"{task}: weighing labels")
-    probabilities = np.array([score.probability for score in scores])
-    size = min(config.generate_items, len(items))
-    sample = np.sort(np.random.default_rng(seed).choice(len(items), size=size, replace=False)).tolist()
-    return ModelAnswers(
-        texts=tuple(labels[best] for best in probabilities.argmax(axis=1)),
-        probabilities=probabilities,
-        per_token=tuple(labels[int(score.per_token.argmax())] for score in scores),
-        generated=dict(zip(sample, write(sample), strict=True)),
-    )
-
-
-def prompt_ids(item: Item, tokenizer: GeneTokenizer) -> list[int]:
-    """Token ids of an item's question, up to the response heading: the same text as in training."""
-    question = Message("user", user_content(item.instruction, item.input))
-    return tokenizer.encode_prompt(render([question], bos=tokenizer.bos, eos=tokenizer.eos))
 
 
 def read_curve(folder: Path) -> TrainingCurve | None:
@@ -198,36 +142,6 @@ def _processor() -> str:
     return next(names, platform.processor() or "unknown")
 
 
-def _by_task(file: Path) -> dict[str, list[Item]]:
-    """Items per task, tasks in order of first appearance; nothing where the file is absent."""
-    found: dict[str, list[Item]] = {}
-    for item in read_items(file) if file.is_file() else ():
-        found.setdefault(item.task, []).append(item)
-    return found
-
-
-def _load(folder: Path) -> tuple[PreTrainedModel, GeneTokenizer]:
-    """float32 on a processor; on an accelerator the weights keep their stored type."""
-    cuda = torch.cuda.is_available()
-    model, tokenizer = load_pair(folder, dtype=None if cuda else torch.float32)
-    return model.to("cuda" if cuda else "cpu").eval(), tokenizer
-
-
-def _prediction(item: Item, place: int, answers: ModelAnswers) -> str:
-    response = answers.texts[place]
-    closed = item.labels is not None and answers.probabilities is not None
-    found: Mapping[str, Any] = {
-        "response": response,
-        "scores": dict(zip(item.labels, answers.probabilities[place].tolist(), strict=True))
-        if item.labels is not None and answers.probabilities is not None
-        else None,
-        "correct": response == item.output if closed else is_exact(response, item.output),
-    }
-    if place in answers.generated:
-        found = {**found, "generated": answers.generated[place]}
-    return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
-
-
 def _enter(ledger: Ledger, report: Report) -> None:
     ledger.facts["families_above_majority"] = list(report.families_above_majority)
     ledger.facts["headline"] = {task.task: _headline(task) for task in report.tasks}
@@ -240,10 +154,10 @@ def _enter(ledger: Ledger, report: Report) -> None:
 
 def _headline(report: TaskReport) -> dict[str, Any]:
     best = report.headline
-    kmer = best.kmer.value if best.kmer else None
     return {
         "metric": best.metric, "ours": best.ours.value, "low": best.ours.low, "high": best.ours.high,
-        "majority": best.majority.value, "kmer": kmer, "verdict": best.verdict, "n": report.n,
+        **{name: found.value for name, found in best.baselines.items()}, "best_baseline": report.best_baseline,
+        "difference": best.difference.value, "p": best.difference.p, "verdict": best.verdict, "n": report.n,
     }  # fmt: skip
 
 
