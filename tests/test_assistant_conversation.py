@@ -20,6 +20,7 @@ from llama_gene.assistant.conversation import (
     labels_of,
     remember,
 )
+from llama_gene.assistant.display import describe_answer
 from llama_gene.assistant.inputs import checked_record
 from llama_gene.config import ChatConfig
 from llama_gene.errors import ConfigError, DataError, ModelError
@@ -207,6 +208,26 @@ def test_every_letter_of_a_chain_gets_a_state(assistant):
     assert set(answered.states) <= set("HEC")
     assert sum(answered.probabilities.values()) == pytest.approx(1)
     assert 1 / 3 <= answered.sureness <= 1
+
+
+def test_a_letter_of_a_chain_is_asked_with_letters_on_both_sides(assistant):
+    task = load_task("secondary-structure").model_copy(update={"unit": "letter", "left_letters": 3})
+    question, answered = classify(assistant, task, ["MKVLAAGIVG"])
+    assert "### Input:\nGIV [ G ]\n" in prompt_text(assistant, question)
+    assert len(answered.states) == 10
+
+
+def test_a_task_with_steps_writes_them_and_then_weighs_its_labels(assistant):
+    task = load_task("central-dogma").model_copy(update={"steps": True})
+    _, answered = classify(assistant, task, ["ATGAAACGT" * 7, "MKR" * 7])
+    assert answered.steps
+    assert sum(answered.probabilities.values()) == pytest.approx(1)
+    assert describe_answer(answered).startswith(answered.steps.splitlines()[0])
+
+
+def test_a_model_that_learnt_both_spellings_is_asked_in_the_shorter(assistant):
+    task = load_task("promoter-core").model_copy(update={"spelling": "both"})
+    assert "\nACGTACGT\n" in prompt_text(assistant, ask_task(assistant, task, ["ACGTACGT"]))
 
 
 def test_a_chain_too_long_to_ask_is_refused(assistant):

@@ -17,6 +17,7 @@ RATIOS = {
     "tokenizer_learn": {"sentencepiece", "tokenizers"},
     "tokenizer_units": {"bpe_tasks_spaced", "letters"},
     "evaluate": {"generate_one_by_one"},
+    "task_spelling": {"demo_promoter", "demo_structure"},
     "train_cpu": {"pretrain", "finetune"},
 }
 

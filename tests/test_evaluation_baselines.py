@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from answering import function_items, item, motif_items, strength_items
 from llama_gene.errors import DataError
 from llama_gene.evaluation.baselines import answer_by_majority
-from llama_gene.evaluation.features import item_features, kmer_counts, last_letters
+from llama_gene.evaluation.features import LETTERS_AFTER, item_features, kmer_counts, letters_around
 from llama_gene.evaluation.linear import answer_by_kmers
 
 
@@ -47,16 +47,27 @@ def test_lower_case_and_rna_count_as_dna():
     assert (kmer_counts(["acgu"], "dna", 1, 3) != kmer_counts(["ACGT"], "dna", 1, 3)).nnz == 0
 
 
-def test_last_letters_are_aligned_at_the_end():
-    rows = last_letters(["ACG", "G"], "dna").toarray()
-    assert rows[0, :4].tolist() == rows[1, :4].tolist() == [0, 0, 1, 0]
-    assert rows[1].sum() == 1
+def test_letters_are_aligned_at_the_end_of_the_asked_part():
+    rows = letters_around(["ACG", "G", "GTT"], "dna", [3, 1, 1]).toarray()
+    last = -4 * LETTERS_AFTER - 4
+    assert [row[last : last + 4].tolist() for row in rows] == [[0, 0, 1, 0]] * 3
+    assert rows.sum(axis=1).tolist() == [3, 1, 3]
+    assert rows[2, last + 4 : last + 12].tolist() == [0, 0, 0, 1, 0, 0, 0, 1]
 
 
 def test_a_pair_of_one_kind_adds_product_and_difference():
     single = item_features([item()], kmer_max=2, family="classification")
     pair = item(sequences=("ACGT", "ACGT"), kinds=("dna", "dna"))
     assert item_features([pair], kmer_max=2, family="multi-sequence").shape[1] == 4 * single.shape[1]
+
+
+def test_three_sequences_of_one_kind_add_every_pair():
+    single = item_features([item()], kmer_max=2, family="classification").shape[1]
+    triple = item(sequences=("ACGT",) * 3, kinds=("dna",) * 3)
+    mixed = item(sequences=("ACGT", "ACGT", "MK"), kinds=("dna", "dna", "protein"))
+    protein = item_features([item(sequences=("MK",), kinds=("protein",))], kmer_max=2, family="classification").shape[1]
+    assert item_features([triple], kmer_max=2, family="multi-sequence").shape[1] == (3 + 2 * 3) * single
+    assert item_features([mixed], kmer_max=2, family="multi-sequence").shape[1] == (2 + 2) * single + protein
 
 
 def test_majority_takes_the_most_frequent_training_answer_and_the_first_of_equals():

@@ -19,7 +19,7 @@ from llama_gene.tasks.definitions import Label, Task, list_tasks, load_task
 from llama_gene.tasks.fitting import Instruction, Question, Setting, fit
 from llama_gene.tasks.shorten import cut_all
 from llama_gene.tasks.split import SPLITS, split_tasks
-from llama_gene.tasks.states import ask_tokens, majority
+from llama_gene.tasks.states import majority
 from llama_gene.tasks.wordings import PAPER_WORDINGS
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
@@ -85,21 +85,6 @@ def test_the_majority_state_wins_and_ties_go_in_label_order(
     states: str, labels: tuple[Label, ...], expected: str
 ) -> None:
     assert majority(states, labels) == expected
-
-
-def test_a_token_is_read_with_the_thirty_letters_before_it() -> None:
-    chain, states = "".join(RESIDUES[n % 20] for n in range(60)), "C" * 60
-    asked = ask_tokens(
-        chain, states, [(0, 3), (40, 44)], (HELIX, COIL), context=30, number=9, rng=np.random.default_rng(1)
-    )
-    assert [question.letters for question in asked] == [chain[0:3], chain[10:44]]
-
-
-def test_a_token_with_an_unknown_state_is_never_asked() -> None:
-    asked = ask_tokens(
-        "MKV", "C-H", [(0, 2), (2, 3)], (HELIX, COIL), context=30, number=9, rng=np.random.default_rng(1)
-    )
-    assert [question.label for question in asked] == ["alpha helix"]
 
 
 @settings(max_examples=25, deadline=None)

@@ -9,8 +9,9 @@ from llama_gene.assistant.display import Answer
 from llama_gene.errors import DataError
 from llama_gene.evaluation.likelihood import Question as Weighing
 from llama_gene.evaluation.likelihood import score_answers
+from llama_gene.evaluation.steps import write_steps
 from llama_gene.tasks.definitions import Task
-from llama_gene.tasks.states import letter_spans
+from llama_gene.tasks.states import letter_spans, token_spans, window_of
 
 _AT_ONCE = 16
 
@@ -35,11 +36,28 @@ def classify(assistant: Assistant, task: Task, sequences: Sequence[str]) -> tupl
     if task.family == "structure":
         return _read_chain(assistant, task, labels, sequences)
     question = ask_task(assistant, task, sequences)
+    if task.steps:
+        return question, _reason(assistant, question, labels)
     shares = _weigh(assistant, [question], labels)[0]
     return question, Answer(
         label=labels[int(shares.argmax())],
         probabilities=dict(zip(labels, shares.tolist(), strict=True)),
         notices=question.notices,
+    )
+
+
+def _reason(assistant: Assistant, question: Question, labels: Sequence[str]) -> Answer:
+    """The model writes its steps, then the labels are weighed after them, as evaluation does."""
+    (stepped,) = write_steps(
+        assistant.model, assistant.tokenizer, [question.prompt], labels, max_new_tokens=assistant.context_tokens,
+        batch_items=1,
+    )  # fmt: skip
+    shares = score_answers(assistant.model, [stepped.question], batch_items=1)[0].probability
+    return Answer(
+        label=labels[int(shares.argmax())],
+        probabilities=dict(zip(labels, shares.tolist(), strict=True)),
+        notices=question.notices,
+        steps=stepped.steps,
     )
 
 
@@ -55,18 +73,18 @@ def _weigh(
 def _read_chain(
     assistant: Assistant, task: Task, labels: Sequence[str], sequences: Sequence[str]
 ) -> tuple[Question, Answer]:
-    """One question per token with the letters before it, as it was trained; every letter takes its token's state."""
+    """One question per token or letter, as it was trained; every letter takes the state of the part it is in."""
     if len(sequences) != 1:
         raise DataError(f"task {task.name!r} asks about 1 sequence at a time, not {len(sequences)}. Give one.")
     chain, most = sequences[0], assistant.config.max_chain_letters
     if len(chain) > most:
         raise DataError(
-            f"task {task.name!r}: the chain has {len(chain):,} letters and every token of it is asked; the chat "
+            f"task {task.name!r}: the chain has {len(chain):,} letters and every {task.unit} of it is asked; the chat "
             f"reads at most {most:,}. Give a shorter one, or raise chat.max_chain_letters."
         )
-    spans = letter_spans(chain) if task.spelling == "spaced" else assistant.tokenizer.offsets(chain)
-    spans = [(start, end) for start, end in spans if end > start]
-    questions = [ask_task(assistant, task, [chain[max(0, start - task.context_letters) : end]]) for start, end in spans]
+    by_letter = task.unit == "letter" or task.spelling == "spaced"
+    spans = letter_spans(chain) if by_letter else token_spans(chain, assistant.tokenizer.offsets(chain))
+    questions = [_ask_part(assistant, task, chain, span) for span in spans]
     weights = np.array([end - start for start, end in spans], dtype=np.float64)
     shares = np.array(_weigh(assistant, questions, labels))
     signs = {label.name: label.written[0] for label in task.labels}
@@ -81,3 +99,9 @@ def _read_chain(
         states=states,
         sureness=float((weights * shares.max(axis=1)).sum() / weights.sum()),
     )
+
+
+def _ask_part(assistant: Assistant, task: Task, chain: str, span: tuple[int, int]) -> Question:
+    letters, before = window_of(task, chain, span)
+    part = (before, before + span[1] - span[0]) if task.is_marked else None
+    return ask_task(assistant, task, [letters], part=part)

@@ -22,7 +22,8 @@ from llama_gene.sequences.records import Record
 from llama_gene.tasks import fitting
 from llama_gene.tasks.bins import bin_names
 from llama_gene.tasks.definitions import Task, load_task, read_task
-from llama_gene.tasks.shorten import cut, try_sizes
+from llama_gene.tasks.shorten import coding_pair, cut, try_sizes
+from llama_gene.tasks.steps import Reading
 from llama_gene.tasks.wordings import input_text
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -121,13 +122,16 @@ def wording_of(task: Task) -> str:
     return task.questions[0]
 
 
-def ask_task(assistant: Assistant, task: Task, sequences: Sequence[str]) -> Question:
+def ask_task(
+    assistant: Assistant, task: Task, sequences: Sequence[str], *, part: tuple[int, int] | None = None
+) -> Question:
     """A task's question about one item, alone; a sequence too long is shortened as the task says.
 
     Args:
         assistant: The model.
         task: Says wording, labels, spelling and what is kept.
         sequences: Checked letters, one per input of the task.
+        part: What of the one sequence is asked about, where the task marks it.
 
     Raises:
         DataError: not as many sequences as inputs, or they cannot be shortened so that the question fits.
@@ -142,9 +146,13 @@ def ask_task(assistant: Assistant, task: Task, sequences: Sequence[str]) -> Ques
     longest = max(labels, key=lambda label: len(assistant.tokenizer.encode(label)), default="")
     limit = assistant.context_tokens if labels else assistant.context_tokens - _answer_room(assistant)
     limit = min(limit, int(assistant.card.get("max_tokens") or limit))
-    setting = fitting.Setting(task, spellings_of(task.spelling)[0], assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+    # A model that learnt both spellings is asked in the shorter one.
+    spelling = spellings_of(task.spelling)[0]
+    setting = fitting.Setting(task, spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
     counts: Counter[str] = Counter()
-    asked = fitting.Question(wording_of(task), tuple(sequences), longest, tuple(labels))
+    # The protein stands in for the translation that is not known yet, so that there is room for the steps.
+    reading = Reading(1, coding_pair(task, sequences)[1]) if task.steps else None
+    asked = fitting.Question(wording_of(task), tuple(sequences), longest, tuple(labels), part=part, reading=reading)
     made = fitting.fit(setting, [asked], counts)[0]
     if made is None:
         raise DataError(

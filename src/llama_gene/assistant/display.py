@@ -15,7 +15,7 @@ class Answer:
     """The answer to a closed question: the likeliest label, and the probability of each label, summing to 1.
 
     Of a chain, `states` holds one sign per letter, the probabilities are means over the letters, and `sureness` is the
-    mean probability of the chosen states.
+    mean probability of the chosen states. `steps` is what the model wrote before it answered.
     """
 
     label: str
@@ -24,6 +24,7 @@ class Answer:
     chain: str = ""
     states: str = ""
     sureness: float = 0.0
+    steps: str = ""
 
     @property
     def reply(self) -> str:
@@ -48,7 +49,7 @@ def describe_answer(answer: Answer, *, ascii_only: bool = False) -> str:
     ordered = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     shown, rest = ordered[:_MOST_SHOWN], ordered[_MOST_SHOWN:]
     width = max(len(label) for label, _ in shown)
-    lines = _chain_lines(answer) if answer.states else [answer.label]
+    lines = _chain_lines(answer) if answer.states else [*answer.steps.splitlines(), answer.label]
     for label, share in shown:
         cells = round(share * _BAR_CELLS)
         lines.append(

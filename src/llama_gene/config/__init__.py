@@ -46,6 +46,7 @@ from llama_gene.config.recipe import Recipe, load_recipe
 from llama_gene.config.section import (
     GENE_KINDS,
     KINDS,
+    AskedUnit,
     GeneKind,
     Kind,
     OnInvalid,
@@ -66,6 +67,7 @@ __all__ = [
     "KINDS",
     "LOCAL",
     "AddressConfig",
+    "AskedUnit",
     "AuditConfig",
     "ChatConfig",
     "CleanConfig",

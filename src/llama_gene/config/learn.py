@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from llama_gene.config.section import OnInvalid, Section, Share, TaskSpelling
+from llama_gene.config.section import AskedUnit, OnInvalid, Section, Share, TaskSpelling
 
 
 class ModelConfig(Section):
@@ -69,6 +69,9 @@ class TaskChoice(Section):
     valid: int | None = Field(None, ge=1, description="Most validation items; none: all.")
     test: int | None = Field(None, ge=1, description="Most test items; none: all.")
     spelling: TaskSpelling | None = Field(None, description="Override of the task's own.")
+    unit: AskedUnit | None = Field(None, description="Structure: override of the task's own.")
+    positions: int | None = Field(None, ge=0, description="Structure: override of the task's own; 0: every letter.")
+    steps: bool | None = Field(None, description="Central dogma: override of the task's own.")
     bins: int | None = Field(None, ge=2, le=20, description="Regression: quantile bins; 2 is the median.")
 
 
@@ -116,6 +119,9 @@ class EvaluateConfig(Section):
     batch_items: int = Field(16, ge=1, description="Items in one forward pass.")
     generate_items: int = Field(200, ge=0, description="Items per closed task also answered by generation.")
     max_new_tokens: int = Field(48, ge=1, description="Longest generated answer.")
+    max_step_tokens: int = Field(
+        512, ge=1, description="Longest generated steps before an answer, in tasks with steps."
+    )
     bootstrap: int = Field(1000, ge=100, description="Resamples of the 95 % intervals.")
     baselines: tuple[Literal["kmer", "neighbour", "cnn"], ...] = Field(
         ("kmer", "neighbour", "cnn"), description="Simple methods beside the most frequent answer."

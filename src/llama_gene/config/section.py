@@ -17,6 +17,8 @@ Unit = Literal["bpe", "kmer", "letter"]
 Split = Literal["train", "valid", "test"]
 Spelling = Literal["joined", "spaced"]
 TaskSpelling = Literal["joined", "spaced", "both"]
+# What a structure task asks about.
+AskedUnit = Literal["token", "letter"]
 OnInvalid = Literal["error", "skip"]
 SourceFormat = Literal[
     "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "json", "jsonl"

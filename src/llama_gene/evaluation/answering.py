@@ -11,6 +11,7 @@ from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.generate import generate_answers
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.likelihood import Question, score_answers
+from llama_gene.evaluation.steps import Stepped, write_steps
 from llama_gene.evaluation.tasks import ModelAnswers
 from llama_gene.model.folders import load_pair
 from llama_gene.prompts import Message, render, user_content
@@ -47,8 +48,14 @@ def answer_items(
 
     if labels is None:
         return ModelAnswers(tuple(write(range(len(items)))), None, (), {})
+    stepped: list[Stepped] = []
+    if any(item.steps for item in items):
+        stepped = write_steps(
+            model, tokenizer, prompts, labels, max_new_tokens=config.max_step_tokens, batch_items=config.batch_items,
+            title=f"{task}: writing steps",
+        )  # fmt: skip
     options = tuple((*tokenizer.encode_answer(label), tokenizer.eos_id) for label in labels)
-    questions = [Question(tuple(prompt), options) for prompt in prompts]
+    questions = [each.question for each in stepped] or [Question(tuple(prompt), options) for prompt in prompts]
     scores = score_answers(model, questions, batch_items=config.batch_items, title=f"{task}: weighing labels")
     probabilities = np.array([score.probability for score in scores])
     size = min(config.generate_items, len(items))
@@ -57,7 +64,7 @@ def answer_items(
         texts=tuple(labels[best] for best in probabilities.argmax(axis=1)),
         probabilities=probabilities,
         per_token=tuple(labels[int(score.per_token.argmax())] for score in scores),
-        generated=dict(zip(sample, write(sample), strict=True)),
+        generated=dict(enumerate(each.text for each in stepped)) or dict(zip(sample, write(sample), strict=True)),
     )
 
 

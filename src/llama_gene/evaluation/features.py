@@ -7,6 +7,7 @@ Axes: N items, F features.
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from llama_gene.evaluation.items import Item
 from llama_gene.sequences.alphabets import DNA, PROTEIN
 
 LONGEST_PROTEIN_KMER = 3
-LAST_LETTERS = 31
+LETTERS_BEFORE = 31
+LETTERS_AFTER = 15
 _ITEMS_AT_ONCE = 512
 _LETTERS = {"dna": DNA.letters, "protein": PROTEIN.letters}
 _ANY_TEXT = HashingVectorizer(analyzer="char", ngram_range=(1, 3), n_features=1 << 14, alternate_sign=False, norm=None)
@@ -75,17 +77,35 @@ def _count(codes: list[np.ndarray[Any, Any]], letters: int, shortest: int, longe
     return sparse.hstack(blocks, format="csr")
 
 
-def last_letters(sequences: Sequence[str], kind: str) -> sparse.csr_matrix:
-    """One-hot letters of the last `LAST_LETTERS` places, aligned at the end, (N, places x letters)."""
+def place_of_end(item: Item) -> int:
+    """Where in its sequence the asked part of a structure question ends: at the end, unless more letters are shown."""
+    if item.span is None:
+        return len(item.sequences[0])
+    return item.span.before + item.span.end - item.span.start
+
+
+def letters_around(sequences: Sequence[str], kind: str, ends: Sequence[int]) -> sparse.csr_matrix:
+    """One-hot letters around a place of each sequence, (N, places x letters).
+
+    Args:
+        sequences: One per item.
+        kind: "dna" or "protein".
+        ends: A place in each: `LETTERS_BEFORE` letters before it and `LETTERS_AFTER` from it on are read.
+
+    >>> letters_around(["ACG"], "dna", [2]).nonzero()[1].tolist()
+    [116, 121, 126]
+    """
     letters = _LETTERS.get(kind, "")
     codes = _codes(sequences, kind) if letters else []
     rows, columns = [], []
-    for row, code in enumerate(codes):
-        tail = code[-LAST_LETTERS:][::-1]
-        places = np.flatnonzero(tail >= 0)
+    for row, (code, end) in enumerate(zip(codes, ends, strict=True)):
+        first = max(0, end - LETTERS_BEFORE)
+        seen = code[first : end + LETTERS_AFTER]
+        known = np.flatnonzero(seen >= 0)
+        places = known + first - end + LETTERS_BEFORE
         rows.append(np.full(len(places), row))
-        columns.append(places * len(letters) + tail[places])
-    shape = (len(sequences), LAST_LETTERS * len(letters) or 1)
+        columns.append(places * len(letters) + seen[known])
+    shape = (len(sequences), (LETTERS_BEFORE + LETTERS_AFTER) * len(letters) or 1)
     if not rows:
         return sparse.csr_matrix(shape, dtype=np.float32)
     ones = np.ones(sum(map(len, rows)), dtype=np.float32)
@@ -95,8 +115,8 @@ def last_letters(sequences: Sequence[str], kind: str) -> sparse.csr_matrix:
 def item_features(items: Sequence[Item], *, kmer_max: int, family: str) -> sparse.csr_matrix:
     """All features of items of one task, (N, F).
 
-    One block per sequence: log(1 + count) of its k-mers, at unit length. A pair of one kind adds the product and
-    the difference of its blocks; the structure family adds its last letters, one-hot.
+    One block per sequence: log(1 + count) of its k-mers, at unit length. Each pair of one kind adds the product and
+    the difference of its blocks; the structure family adds the letters around the end of the asked part, one-hot.
 
     Args:
         items: All with the same kinds.
@@ -110,10 +130,12 @@ def item_features(items: Sequence[Item], *, kmer_max: int, family: str) -> spars
         for texts, kind in zip(columns, kinds, strict=True)
     ]
     extra = []
-    if len(kinds) == 2 and kinds[0] == kinds[1]:
-        extra = [normalize(blocks[0].multiply(blocks[1]).tocsr()), normalize(abs(blocks[0] - blocks[1]))]
+    for (kind, one), (other_kind, other) in combinations(zip(kinds, blocks, strict=True), 2):
+        if kind == other_kind:
+            extra += [normalize(one.multiply(other).tocsr()), normalize(abs(one - other))]
     if family == "structure":
-        extra = [last_letters(texts, kind) / np.sqrt(LAST_LETTERS) for texts, kind in zip(columns, kinds, strict=True)]
+        places = [place_of_end(item) for item in items]
+        extra = [letters_around(columns[0], kinds[0], places) / np.sqrt(LETTERS_BEFORE + LETTERS_AFTER)]
     return sparse.hstack([*blocks, *extra], format="csr", dtype=np.float32)
 
 

@@ -1,19 +1,43 @@
 """Instruction records, as `tasks build` writes them: one JSON object a line."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from llama_gene.errors import DataError
 
+# Fields that only some tasks have.
+_OPTIONAL = ("span", "terms", "steps")
 _TEXT_FIELDS = ("id", "instruction", "output", "task", "family")
 
 
 @dataclass(frozen=True)
+class Span:
+    """The part of a chain that a structure question asks about.
+
+    `start` and `end` are 0-based and half-open in the chain; `before` counts the letters shown before it; `states`
+    holds the state, a label, of each of its letters that counts for the score, None for the others.
+    """
+
+    chain: str
+    start: int
+    end: int
+    before: int
+    states: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
 class Item:
-    """One question with its expected answer."""
+    """One question with its expected answer.
+
+    Attributes:
+        output: The answer: one of the labels, or free text. What an output says before it is `steps`.
+        span: What a structure question asks about.
+        terms: All true terms, where the answer is a list of terms.
+        steps: The text before the answer, in tasks whose answers show their steps.
+    """
 
     id: str
     instruction: str
@@ -27,10 +51,16 @@ class Item:
     sequences: tuple[str, ...]
     kinds: tuple[str, ...]
     value: float | None
+    span: Span | None = None
+    terms: tuple[str, ...] = ()
+    steps: str = ""
 
     def record(self) -> dict[str, Any]:
-        """The record as plain JSON values."""
-        return asdict(self)
+        """The record as plain JSON values, as it was read."""
+        values = {name: value for name, value in asdict(self).items() if name not in _OPTIONAL or value}
+        if steps := values.pop("steps", ""):
+            values |= {"output": steps + self.output, "answer": self.output}
+        return values
 
 
 def read_items(path: Path) -> Iterator[Item]:
@@ -108,13 +138,16 @@ def _item(line: bytes, where: str) -> Item:
     if missing:
         raise DataError(f"{where}: field {missing[0]!r} is missing or empty. Build the instructions again.")
     labels = tuple(record["labels"]) if record.get("labels") else None
-    if labels and record["output"] not in labels:
+    answer = record.get("answer") or record["output"]
+    if labels and answer not in labels:
         raise DataError(
-            f"{where}: the answer {record['output']!r} is none of the labels {', '.join(labels)}. "
+            f"{where}: the answer {answer!r} is none of the labels {', '.join(labels)}. "
             "Mend the task's labels or its data."
         )
+    if not record["output"].endswith(answer):
+        raise DataError(f"{where}: the output does not end with the answer {answer!r}. Build the instructions again.")
     return Item(
-        **{name: record[name] for name in _TEXT_FIELDS},
+        **{**{name: record[name] for name in _TEXT_FIELDS}, "output": answer},
         input=record.get("input") or "",
         split=record.get("split") or "",
         labels=labels,
@@ -122,4 +155,23 @@ def _item(line: bytes, where: str) -> Item:
         sequences=tuple(record.get("sequences") or ()),
         kinds=tuple(record.get("kinds") or ()),
         value=None if record.get("value") is None else float(record["value"]),
+        span=_span(record["span"], labels or (), where) if record.get("span") else None,
+        terms=tuple(record.get("terms") or ()),
+        steps=record["output"].removesuffix(answer),
     )
+
+
+def _span(values: Mapping[str, Any], labels: Sequence[str], where: str) -> Span:
+    try:
+        span = Span(
+            chain=values["chain"], start=values["start"], end=values["end"], before=values["before"],
+            states=tuple(values["states"]),
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{where}: span without {error}. Build the instructions again.") from None
+    if len(span.states) != span.end - span.start or not {state for state in span.states if state} <= set(labels):
+        raise DataError(
+            f"{where}: the span of {span.chain} has {len(span.states)} states for {span.end - span.start} letters, or "
+            "one that is no label. Build the instructions again."
+        )
+    return span

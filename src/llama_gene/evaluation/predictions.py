@@ -11,6 +11,7 @@ from llama_gene.errors import DataError
 from llama_gene.evaluation.answers import is_exact
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.tasks import ModelAnswers
+from llama_gene.evaluation.terms import first_is_true
 
 PREDICTIONS = "predictions.jsonl"
 # The same question: what it expects may not differ. Wording, spelling and shortening are the model's own matter.
@@ -26,11 +27,16 @@ def prediction_line(item: Item, place: int, answers: ModelAnswers) -> str:
         "scores": dict(zip(item.labels, answers.probabilities[place].tolist(), strict=True))
         if item.labels is not None and answers.probabilities is not None
         else None,
-        "correct": response == item.output if closed else is_exact(response, item.output),
+        "correct": response == item.output if closed else _is_right(response, item),
     }
     if place in answers.generated:
         found = {**found, "generated": answers.generated[place]}
     return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
+
+
+def _is_right(response: str, item: Item) -> bool:
+    """Of free answers: whether the first term is true, or the text is the expected one."""
+    return first_is_true(response, item.terms) if item.terms else is_exact(response, item.output)
 
 
 def name_runs(folders: Sequence[Path]) -> dict[str, Path]:
@@ -113,7 +119,8 @@ def _answers(path: Path, items: Sequence[Item], records: Mapping[str, Mapping[st
 
 def _check_same(path: Path, item: Item, row: Mapping[str, Any]) -> None:
     ours = json.loads(json.dumps(item.record()))
-    for name in _SAME:
+    # Steps are as long as the pair that was shown; their answer may not differ.
+    for name in ("answer", *_SAME[1:]) if item.steps else _SAME:
         if row.get(name) != ours[name]:
             raise DataError(
                 f"{path}: item {item.id!r} of task {item.task!r} has {name} {row.get(name)!r} there and {ours[name]!r} "

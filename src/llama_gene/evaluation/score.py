@@ -18,6 +18,7 @@ import numpy as np
 from llama_gene.errors import DataError
 from llama_gene.evaluation.answers import is_exact, is_right_by_paper, labels_in, read_answer
 from llama_gene.evaluation.metrics import Array, label_scores
+from llama_gene.tasks.steps import split_answer
 
 Rule = Literal["strict", "paper"]
 
@@ -63,6 +64,7 @@ def score_file(path: Path, rule: Rule = "strict") -> Scores:
     given_column = _find_column(rows, _GIVEN, path, taken=expected_column)
     expected = [_text(row.get(expected_column)) for row in rows]
     given = [_text(row.get(given_column)) for row in rows]
+    expected, given = _last_lines(expected, given)
     labels = _labels_of_rows(rows, expected)
     read = [_read(text, wanted, options, rule) for text, wanted, options in zip(given, expected, labels, strict=True)]
     closed = [place for place, options in enumerate(labels) if options]
@@ -76,6 +78,15 @@ def score_file(path: Path, rule: Rule = "strict") -> Scores:
         expected_column=expected_column,
         answer_column=given_column,
     )
+
+
+def _last_lines(expected: Sequence[str], given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The answers alone, of rows whose expected text shows its steps; a given text may be an answer without them."""
+    pairs = [
+        (parted[1], (split_answer(text) or ("", text))[1]) if (parted := split_answer(wanted)) else (wanted, text)
+        for wanted, text in zip(expected, given, strict=True)
+    ]
+    return [wanted for wanted, _ in pairs], [text for _, text in pairs]
 
 
 def _read(text: str, expected: str, labels: Sequence[str], rule: Rule) -> str:

@@ -1,7 +1,7 @@
 """What each answer of a task adds to its scores, by the same functions for a model and for every baseline.
 
 The first score decides (the headline): MCC for closed labels, since accuracy says little where classes are unequal;
-Spearman where items carry a value; F1 of words for free text.
+Spearman where items carry a value; Fmax for lists of terms; F1 of words for other free text.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from llama_gene.evaluation.answers import is_exact, rouge_l, token_f1
 from llama_gene.evaluation.baselines import Answers, is_number
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Measured, measure_labels, measure_mean, measure_ranks
+from llama_gene.evaluation.residues import measure_residues
+from llama_gene.evaluation.terms import are_terms, first_is_true, measure_terms
 
 
 def measure_answers(items: Sequence[Item], answers: Answers) -> dict[str, Measured]:
@@ -25,11 +27,11 @@ def measure_answers(items: Sequence[Item], answers: Answers) -> dict[str, Measur
     if is_number(items[0]):
         return _measure_values(items, answers)
     if labels is None:
-        return _measure_texts(items, answers.texts)
+        return measure_terms(items, answers.texts) | _measure_texts(items, answers.texts)
     closed = measure_labels(
         label_numbers([item.output for item in items], labels), label_numbers(answers.texts, labels), len(labels)
     )
-    return _measure_values(items, answers) | closed
+    return _measure_values(items, answers) | closed | measure_residues(items, answers.texts)
 
 
 def label_numbers(texts: Sequence[str], labels: Sequence[str]) -> Array:
@@ -53,7 +55,9 @@ def count_confusion(items: Sequence[Item], texts: Sequence[str]) -> tuple[tuple[
 
 
 def score_each(items: Sequence[Item], texts: Sequence[str]) -> Array:
-    """How right each answer is, (N,): 1 or 0 for labels, F1 of words for text and for numbers as they are written."""
+    """How right each answer is, (N,): 1 or 0 for labels and for the first of several terms, else F1 of words."""
+    if are_terms(items):
+        return np.array([float(first_is_true(text, item.terms)) for text, item in zip(texts, items, strict=True)])
     pairs = [(text, item.output) for text, item in zip(texts, items, strict=True)]
     if items and items[0].labels is None:
         return np.array([token_f1(text, wanted) for text, wanted in pairs])

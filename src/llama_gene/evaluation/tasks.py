@@ -29,7 +29,9 @@ from llama_gene.evaluation.metrics import (
     unit_of_items,
 )
 from llama_gene.evaluation.notes import TaskNote
+from llama_gene.evaluation.residues import Residues, are_spans, count_residues
 from llama_gene.evaluation.scorer import count_confusion, measure_answers
+from llama_gene.tasks.steps import split_answer
 
 Verdict = Literal["above", "below", "open", "undefined"]
 _MODEL = "model"
@@ -108,6 +110,7 @@ class TaskReport:
     profiles: tuple[Profile, ...]
     hardest: tuple[Example, ...]
     note: TaskNote
+    residues: Residues | None = None
 
     @property
     def headline(self) -> Comparison:
@@ -202,6 +205,7 @@ def compare(
         ),
         hardest=hardest(test, answers.texts, answers.probabilities, baselines.nearest),
         note=note,
+        residues=count_residues(test) if are_spans(test) else None,
     )
 
 
@@ -275,7 +279,7 @@ def _mean(values: Sequence[float | None]) -> float:
 def _generation(config: EvaluateConfig, answers: ModelAnswers, items: Sequence[Item], seed: int) -> Generation:
     places = sorted(answers.generated)
     labels = items[0].labels or ()
-    read = [read_answer(answers.generated[place], labels) for place in places]
+    read = [_read(answers.generated[place], labels, items[place]) for place in places]
     right = [answer == items[place].output for answer, place in zip(read, places, strict=True)]
     return Generation(
         n=len(places),
@@ -285,6 +289,14 @@ def _generation(config: EvaluateConfig, answers: ModelAnswers, items: Sequence[I
         unread=sum(answer is None for answer in read),
         agreement=float(np.mean([answer == answers.texts[place] for answer, place in zip(read, places, strict=True)])),
     )
+
+
+def _read(text: str, labels: Sequence[str], item: Item) -> str | None:
+    """The label of a free answer; where steps come first, that of the last line."""
+    if not item.steps:
+        return read_answer(text, labels)
+    parted = split_answer(text)
+    return read_answer(parted[1], labels) if parted else None
 
 
 def _share_right(texts: Sequence[str], items: Sequence[Item]) -> float:

@@ -11,7 +11,8 @@ class Record(NamedTuple):
     """One sequence or document.
 
     `annotations` may hold, where the source says so: "accession", "product", "gene", "organism", "ec" and
-    "function" (strings), "go" (a tuple of "term name(GO:0000000)"), for texts "title", and for proteins of which a
+    "function" (strings), "go" (a tuple of "term name(GO:0000000)"; by aspect "go_function", "go_process" and
+    "go_component"), for texts "title", and for proteins of which a
     part is missing "fragment" (a string).
     """
 

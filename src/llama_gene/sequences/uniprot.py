@@ -17,12 +17,14 @@ _CITATION = re.compile(rf"\s*\((?:{_REFERENCE.pattern}(?:,\s*|\s+and\s+|$|(?=\))
 _NAME = re.compile(r"(?:RecName|SubName): Full=(?P<name>[^;{]+?)\s*(?:\{[^}]*\})?;")
 _EC = re.compile(r"\bEC=(?P<ec>[\d.n-]+)")
 _FRAGMENT = re.compile(r"\bFlags:[^:]*\bFragments?;")
+_ASPECTS = {"function": "F", "process": "P", "component": "C"}
 _STRAIN = re.compile(r"\s*\((?:strain|isolate)\b.*$", re.DOTALL)
 _PROTEIN_STATUS = re.compile(r"^\[[^\]]{1,60}\]:\s*")
 
 
 def parse_uniprot(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
-    """Entries of a flat file with annotations accession, product, organism, gene, ec, fragment, function and go.
+    """Entries of a flat file with annotations accession, product, organism, gene, ec, fragment, function and go, also
+    by aspect as go_function, go_process and go_component.
 
     For "text" the letters are "product: function", and entries without a FUNCTION line are counted.
     """
@@ -82,8 +84,15 @@ def _annotations(record: Any) -> dict[str, str | tuple[str, ...]]:
         "ec": number["ec"] if number else "",
         "fragment": "fragment" if _FRAGMENT.search(record.description) else "",
         "function": " ".join(strip_evidence(text) for text in functions),
-        "go": tuple(f"{row[2].partition(':')[2]}({row[1]})" for row in record.cross_references if row[0] == "GO"),
+        "go": _terms(record, *_ASPECTS.values()),
+        **{f"go_{name}": _terms(record, letter) for name, letter in _ASPECTS.items()},
     }
+
+
+def _terms(record: Any, *aspects: str) -> tuple[str, ...]:
+    """Terms of the Gene Ontology as `name(GO:0000000)`, in the order of the entry."""
+    rows = (row for row in record.cross_references if row[0] == "GO" and row[2][:1] in aspects)
+    return tuple(f"{row[2].partition(':')[2]}({row[1]})" for row in rows)
 
 
 def strip_evidence(text: str) -> str:

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from llama_gene.config import Kind
+from llama_gene.errors import DataError
 from llama_gene.sequences.files import Inspector, list_files
 from llama_gene.sequences.genbank import read_coding
 from llama_gene.sequences.readers import read_records
 from llama_gene.sequences.records import CodingSequence
+from llama_gene.sequences.translate import translate_coding
 from llama_gene.tasks.files import task_path
 from llama_gene.tasks.items import RawItem
 from llama_gene.tasks.sources import AnnotationReader, CodingReader
+from llama_gene.tasks.steps import Reading
+from llama_gene.tasks.terms import join_terms
 
 _CODON = 3
 
@@ -37,7 +41,7 @@ def read_pairs_of_coding(reader: CodingReader, data: Path, inspector: Inspector)
                 if pair is None:
                     inspector.counts["coding sequence not in register with its protein"] += 1
                 else:
-                    yield RawItem(name, where, pair, "", split=file.split)
+                    yield RawItem(name, where, pair, "", split=file.split, reading=_reading(coding))
 
 
 def _in_register(coding: CodingSequence) -> tuple[str, str] | None:
@@ -49,8 +53,16 @@ def _in_register(coding: CodingSequence) -> tuple[str, str] | None:
     return codons[: _CODON * len(protein)], protein
 
 
+def _reading(coding: CodingSequence) -> Reading | None:
+    """How the gene is translated, or None where its genetic code or a letter of it is unknown."""
+    try:
+        return Reading(coding.table, translate_coding(coding))
+    except DataError:
+        return None
+
+
 def read_annotations(reader: AnnotationReader, kind: Kind, data: Path, inspector: Inspector) -> Iterator[RawItem]:
-    """Sequences with one annotation as the answer; of several terms the first."""
+    """Sequences with one annotation as the answer; several terms stand in a list."""
     for file in reader.files:
         for path in list_files(task_path(file.path, data)):
             for record in read_records(
@@ -66,5 +78,5 @@ def read_annotations(reader: AnnotationReader, kind: Kind, data: Path, inspector
                 if not any(answers):
                     inspector.counts[f"record without {reader.field}"] += 1
                     continue
-                answer = "; ".join(answers) if reader.field == "go" else answers[0]
+                answer = join_terms(answers) if reader.field.startswith("go") else answers[0]
                 yield RawItem(record.id, f"{path}: {record.id}", (record.text,), answer, split=file.split)

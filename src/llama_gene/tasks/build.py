@@ -1,12 +1,11 @@
 """Stage `tasks build`: items become Alpaca instructions in the paper's words.
 
-Writes train.jsonl, valid.jsonl and test.jsonl, and carries tasks.json along. A prompt with its answer and end token
-never exceeds `config.max_tokens`: the sequence is shortened as the task says, or the item refused and counted; the
-answer is whole.
+Writes train.jsonl, valid.jsonl and test.jsonl, and tasks.json, the definitions with what the choices override. A
+prompt with its answer and end token never exceeds `config.max_tokens`: the sequence is shortened as the task says, or
+the item refused and counted; the answer is whole.
 """
 
 import json
-import shutil
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,23 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from llama_gene.artifacts import Ledger, Manifest, build_stage
+from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import Spelling, Split, TaskChoice, TasksConfig, WordingConfig, spellings_of
-from llama_gene.errors import ArtifactError
+from llama_gene.errors import ArtifactError, ConfigError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
+from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.examples import Solved, pool_of
-from llama_gene.tasks.fitting import Question, Setting
+from llama_gene.tasks.fitting import Instruction, Setting
 from llama_gene.tasks.groups import SPLITS
 from llama_gene.tasks.own_records import own_records
 from llama_gene.tasks.phrasing import Phrasing, fit_phrased, put, solve
+from llama_gene.tasks.questions import Draw, ask_item
 from llama_gene.tasks.split import CHOSEN, read_chosen
-from llama_gene.tasks.states import ask_tokens, letter_spans
+from llama_gene.tasks.states import PartQuestion
+from llama_gene.tasks.terms import split_terms
 from llama_gene.tokenizer.load import load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 2
+_CODE = 3
 _BATCH_ROWS = 1024
 
 
@@ -43,35 +46,55 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
         config: The same section that made the splits.
         splits: Stage folder of `split_tasks`.
         tokenizer: Folder of the vocabulary that will read the prompts.
-        seed: Seed of wordings, of examples and of the tokens asked.
+        seed: Seed of wordings, of examples and of the letters asked about.
         output: Stage folder.
 
     Raises:
         ArtifactError: `splits` is no such folder, or was not made for these choices.
+        ConfigError: a choice asks of a task what it does not have.
     """
     tasks = read_chosen(splits)
     choices = {choice.name: choice for choice in config.choices}
     missing = [name for name in choices if name not in tasks]
     if missing:
         raise ArtifactError(f"{splits}: holds no task {missing[0]!r}. Run `llama-gene tasks split` with these choices.")
+    chosen = {name: as_chosen(task, choices[name]) for name, task in tasks.items() if name in choices}
 
     def build(work: Path, ledger: Ledger) -> None:
         words = load_tokenizer(tokenizer)
         settings = {
             name: tuple(
                 Setting(task, spelling, words, config.max_tokens, config.max_answer_tokens)
-                for spelling in spellings_of(choices[name].spelling or task.spelling)
+                for spelling in spellings_of(task.spelling)
             )
-            for name, task in tasks.items()
-            if name in choices
+            for name, task in chosen.items()
         }
         phrasings = _read_phrasings(splits, settings, config.wording, seed)
-        shutil.copyfile(splits / CHOSEN, work / CHOSEN)
+        write_json(work / CHOSEN, {name: task.model_dump(mode="json") for name, task in chosen.items()})
         for split in SPLITS:
             _build_split(split, work, splits, settings, phrasings, choices, seed, ledger)
 
     inputs = {"splits": splits, "tokenizer": tokenizer}
     return build_stage(STAGE, output, build, config=config, inputs=inputs, seed=seed, code=_CODE)
+
+
+def as_chosen(task: Task, choice: TaskChoice) -> Task:
+    """The definition with what the choice overrides.
+
+    Raises:
+        ConfigError: the task cannot be asked so.
+
+    >>> from llama_gene.tasks.definitions import load_task
+    >>> as_chosen(load_task("rna-structure"), TaskChoice(name="rna-structure", unit="letter")).letters_after
+    30
+    """
+    wanted = {name: getattr(choice, name) for name in ("spelling", "unit", "positions", "steps")}
+    changes = {name: value for name, value in wanted.items() if value is not None}
+    try:
+        return Task.model_validate(task.model_dump() | changes)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"tasks.choices: task {task.name!r}: {said}. Change or drop {', '.join(changes)}.") from None
 
 
 def _build_split(
@@ -97,7 +120,7 @@ def _build_split(
             for setting in asked:
                 phrasing = phrasings[name, setting.spelling]
                 mark = f"~{setting.spelling}" if len(asked) > 1 else ""
-                for record in _records(setting, phrasing, mark, rows, split, rngs[name], counts):
+                for record in _records(setting, phrasing, mark, rows, split, Draw(seed, limit), rngs[name], counts):
                     if limit is not None and written[name, setting.spelling] >= limit:
                         counts["over the limit"] += 1
                         continue
@@ -125,8 +148,8 @@ def _read_phrasings(
     pools: dict[tuple[str, Spelling], tuple[Solved, ...]] = {}
     for name, rows in _first_batches(splits / "train.parquet") if config.defined else ():
         for setting in settings.get(name, ()) if not rows[0]["words"] else ():
-            rng = np.random.default_rng([seed, zlib.crc32(f"{name} examples".encode())])
-            asked = ((row, question) for row in rows for _, question in _questions(setting, row, rng, Counter()))
+            draw = Draw(seed, None)
+            asked = ((row, each.question) for row in rows for each in ask_item(setting, row, draw, Counter()))
             solved = (solve(setting, question, row["group"]) for row, question in asked)
             known = pools.get((name, setting.spelling))
             pools[name, setting.spelling] = known or pool_of(item for item in solved if item is not None)
@@ -152,24 +175,25 @@ def _records(
     mark: str,
     rows: Sequence[Mapping[str, Any]],
     split: Split,
+    draw: Draw,
     rng: np.random.Generator,
     counts: Counter[str],
 ) -> Iterator[dict[str, Any]]:
     if setting.task.brings_questions:
         yield from own_records(setting, rows, split, counts)
         return
-    named = [(row, *asked) for row in rows for asked in _questions(setting, row, rng, counts)]
-    questions = [question for _, _, question in named]
+    named = [(row, asked) for row in rows for asked in ask_item(setting, row, draw, counts)]
+    questions = [asked.question for _, asked in named]
     if split == "train":
         questions = [
             put(setting, phrasing, question, group=row["group"], rng=rng)
-            for (row, _, _), question in zip(named, questions, strict=True)
+            for (row, _), question in zip(named, questions, strict=True)
         ]
-    for (row, name, _), made in zip(named, fit_phrased(setting, questions, counts), strict=True):
+    for (row, asked), made in zip(named, fit_phrased(setting, questions, counts), strict=True):
         if made is None:
             continue
         yield {
-            "id": name + mark,
+            "id": asked.name + mark,
             "instruction": made.instruction,
             "input": made.input,
             "output": made.output,
@@ -181,24 +205,20 @@ def _records(
             "sequences": list(made.sequences),
             "kinds": row["kinds"],
             "value": row["value"],
+            **_for_the_score(setting.task, row, asked.part, made),
         }
 
 
-def _questions(
-    setting: Setting, row: Mapping[str, Any], rng: np.random.Generator, counts: Counter[str]
-) -> Iterator[tuple[str, Question]]:
-    """Name and question of an item in the first wording: one, or several tokens of a chain."""
-    task, sequences, labels = setting.task, tuple(row["sequences"]), tuple(row["labels"] or ())
-    wording = task.questions[0]
-    if task.family != "structure":
-        yield row["id"], Question(wording, sequences, row["target"], labels)
-        return
-    chain = sequences[0]
-    spans = letter_spans(chain) if setting.spelling == "spaced" else setting.tokenizer.offsets(chain)
-    asked = ask_tokens(
-        chain, row["target"], spans, task.labels, context=task.context_letters, number=task.positions, rng=rng
-    )
-    if not asked:
-        counts["no token with known states"] += 1
-    for token in asked:
-        yield f"{row['id']}@{token.end}", Question(wording, (token.letters,), token.label, labels)
+def _for_the_score(task: Task, row: Mapping[str, Any], part: PartQuestion | None, made: Instruction) -> dict[str, Any]:
+    """What the score needs beside the output, in tasks that have it."""
+    found: dict[str, Any] = {}
+    if part is not None:
+        found["span"] = {
+            "chain": row["id"], "start": part.start, "end": part.end, "before": part.window.before,
+            "states": list(part.states),
+        }  # fmt: skip
+    if task.answer.terms is not None:
+        found["terms"] = list(split_terms(row["target"]))
+    if made.answer is not None:
+        found["answer"] = made.answer
+    return found

@@ -13,9 +13,9 @@ from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.items import Item
 from llama_gene.tasks.readers import UNKNOWN_STATE, data_files, read_items
 from llama_gene.tasks.shorten import cut_all
-from llama_gene.tasks.states import majority
+from llama_gene.tasks.states import majority, window_of
 from llama_gene.tasks.table9 import TABLE9
-from llama_gene.tasks.wordings import input_text, instruction_text
+from llama_gene.tasks.wordings import MARKED, input_text, instruction_text, marked_text, spell
 
 _SHOWN_LETTERS = 60
 _MEDIAN_BINS = 2
@@ -56,7 +56,7 @@ def _answers(task: Task) -> str:
         )
     if task.family == "regression":
         return f"a number, asked as one of: {', '.join(bin_names(_MEDIAN_BINS))} (bins of the training values)"
-    return "free text"
+    return "free text" if task.answer.terms is None else f"a list of terms, of which {task.answer.terms} are written"
 
 
 def question_lines(task: Task) -> list[str]:
@@ -67,10 +67,11 @@ def question_lines(task: Task) -> list[str]:
 
 
 def _question(task: Task, wording: str) -> str:
-    return instruction_text(
+    words = instruction_text(
         wording, title=task.title, kinds=[wanted.called for wanted in task.inputs], labels=_labels(task),
         definition=task.definition,
     )  # fmt: skip
+    return f"{words}\n{MARKED}" if task.is_marked else words
 
 
 def _labels(task: Task) -> Sequence[str]:
@@ -110,21 +111,22 @@ def example_of(task: Task, data: Path) -> Example | None:
         return None
     if item.words is not None:
         return Example(render([Message("user", user_content(item.words.instruction, item.words.input))]), item.target)
-    sequences, answer = _shown(task, item)
-    names = [wanted.called for wanted in task.inputs]
-    asked = input_text(sequences, names, spellings_of(task.spelling)[0])
+    asked, answer = _shown(task, item)
     message = Message("user", user_content(_question(task, task.questions[0]), asked))
     return Example(render([message]), answer)
 
 
-def _shown(task: Task, item: Item) -> tuple[tuple[str, ...], str]:
-    """Sequences short enough to read, and the answer."""
+def _shown(task: Task, item: Item) -> tuple[str, str]:
+    """An input short enough to read, and the answer."""
+    spelling = spellings_of(task.spelling)[0]
     if task.family == "structure":
         known = [place for place, state in enumerate(item.target) if state != UNKNOWN_STATE] or [0]
-        end = known[min(task.context_letters, len(known) - 1)] + 1
-        letters = item.sequences[0][max(0, end - 1 - task.context_letters) : end]
-        return (letters,), majority(item.target[end - 1], task.labels)
-    shown = cut_all(task, item.sequences, _SHOWN_LETTERS)
+        place = known[min(task.left_letters, len(known) - 1)]
+        letters, before = window_of(task, item.sequences[0], (place, place + 1))
+        shown = marked_text(letters, (before, before + 1), spelling) if task.is_marked else spell(letters, spelling)
+        return shown, majority(item.target[place], task.labels)
+    sequences = cut_all(task, item.sequences, _SHOWN_LETTERS)
+    asked = input_text(sequences, [wanted.called for wanted in task.inputs], spelling)
     if task.family == "regression":
-        return shown, f"{item.value:g}, as the bin it falls in"
-    return shown, task.labels[0].name if task.split_makes_decoys else item.target
+        return asked, f"{item.value:g}, as the bin it falls in"
+    return asked, task.labels[0].name if task.split_makes_decoys else item.target

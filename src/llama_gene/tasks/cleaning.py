@@ -37,7 +37,7 @@ def clean_items(task: Task, raw: Iterable[RawItem], inspector: Inspector) -> Ite
         sequences = _clean_sequences(task, item, inspector)
         target = _target(task, item, names, inspector) if sequences is not None else None
         if sequences is not None and target is not None:
-            yield Item(item.id, sequences, target, item.value, item.split, words=item.words)
+            yield Item(item.id, sequences, target, item.value, item.split, words=item.words, reading=item.reading)
 
 
 def _clean_sequences(task: Task, item: RawItem, inspector: Inspector) -> tuple[str, ...] | None:

@@ -13,14 +13,24 @@ from typing import Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from llama_gene.config import GeneKind, Section, TaskSpelling
+from llama_gene.config import AskedUnit, GeneKind, Section, TaskSpelling
 from llama_gene.errors import ConfigError
-from llama_gene.tasks.sources import CodingReader, InstructionsReader, Reader, RowFilter, SplitMark, TaskFile
+from llama_gene.tasks.sources import (
+    CodingReader,
+    FastaReader,
+    InstructionsReader,
+    PairsReader,
+    Reader,
+    RowFilter,
+    SplitMark,
+    TableReader,
+    TaskFile,
+)
 from llama_gene.tasks.table9 import Row, row_name
-from llama_gene.tasks.wordings import WORDINGS, Family, check_wording
+from llama_gene.tasks.wordings import WORDINGS, Family, check_wording, paper_wording
 
 Keep = Literal["start", "end", "centre", "ends", "whole"]
-Metric = Literal["mcc", "accuracy", "macro_f1", "spearman", "token_f1"]
+Metric = Literal["mcc", "accuracy", "macro_f1", "spearman", "token_f1", "fmax"]
 REGISTERED = Path(__file__).parent / "definitions"
 
 
@@ -54,6 +64,11 @@ class AnswerRule(Section):
     pattern: str | None = Field(None, description="Regular expression; its first group is the answer.")
     exclude: str | None = Field(None, description="Regular expression; an answer that holds it is left out, counted.")
     sentences: int | None = Field(None, ge=1, description="Only the first sentences.")
+    terms: int | None = Field(
+        None,
+        ge=1,
+        description="The answer is a list of terms or names parted by '; ': at most so many are written, all are true.",
+    )
 
 
 class SplitRule(Section):
@@ -104,7 +119,9 @@ class Task(Section):
     family: Family
     definition: str = Field(min_length=1, description="One sentence.")
     table9: Row | None = Field(None, description="Row of the paper's Table 9 that the task counts in; none: no row.")
-    inputs: tuple[TaskInput, ...] = Field((), description="One; multi-sequence: two; instruction sets: any number.")
+    inputs: tuple[TaskInput, ...] = Field(
+        (), description="One; multi-sequence: two or more; instruction sets: as many as were found."
+    )
     labels: tuple[Label, ...] = Field((), description="Ordered; ties of states go to the earlier one.")
     ignore_labels: tuple[str, ...] = Field((), description="Values of the file left out on purpose, counted.")
     wordings: tuple[str, ...] = Field((), description="Questions, the one that scores use first; none: the family's.")
@@ -113,10 +130,15 @@ class Task(Section):
     spelling: TaskSpelling = Field("joined", description="How sequences are written; both: each item twice.")
     keep: Keep = Field("centre", description="What stays of a sequence too long; whole: refuse the item instead.")
     in_register: bool = Field(False, description="DNA and protein are cut together, three bases to a residue.")
-    swappable: bool = Field(False, description="The order of two inputs means nothing.")
+    swappable: bool = Field(False, description="The order of the inputs means nothing.")
     min_letters: int = Field(10, ge=1, description="Fewer letters left after shortening: refused.")
-    positions: int = Field(8, ge=1, description="Structure: questions asked of one chain.")
-    context_letters: int = Field(30, ge=0, description="Structure: letters before the token (paper: 30).")
+    unit: AskedUnit = Field("token", description="Structure: what is asked about, a token (paper) or a letter.")
+    positions: int = Field(8, ge=0, description="Structure: letters of one chain that are asked about; 0: all.")
+    left_letters: int = Field(30, ge=0, description="Structure: letters shown before the asked part (paper: 30).")
+    right_letters: int | None = Field(
+        None, ge=0, description="Structure: letters shown behind it; none: 0 for tokens (paper), as left for letters."
+    )
+    steps: bool = Field(False, description="Central dogma: the answer spells frame, codons and translation first.")
     metric: Metric = "mcc"
     reader: Reader
     split: SplitRule = SplitRule()
@@ -138,7 +160,19 @@ class Task(Section):
     @property
     def questions(self) -> tuple[str, ...]:
         """Every wording: the task's own, or else those of its family; models are judged with the first."""
-        return self.wordings or WORDINGS[self.family]
+        return self.wordings or (paper_wording(self.family, len(self.inputs)), *WORDINGS[self.family][1:])
+
+    @property
+    def letters_after(self) -> int:
+        """Structure: letters shown behind the asked part."""
+        if self.right_letters is not None:
+            return self.right_letters
+        return self.left_letters if self.unit == "letter" else 0
+
+    @property
+    def is_marked(self) -> bool:
+        """Structure: True where the asked part is marked, since it is not the last token that is read."""
+        return self.family == "structure" and (self.unit == "letter" or self.letters_after > 0)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -150,7 +184,7 @@ class Task(Section):
         _check_inputs(self)
         _check_labels(self)
         for wording in self.wordings:
-            check_wording(wording, self.family)
+            check_wording(wording, self.family, len(self.inputs))
         if self.table9 is not None and self.table9 != row_name(self.family, [item.kind for item in self.inputs]):
             raise ValueError(f"table9 names {self.table9!r}, a row for tasks of another family or other inputs")
         return self
@@ -159,11 +193,29 @@ class Task(Section):
 def _check_inputs(task: Task) -> None:
     if task.brings_questions:
         return
-    wanted = 2 if task.family == "multi-sequence" else 1
-    if len(task.inputs) != wanted:
-        raise ValueError(f"{task.family} takes {wanted} input(s), not {len(task.inputs)}")
+    if task.family == "multi-sequence" and len(task.inputs) < 2:
+        raise ValueError(f"multi-sequence takes two inputs or more, not {len(task.inputs)}")
+    if task.family != "multi-sequence" and len(task.inputs) != 1:
+        raise ValueError(f"{task.family} takes 1 input, not {len(task.inputs)}")
     if task.in_register and sorted(item.kind for item in task.inputs) != ["dna", "protein"]:
         raise ValueError("in_register needs one dna and one protein input")
+    if task.swappable and len({item.kind for item in task.inputs}) > 1:
+        raise ValueError("swappable needs inputs of one kind")
+    if task.steps and not (task.split_makes_decoys and task.in_register):
+        raise ValueError("steps needs coding DNA in register with its protein: reader coding, answer protein")
+    if (given := _sequences_read(task.reader)) != len(task.inputs):
+        raise ValueError(f"the reader gives {given} sequence(s) of an item, inputs name {len(task.inputs)}")
+
+
+def _sequences_read(reader: Reader) -> int:
+    """Sequences of one item."""
+    if isinstance(reader, TableReader):
+        return len(reader.sequences)
+    if isinstance(reader, PairsReader):
+        return len(reader.ids) if len(reader.ids) == len(reader.lookups) else 0
+    if isinstance(reader, FastaReader):
+        return 2 if any(file.mate for file in reader.files) else 1
+    return 2 if isinstance(reader, CodingReader) and reader.answer == "protein" else 1
 
 
 def _check_labels(task: Task) -> None:

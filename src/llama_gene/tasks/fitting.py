@@ -6,12 +6,14 @@ Many questions are fitted together: every round encodes one prompt of each as on
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from llama_gene.config import Spelling
 from llama_gene.prompts import Message, defuse, render, user_content
 from llama_gene.tasks.definitions import Task
-from llama_gene.tasks.shorten import cut_all, longest, try_sizes
-from llama_gene.tasks.wordings import input_text, instruction_text
+from llama_gene.tasks.shorten import coding_pair, cut_all, longest, try_sizes
+from llama_gene.tasks.steps import Reading, dogma_steps, with_answer
+from llama_gene.tasks.wordings import MARKED, input_text, instruction_text, marked_text
 from llama_gene.tokenizer.load import GeneTokenizer
 
 _MOST_LETTERS_PER_TOKEN = 64
@@ -23,23 +25,29 @@ _INPUT, _ANSWER = "\x00", "\x01"
 
 @dataclass(frozen=True)
 class Question:
-    """One question before its sequences are shortened; one with `examples` must fit whole."""
+    """One question before its sequences are shortened; one with `examples` must fit whole.
+
+    `part` is what is asked about and marked in its one sequence; `reading` turns the answer into steps and an answer.
+    """
 
     wording: str
     sequences: tuple[str, ...]
     target: str
     labels: tuple[str, ...] = ()
     examples: str = ""
+    part: tuple[int, int] | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """The three Alpaca texts, and the sequences that the input spells."""
+    """The three Alpaca texts, and the sequences that the input spells; `answer` is the end of an output with steps."""
 
     instruction: str
     input: str
     output: str
     sequences: tuple[str, ...]
+    answer: str | None = None
 
 
 @dataclass
@@ -53,7 +61,7 @@ class Setting:
     max_answer_tokens: int
     _frames: dict[str, tuple[str, str, str]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """What the inputs are called, safe in a prompt."""
         return [defuse(wanted.called, self.tokenizer.special_tokens).text for wanted in self.task.inputs]
@@ -73,9 +81,9 @@ class Setting:
 @dataclass
 class _Job:
     place: int
+    question: Question
     instruction: str
     answer: str
-    sequences: tuple[str, ...]
     search: Generator[int, int, int | None]
     size: int
 
@@ -90,13 +98,12 @@ def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -
     """
     results: list[Instruction | None] = [None] * len(questions)
     jobs = _begin(setting, questions, counts)
-    names = setting.names
     while jobs:
         texts = []
         for job in jobs:
             before, between, after = setting.frame(job.instruction)
-            asked = input_text(cut_all(setting.task, job.sequences, job.size), names, setting.spelling)
-            texts.append(f"{before}{asked}{between}{job.answer}{after}")
+            made = _written(setting, job, job.size)
+            texts.append(f"{before}{made.input}{between}{made.output}{after}")
         waiting = []
         for job, ids in zip(jobs, setting.tokenizer.encode_arrays(texts), strict=True):
             try:
@@ -120,20 +127,18 @@ def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]
             counts[f"refused: answer over {setting.max_answer_tokens} tokens"] += 1
             continue
         names = [wanted.called for wanted in task.inputs]
-        asked = defuse(
-            instruction_text(
-                question.wording, title=task.title, kinds=names, labels=question.labels,
-                definition=task.definition, examples=question.examples,
-            ),
-            special,
+        words = instruction_text(
+            question.wording, title=task.title, kinds=names, labels=question.labels,
+            definition=task.definition, examples=question.examples,
         )  # fmt: skip
+        asked = defuse(f"{words}\n{MARKED}" if question.part else words, special)
         counts["defused"] += asked.changes + answer.changes
         whole = longest(task, question.sequences)
         # No token spells more letters than this, so what lies beyond can never fit: spend no time on encoding it.
         most = min(whole, setting.max_tokens * _MOST_LETTERS_PER_TOKEN)
         fixed = _is_fixed(task) or question.examples
         search = try_sizes(most, setting.max_tokens, most if fixed else min(most, task.min_letters))
-        jobs.append(_Job(place, asked.text, answer.text, question.sequences, search, next(search)))
+        jobs.append(_Job(place, question, asked.text, answer.text, search, next(search)))
     return jobs
 
 
@@ -143,10 +148,22 @@ def _is_fixed(task: Task) -> bool:
 
 
 def _finish(setting: Setting, job: _Job, size: int | None, counts: Counter[str]) -> Instruction | None:
-    task, whole = setting.task, longest(setting.task, job.sequences)
+    task, whole = setting.task, longest(setting.task, job.question.sequences)
     if size is None or (size < whole and _is_fixed(task)):
         counts["refused: too long, and its answer would not hold if shortened"] += 1
         return None
     counts["shortened"] += int(size < whole)
-    kept = cut_all(task, job.sequences, size)
-    return Instruction(job.instruction, input_text(kept, setting.names, setting.spelling), job.answer, kept)
+    return _written(setting, job, size)
+
+
+def _written(setting: Setting, job: _Job, size: int) -> Instruction:
+    """The question with its sequences at a size, and the answer that goes with them."""
+    question, spelling = job.question, setting.spelling
+    kept = cut_all(setting.task, question.sequences, size)
+    if question.part:
+        return Instruction(job.instruction, marked_text(kept[0], question.part, spelling), job.answer, kept)
+    asked = input_text(kept, setting.names, spelling)
+    if question.reading is None:
+        return Instruction(job.instruction, asked, job.answer, kept)
+    steps = dogma_steps(question.reading, *coding_pair(setting.task, kept))
+    return Instruction(job.instruction, asked, with_answer(steps, job.answer), kept, job.answer)

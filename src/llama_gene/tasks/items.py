@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from llama_gene.config import Split
+from llama_gene.tasks.steps import Reading
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class RawItem:
     """An item as its file gives it; `where` names file and line for messages.
 
     `answer` is the value of the label, the text of the answer, or one state a letter; `split` is None where the
-    data does not say.
+    data does not say. `reading` says of coding DNA how it is translated.
     """
 
     id: str
@@ -29,6 +30,7 @@ class RawItem:
     value: float | None = None
     split: Split | None = None
     words: Words | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,4 @@ class Item:
     split: Split | None = None
     group: str = ""
     words: Words | None = None
+    reading: Reading | None = None

@@ -13,7 +13,7 @@ from llama_gene.config import WordingConfig
 from llama_gene.tasks.examples import Solved, draw_examples
 from llama_gene.tasks.fitting import Instruction, Question, Setting, fit
 from llama_gene.tasks.shorten import cut_all, longest
-from llama_gene.tasks.wordings import DEFINED, DEFINED_CLOSED, input_text
+from llama_gene.tasks.wordings import DEFINED, DEFINED_CLOSED, input_text, marked_text
 
 _CODON = 3
 
@@ -73,10 +73,14 @@ def fit_phrased(setting: Setting, questions: Sequence[Question], counts: Counter
 
 
 def solve(setting: Setting, question: Question, group: str) -> Solved | None:
-    """A training question as an example; None where its sequence is too long to be shown and must not be cut."""
+    """A training question as an example; None where it cannot be shown short, or its answer would want steps."""
     task = setting.task
+    if question.reading is not None:
+        return None
     most = task.examples.letters // (_CODON if task.in_register else 1)
     if longest(task, question.sequences) > most and (task.family == "structure" or task.keep == "whole"):
         return None
+    if question.part:
+        return Solved(marked_text(question.sequences[0], question.part, setting.spelling), question.target, group)
     shown = cut_all(task, question.sequences, most)
     return Solved(input_text(shown, setting.names, setting.spelling), question.target, group)

@@ -56,7 +56,7 @@ def read_items(task: Task, data: Path, inspector: Inspector) -> Iterator[RawItem
     if isinstance(reader, FastaReader):
         return _read_fasta_items(reader, data, inspector)
     if isinstance(reader, StatesReader):
-        return _read_states(reader, data)
+        return _read_states(reader, data, inspector)
     if isinstance(reader, PairsReader):
         return _read_pairs(reader, data, inspector)
     if isinstance(reader, InstructionsReader):
@@ -225,7 +225,7 @@ def _fasta_rows(file: TaskFile, data: Path) -> Iterator[tuple[str, tuple[str, ..
         yield title, (letters, mate)
 
 
-def _read_states(reader: StatesReader, data: Path) -> Iterator[RawItem]:
+def _read_states(reader: StatesReader, data: Path, inspector: Inspector) -> Iterator[RawItem]:
     chains = {_first_word(title): letters for title, letters in read_fasta(reader.sequences, data)}
     masks = {_first_word(title): mask for title, mask in read_fasta(reader.mask, data)} if reader.mask else {}
     name = task_path(reader.states, data)
@@ -237,7 +237,14 @@ def _read_states(reader: StatesReader, data: Path) -> Iterator[RawItem]:
                 f"{where}: no such chain in {reader.sequences}. Every chain needs a sequence; mend the file."
             )
         mask = masks.get(identifier, "")
-        if mask and len(mask) == len(states):
+        if mask and len(mask) != len(states):
+            inspector.refuse(
+                "mask does not fit the chain",
+                f"{where}: the mask has {len(mask)} places for {len(states)} states. Expected one a letter; mend the "
+                "file or set on_invalid = 'skip'.",
+            )
+            continue
+        if mask:
             states = "".join(s if known == "1" else UNKNOWN_STATE for s, known in zip(states, mask, strict=True))
         split = _marked(reader.marks, lambda mark, title=title: title)
         yield RawItem(id=identifier, where=where, sequences=(chains[identifier],), answer=states, split=split)

@@ -45,6 +45,17 @@ def cut_all(task: Task, sequences: Sequence[str], size: int) -> tuple[str, ...]:
     )
 
 
+def coding_pair(task: Task, sequences: Sequence[str]) -> tuple[str, str]:
+    """DNA and protein of a pair in register, whatever their order.
+
+    >>> from llama_gene.tasks.definitions import load_task
+    >>> coding_pair(load_task("central-dogma"), ["ATGAAA", "MK"])
+    ('ATGAAA', 'MK')
+    """
+    place = [wanted.kind for wanted in task.inputs].index("dna")
+    return sequences[place], sequences[1 - place]
+
+
 def longest(task: Task, sequences: Sequence[str]) -> int:
     """The size at which nothing is cut.
 

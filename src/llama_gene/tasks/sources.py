@@ -86,7 +86,9 @@ class AnnotationReader(Section):
     type: Literal["annotation"]
     files: tuple[TaskFile, ...] = Field(min_length=1)
     format: SourceFormat = Field("uniprot", description="Format of the files.")
-    field: Literal["function", "go", "ec", "product", "organism"] = Field(description="The annotation to answer with.")
+    field: Literal["function", "go", "go_function", "go_process", "go_component", "ec", "product", "organism"] = Field(
+        description="The annotation to answer with; go_...: terms of one aspect."
+    )
 
 
 class RowFilter(Section):

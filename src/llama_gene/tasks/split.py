@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,11 @@ from llama_gene.tasks.definitions import Task, load_task, task_files
 from llama_gene.tasks.groups import SPLITS, assign_splits, group_items
 from llama_gene.tasks.items import Item
 from llama_gene.tasks.readers import data_files, read_items
+from llama_gene.tasks.states import chains_within
 
 STAGE = "tasks-split"
+# What of a choice no split depends on.
+READ_BY_BUILD = {"spelling", "unit", "steps"}
 CHOSEN = "tasks.json"
 _CODE = 2
 _MEDIAN = 2
@@ -48,6 +51,7 @@ SCHEMA = pa.schema(
         ("group", pa.string()),
         ("split", pa.string()),
         ("words", pa.struct([("instruction", pa.string()), ("input", pa.string())])),
+        ("reading", pa.struct([("code", pa.int32()), ("residues", pa.string())])),
     ]
 )
 
@@ -86,9 +90,10 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
                 ledger.counts.update({f"{task.name}: {reason}": count for reason, count in counts.items() if count})
                 ledger.facts[task.name] = facts
 
-    # A spelling is read by `tasks build` alone.
     settings = config.model_dump(
-        mode="json", include={"choices", "definitions", "on_invalid"}, exclude={"choices": {"__all__": {"spelling"}}}
+        mode="json",
+        include={"choices", "definitions", "on_invalid"},
+        exclude={"choices": {"__all__": READ_BY_BUILD}},
     )
     return build_stage(STAGE, output, build, config=settings, inputs=inputs, seed=seed, code=_CODE)
 
@@ -175,13 +180,14 @@ def _sample(
 ) -> list[Item]:
     """At most the asked number of items in random order, each class in its share.
 
-    A limit counts final questions: a chain of a structure task makes `positions` of them.
+    A limit counts final questions: a chain of a structure task makes at most `positions` of them.
     """
     members = [item for item in items if item.split == split]
     members = [members[place] for place in rng.permutation(len(members))]
     limit: int | None = getattr(choice, split)
     if limit is not None and task.family == "structure":
-        limit = math.ceil(limit / task.positions)
+        positions = task.positions if choice.positions is None else choice.positions
+        limit = chains_within(limit, positions, [len(item.sequences[0]) for item in members])
     if limit is None or limit >= len(members):
         return members
     counts["over the limit"] += len(members) - limit
@@ -224,4 +230,5 @@ def _row(task: Task, item: Item, labels: Sequence[str], split: Split) -> dict[st
         "group": item.group,
         "split": split,
         "words": item.words and {"instruction": item.words.instruction, "input": item.words.input},
+        "reading": asdict(item.reading) if item.reading else None,
     }

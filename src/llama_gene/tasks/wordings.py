@@ -56,22 +56,35 @@ DEFINED_CLOSED = (
     "Definition: {definition} Answer with one of the following: {labels}.\n\n{examples}\n\n"
     "Now answer for the following {kinds} sequence."
 )
+MARKED = "The part asked about stands between square brackets."
 _PLACE = re.compile(r"\{(\w*)\}")
 _JOIN = "\n####\n"
 
 
-def check_wording(wording: str, family: Family) -> None:
+def paper_wording(family: Family, inputs: int) -> str:
+    """The paper's question; for more than two sequences it goes on in the same way.
+
+    >>> paper_wording("multi-sequence", 3)
+    'Determine the {title} of following {kind1} sequence and {kind2} sequence and {kind3} sequence , The result will be
+    one of the following: {labels}'
+    """
+    more = "".join(f" and {{kind{number}}} sequence" for number in range(3, inputs + 1))
+    return PAPER_WORDINGS[family].replace("{kind2} sequence", f"{{kind2}} sequence{more}")
+
+
+def check_wording(wording: str, family: Family, inputs: int = 1) -> None:
     """Refuse a wording that names a place it cannot fill.
 
+    Args:
+        wording: A question with places.
+        family: Of the task.
+        inputs: Sequences of one item.
+
     >>> check_wording("Is this {kind} a promoter? {labels}", "classification")
+    >>> check_wording("Do {kind1}, {kind2} and {kind3} meet? {labels}", "multi-sequence", 3)
     """
-    known = {
-        "title",
-        "definition",
-        "labels",
-        "kinds",
-        *(("kind1", "kind2") if family == "multi-sequence" else ("kind",)),
-    }
+    kinds = [f"kind{number}" for number in range(1, inputs + 1)] if family == "multi-sequence" else ["kind"]
+    known = {"title", "definition", "labels", "kinds", *kinds}
     unknown = sorted(set(_PLACE.findall(wording)) - known)
     if unknown:
         raise ValueError(f"wording names {{{unknown[0]}}}; a {family} wording may name {', '.join(sorted(known))}")
@@ -89,7 +102,7 @@ def instruction_text(
     """The question with its places filled.
 
     Args:
-        wording: With {title}, {definition}, {labels}, {kinds} and {kind}, or {kind1} and {kind2}.
+        wording: With {title}, {definition}, {labels}, {kinds} and {kind}, or {kind1}, {kind2} and so on.
         title: Name of the task in words.
         kinds: What each input is called.
         labels: Closed answers in order.
@@ -135,7 +148,7 @@ def spell(letters: str, spelling: Spelling) -> str:
 
 
 def input_text(sequences: Sequence[str], names: Sequence[str], spelling: Spelling) -> str:
-    """The input of a question: the letters, or two named sequences with `####` between.
+    """The input of a question: the letters, or two and more named sequences with `####` between.
 
     >>> print(input_text(["ACG", "M"], ["dna", "protein"], "joined"))
     dna sequence: ACG
@@ -146,3 +159,22 @@ def input_text(sequences: Sequence[str], names: Sequence[str], spelling: Spellin
     if len(spelled) == 1:
         return spelled[0]
     return _JOIN.join(f"{name} sequence: {letters}" for name, letters in zip(names, spelled, strict=True))
+
+
+def marked_text(letters: str, part: tuple[int, int], spelling: Spelling) -> str:
+    """The input of a question about a part of it: that part between square brackets.
+
+    The brackets stand apart from all letters, so that no token joins them: a letter between them is read alone whatever
+    the vocabulary, and an alphabet never holds them.
+
+    Args:
+        letters: What is shown.
+        part: 0-based half-open span of the asked part.
+        spelling: Of the letters.
+
+    >>> marked_text("MKVLA", (2, 3), "joined"), marked_text("MKVLA", (0, 2), "spaced")
+    ('MK [ V ] LA', '[ M K ] V L A')
+    """
+    start, end = part
+    spelled = [spell(piece, spelling) for piece in (letters[:start], letters[start:end], letters[end:])]
+    return f"{spelled[0]} [ {spelled[1]} ] {spelled[2]}".strip()
