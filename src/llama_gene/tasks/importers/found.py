@@ -162,7 +162,7 @@ def describe_task(
         "inputs": [{"kind": kind, "name": name} if name else {"kind": kind} for kind, name in named],
         **({"labels": list(labels)} if labels else {}),
         "keep": keep,
-        "metric": _metric(family, len(labels)),
+        "metric": "fmax" if "terms" in more.get("answer", {}) else _metric(family, len(labels)),
         "source": origin.source,
         "licence": origin.licence,
         "citation": origin.citation,

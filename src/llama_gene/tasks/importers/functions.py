@@ -51,9 +51,9 @@ _EC = r"[1-7](?:\.(?:\d+|-)){2}\.(?:n?\d+|-)"
 _EC_LIST = rf"^({_EC}(?:\s*;\s*{_EC})*)\s*;?\s*$"
 _FIELDS = {
     "function": ("protein function prediction", "What does this protein do, in one sentence?", {"sentences": 1}),
-    "go": ("protein function prediction", "Which terms of the Gene Ontology describe this protein?", {}),
-    "ec": ("enzyme number prediction", "Which EC number has this enzyme?", {}),
-    "product": ("protein name prediction", "What is this protein called?", {}),
+    "go": ("protein function prediction", "Which terms of the Gene Ontology describe this protein?", {"terms": 3}),
+    "ec": ("enzyme number prediction", "Which EC number has this enzyme?", {"terms": 1}),
+    "product": ("protein name prediction", "What is this protein called?", {"terms": 1}),
 }
 _ASPECTS = {
     "F": ("molecular-function", "molecular functions"),
@@ -96,7 +96,7 @@ def _define_clean(reader: Definition) -> Definition:
     title, question, _ = _FIELDS["ec"]
     return describe_task(
         title=title, family="function", question=question, inputs=["protein"], reader=reader, origin=_CLEAN,
-        keep="start", answer={"pattern": _EC_LIST}, split={"similarity": 0.2},
+        keep="start", answer={"pattern": _EC_LIST, "terms": 3}, split={"similarity": 0.2},
     )  # fmt: skip
 
 
@@ -121,10 +121,9 @@ def find_uniprot(request: Request) -> Iterator[Found]:
     for field, (title, question, rule) in _FIELDS.items():
         files = [{"path": path_of(item)} for item in items]
         reader = {"type": "annotation", "files": files, "format": "uniprot", "field": field}
-        more: Definition = {"answer": rule} if rule else {}
         made = describe_task(
             title=title, family="function", question=question, inputs=["protein"], reader=reader, origin=_UNIPROT,
-            keep="start", split={"similarity": 0.2}, **more,
+            keep="start", split={"similarity": 0.2}, answer=rule,
         )  # fmt: skip
         yield as_published(f"{request.prefix}-{field}", made)
 
@@ -148,7 +147,7 @@ def find_goa(request: Request) -> Iterator[Found]:
         made = describe_task(
             title=f"{plural} prediction", family="function", inputs=["protein"], origin=_GOA, keep="start",
             question=f"Which {plural} of the Gene Ontology describe this protein?",
-            reader=table_reader(name, answer=True), split={"similarity": 0.2},
+            reader=table_reader(name, answer=True), split={"similarity": 0.2}, answer={"terms": 3},
         )  # fmt: skip
         if found[aspect]:
             yield as_table(name, made, _annotated_rows(fasta, found[aspect], names))

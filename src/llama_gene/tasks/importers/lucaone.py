@@ -97,7 +97,7 @@ def _task(request: Request, folder: Sequence[str], members: Sequence[Item], name
         made = describe_task(
             title=f"{title} prediction", family="function", inputs=_inputs(kinds), origin=_LUCAONE, keep="start",
             question=f"Which labels of '{title}' hold for {_them(kinds)}?",
-            reader=table_reader(name, len(sequences), answer=True, split=True),
+            reader=table_reader(name, len(sequences), answer=True, split=True), answer={"terms": 5},
         )  # fmt: skip
         return as_table(name, made, rows)
     files = [_file(item, parts_of(item, request.path)) for item in members]
