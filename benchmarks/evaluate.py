@@ -26,7 +26,7 @@ from _harness import (
     take_turns,
 )
 from llama_gene.config import ModelConfig
-from llama_gene.evaluation.evaluate import prompt_ids
+from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.evaluation.likelihood import Question, score_answers
 from llama_gene.tokenizer.load import GeneTokenizer
 

@@ -35,7 +35,7 @@ from _harness import (
 )
 from llama_gene.config import ModelConfig, OptimizerConfig, describe
 from llama_gene.corpus.best_fit import best_fit
-from llama_gene.evaluation.evaluate import prompt_ids
+from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.tokenizer.load import GeneTokenizer
 from llama_gene.training.loop import train, uses_bf16
 from llama_gene.training.rows import NO_TARGET

@@ -7,22 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import EvaluateConfig, describe
 from llama_gene.errors import DataError
+from llama_gene.evaluation.answering import answer_items, load_answerer
 from llama_gene.evaluation.answers import is_exact
-from llama_gene.evaluation.generate import generate_answers
 from llama_gene.evaluation.items import Item, read_items
-from llama_gene.evaluation.likelihood import Question, score_answers
 from llama_gene.evaluation.report import Report, TrainingCurve, write_report
 from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, check_labels, compare
-from llama_gene.model.folders import load_pair
 from llama_gene.model.machine import reuse_memory
-from llama_gene.prompts import Message, render, user_content
 from llama_gene.tokenizer.load import GeneTokenizer
 
 CODE = 1
@@ -61,7 +57,7 @@ def evaluate(
     def build(work: Path, ledger: Ledger) -> None:
         reuse_memory()
         splits = _read_splits(instructions, config.split)
-        network, tokenizer = _load(model)
+        network, tokenizer = load_answerer(model)
         with (work / "predictions.jsonl").open("w", encoding="utf-8") as predictions:
             reports = [
                 _answer_and_compare(config, network, tokenizer, splits, task, seed, predictions)
@@ -116,49 +112,6 @@ def _read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Ite
     return splits
 
 
-def answer_items(
-    config: EvaluateConfig, model: PreTrainedModel, tokenizer: GeneTokenizer, items: Sequence[Item], *, seed: int
-) -> ModelAnswers:
-    """The model's answers to the items of one task: by likelihood where the labels are closed, else written freely.
-
-    Args:
-        config: Batch size, longest answer, and how many closed items are also answered freely.
-        model: In evaluation mode, on its device.
-        tokenizer: Of the model.
-        items: All of one task.
-        seed: Chooses the closed items that are also answered freely.
-    """
-    prompts = [prompt_ids(item, tokenizer) for item in items]
-    task, labels = items[0].task, items[0].labels
-
-    def write(places: Sequence[int]) -> list[str]:
-        return generate_answers(
-            model, tokenizer, [prompts[place] for place in places], max_new_tokens=config.max_new_tokens,
-            batch_items=config.batch_items, title=f"{task}: answering",
-        )  # fmt: skip
-
-    if labels is None:
-        return ModelAnswers(tuple(write(range(len(items)))), None, (), {})
-    options = tuple((*tokenizer.encode_answer(label), tokenizer.eos_id) for label in labels)
-    questions = [Question(tuple(prompt), options) for prompt in prompts]
-    scores = score_answers(model, questions, batch_items=config.batch_items, title=f"{task}: weighing labels")
-    probabilities = np.array([score.probability for score in scores])
-    size = min(config.generate_items, len(items))
-    sample = np.sort(np.random.default_rng(seed).choice(len(items), size=size, replace=False)).tolist()
-    return ModelAnswers(
-        texts=tuple(labels[best] for best in probabilities.argmax(axis=1)),
-        probabilities=probabilities,
-        per_token=tuple(labels[int(score.per_token.argmax())] for score in scores),
-        generated=dict(zip(sample, write(sample), strict=True)),
-    )
-
-
-def prompt_ids(item: Item, tokenizer: GeneTokenizer) -> list[int]:
-    """Token ids of an item's question, up to the response heading: the same text as in training."""
-    question = Message("user", user_content(item.instruction, item.input))
-    return tokenizer.encode_prompt(render([question], bos=tokenizer.bos, eos=tokenizer.eos))
-
-
 def read_curve(folder: Path) -> TrainingCurve | None:
     """The training curve in a stage's manifest; None where it has none."""
     if not (folder / MANIFEST).is_file():
@@ -204,13 +157,6 @@ def _by_task(file: Path) -> dict[str, list[Item]]:
     for item in read_items(file) if file.is_file() else ():
         found.setdefault(item.task, []).append(item)
     return found
-
-
-def _load(folder: Path) -> tuple[PreTrainedModel, GeneTokenizer]:
-    """float32 on a processor; on an accelerator the weights keep their stored type."""
-    cuda = torch.cuda.is_available()
-    model, tokenizer = load_pair(folder, dtype=None if cuda else torch.float32)
-    return model.to("cuda" if cuda else "cpu").eval(), tokenizer
 
 
 def _prediction(item: Item, place: int, answers: ModelAnswers) -> str:
