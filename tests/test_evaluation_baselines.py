@@ -13,8 +13,9 @@ from scipy.stats import spearmanr
 
 from answering import function_items, item, motif_items, strength_items
 from llama_gene.errors import DataError
-from llama_gene.evaluation.baselines import kmer_baseline, majority
+from llama_gene.evaluation.baselines import answer_by_majority
 from llama_gene.evaluation.features import item_features, kmer_counts, last_letters
+from llama_gene.evaluation.linear import answer_by_kmers
 
 
 def share_right(answers, items):
@@ -60,31 +61,31 @@ def test_a_pair_of_one_kind_adds_product_and_difference():
 
 def test_majority_takes_the_most_frequent_training_answer_and_the_first_of_equals():
     train = [item(output="promoter"), item(output="Non-promoter")]
-    assert majority(train, [item(), item()]).texts == ("Non-promoter", "Non-promoter")
+    assert answer_by_majority(train, [item(), item()]).texts == ("Non-promoter", "Non-promoter")
 
 
 def test_majority_without_training_items_says_what_to_do():
     with pytest.raises(DataError, match="task 'boxes': no training items"):
-        majority([], [item()])
+        answer_by_majority([], [item()])
 
 
 def test_kmer_regression_finds_a_planted_motif_that_majority_misses():
     train, valid, test = (motif_items(count, seed=count) for count in (800, 100, 300))
-    answers = kmer_baseline(train, valid, test, kmer_max=6)
+    answers = answer_by_kmers(train, valid, test, kmer_max=6)
     assert share_right(answers, test) > 0.85
-    assert share_right(majority(train, test), test) < 0.6
+    assert share_right(answer_by_majority(train, test), test) < 0.6
 
 
 def test_ridge_ranks_values_of_a_regression_task():
     train, test = strength_items(300, seed=1), strength_items(100, seed=2)
-    answers = kmer_baseline(train, [], test, kmer_max=3)
+    answers = answer_by_kmers(train, [], test, kmer_max=3)
     assert spearmanr(answers.values, [one.value for one in test]).statistic > 0.9
     assert share_right(answers, test) > 0.7
 
 
 def test_the_nearest_training_item_names_the_function():
     train, test = function_items(60, seed=1), function_items(30, seed=2)
-    assert share_right(kmer_baseline(train, [], test, kmer_max=4), test) > 0.95
+    assert share_right(answer_by_kmers(train, [], test, kmer_max=4), test) > 0.95
 
 
 def test_the_last_letter_decides_a_structure_task():
@@ -96,17 +97,22 @@ def test_the_last_letter_decides_a_structure_task():
         items.append(
             item(output=label, labels=("helix", "coil"), sequences=(letters,), kinds=("protein",), family="structure")
         )
-    assert share_right(kmer_baseline(items[:450], [], items[450:], kmer_max=3), items[450:]) > 0.95
+    assert share_right(answer_by_kmers(items[:450], [], items[450:], kmer_max=3), items[450:]) > 0.95
 
 
 def test_a_training_split_of_one_class_answers_that_class():
     train = motif_items(20, seed=1, output="promoter")
-    assert set(kmer_baseline(train, [], motif_items(5, seed=2), kmer_max=3).texts) == {"promoter"}
+    assert set(answer_by_kmers(train, [], motif_items(5, seed=2), kmer_max=3).texts) == {"promoter"}
 
 
-def test_items_without_sequences_have_no_kmer_baseline():
-    bare = [item(sequences=(), kinds=())]
-    assert kmer_baseline(bare, [], bare, kmer_max=3) is None
+def test_a_rare_label_is_found_where_weighing_classes_equally_is_better_on_validation():
+    rng = random.Random(6)
+    splits = []
+    for count in (600, 200, 200):
+        splits.append([one for one in motif_items(count, seed=count) if one.output != "promoter" or rng.random() < 0.1])
+    answers = answer_by_kmers(*splits, kmer_max=4)
+    assert "promoter" in answers.texts
+    assert "classes weighed equally" in answers.method
 
 
 @pytest.mark.real_data
@@ -118,5 +124,5 @@ def test_kmer_regression_reaches_its_published_figure_on_core_promoters(data):
             output = ("Non-promoter", "promoter")[int(row["label"])]
             items.append(item(sequences=(row["sequence"],), output=output))
     random.Random(0).shuffle(items)
-    answers = kmer_baseline(items[7000:], items[5000:7000], items[:5000], kmer_max=6)
+    answers = answer_by_kmers(items[7000:], items[5000:7000], items[:5000], kmer_max=6)
     assert share_right(answers, items[:5000]) == pytest.approx(0.805, abs=0.012)

@@ -93,6 +93,9 @@ def test_report_json_holds_each_score_with_size_interval_baselines_config_and_ha
             assert found["ours"]["n"] == 24
             assert found["ours"]["low"] <= found["ours"]["value"] <= found["ours"]["high"]
             assert found["kmer"]["value"] is not None
+            assert found["neighbour"]["value"] is not None
+            assert found["difference"]["low"] <= found["difference"]["value"] <= found["difference"]["high"]
+            assert 0 < found["difference"]["p"] <= 1
     assert (
         tasks["function"]["comparisons"][0]["kmer"]["value"] > tasks["function"]["comparisons"][0]["majority"]["value"]
     )
@@ -130,10 +133,96 @@ def test_every_picture_of_the_page_is_described_in_words_and_ids_are_unique(made
     parser = Page()
     parser.feed((made / "report.html").read_text())
     pictures = [values for tag, values in parser.found if tag == "svg"]
-    assert len(pictures) == 3 + 1 + 2
+    assert len(pictures) == 3 + 1
     assert all(values["role"] == "img" and len(values["aria-label"]) > 20 for values in pictures)
     ids = [values["id"] for _, values in parser.found if "id" in values]
     assert len(ids) == len(set(ids))
+
+
+def pages(made: Path) -> list[Path]:
+    return sorted((made / "tasks").glob("*.html"))
+
+
+def test_each_task_has_a_page_that_the_report_leads_to_and_that_leads_back(made):
+    parser = Page()
+    parser.feed((made / "report.html").read_text())
+    links = [values["href"] for tag, values in parser.found if tag == "a"]
+    assert links == [f"tasks/{page.name}" for page in pages(made)]
+    assert [page.name for page in pages(made)] == ["01-boxes.html", "02-strength.html", "03-function.html"]
+    for page in pages(made):
+        assert '<a href="../report.html">' in page.read_text()
+
+
+def test_a_task_page_asks_nothing_of_the_network_and_describes_its_pictures(made):
+    for page in pages(made):
+        text = page.read_text()
+        assert "http://" not in text
+        assert "https://" not in text
+        assert "Synthetic data" in text
+        parser = Page()
+        parser.feed(text)
+        assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in parser.found}
+        pictures = [values for tag, values in parser.found if tag == "svg"]
+        assert all(values["role"] == "img" and len(values["aria-label"]) > 20 for values in pictures)
+        ids = [values["id"] for _, values in parser.found if "id" in values]
+        assert len(ids) == len(set(ids))
+    shown = {page.name: page.read_text() for page in pages(made)}
+    for heading in ("Which labels are confused", "Can its probabilities be believed?", "By GC share", "Hardest items"):
+        assert heading in shown["01-boxes.html"], heading
+    assert "By likeness to training" in shown["03-function.html"]
+    assert "Which labels are confused" not in shown["03-function.html"]
+
+
+def test_what_a_task_or_model_says_is_escaped_on_its_page(tmp_path):
+    odd = "<script>alert(1)</script>"
+    labels = ("yes", odd)
+    sizes = {"train": 40, "valid": 20, "test": 20}
+    splits = {
+        name: [
+            item(id=f"{odd}{n}", output=labels[n % 2], labels=labels, task="a/../b <i>", sequences=("ACGT" * 9,))
+            for n in range(count)
+        ]
+        for name, count in sizes.items()
+    }
+    small_run(tmp_path, splits)
+    assert [page.name for page in pages(tmp_path / "out")] == ["01-a-b-i.html"]
+    text = pages(tmp_path / "out")[0].read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "<i>" not in text
+
+
+def test_accuracy_never_stands_without_mcc(made):
+    report = json.loads((made / "report.json").read_text())
+    for task in report["tasks"]:
+        metrics = [found["metric"] for found in task["comparisons"]]
+        assert ("accuracy" in metrics) == ("mcc" in metrics)
+    means = {mean["metric"]: mean["tasks"] for mean in report["means"]}
+    assert means["accuracy"] == means["mcc"] == ["boxes", "strength"]
+    assert means["token_f1"] == ["function"]
+    text = (made / "report.md").read_text()
+    assert text.count("accuracy |") <= text.count("MCC")
+
+
+def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_path):
+    splits = {name: motif_items(40, seed=seed) for seed, name in enumerate(("train", "valid", "test"))}
+    note = {
+        "definition": "Is it <one>?", "table9": "DNA classification",
+        "published": [{"system": "DNABERT-2", "metric": "mcc", "value": 0.694, "note": "official test set"}],
+    }  # fmt: skip
+    folder = write_instructions(tmp_path / "instructions", splits)
+    (folder / "tasks.json").write_text(json.dumps({"boxes": note}))
+    model = write_answering_model(tmp_path / "model")
+    evaluate(CONFIG, model=model, instructions=folder, seed=1, output=tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    rows = {row["row"]: row for row in report["table9"]}
+    assert len(rows) == 11
+    assert rows["DNA classification"]["tasks"] == ["boxes"]
+    assert rows["DNA classification"]["ours"]["value"] == report["tasks"][0]["comparisons"][1]["ours"]["value"]
+    assert "Beside the paper's Table 9" in (tmp_path / "out" / "report.html").read_text()
+    page = pages(tmp_path / "out")[0].read_text()
+    assert "DNABERT-2" in page
+    assert "Is it &lt;one&gt;?" in page
 
 
 def test_titles_are_escaped(made):

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
 from llama_gene.cli.registry import Definitions, add_registry_commands
+
+if TYPE_CHECKING:
+    from llama_gene.config import Recipe
 
 ScoringRule = Literal["strict", "paper"]
 Tasks = Annotated[
@@ -75,9 +78,18 @@ def _chosen(tasks: list[str], definitions: Sequence[Path] = ()) -> list[str]:
 
 
 def evaluate_model(
-    model: Annotated[Path, typer.Argument(help="Tuned model folder.", show_default=False)],
     output: Output,
     instructions: Annotated[Path, typer.Option("--instructions", help="Folder of `tasks build`.")],
+    model: Annotated[Path | None, typer.Argument(help="Tuned model folder.", show_default=False)] = None,
+    against: Annotated[
+        list[Path], typer.Option("--against", help="Folder of another evaluation of the same items; may be repeated.")
+    ] = [],  # noqa: B006
+    baselines: Annotated[
+        Path | None, typer.Option("--baselines", help="Their folder [default: baselines, beside the instructions].")
+    ] = None,
+    baselines_only: Annotated[
+        bool, typer.Option("--baselines-only", help="No model: answer by simple methods alone, into --output.")
+    ] = False,
     training: Annotated[
         list[Path], typer.Option("--training", help="Stage folders whose training curves the report shows.")
     ] = [],  # noqa: B006
@@ -86,13 +98,28 @@ def evaluate_model(
     as_json: Json = False,
 ) -> None:
     """Answer the held-out instructions; write report.json, report.md and report.html."""
+    from llama_gene.errors import ConfigError
     from llama_gene.evaluation.evaluate import evaluate
 
     recipe = settings(config, overrides)
+    if baselines_only:
+        _show_baselines(recipe, instructions, output, as_json=as_json)
+        return
+    if model is None:
+        raise ConfigError("evaluate: no model. Name its folder, or give --baselines-only to see what must be beaten.")
     made = evaluate(
-        recipe.evaluate, model=model, instructions=instructions, training=training, seed=recipe.seed, output=output,
-        title=recipe.name, synthetic=recipe.demo is not None,
+        recipe.evaluate, model=model, instructions=instructions, baselines=baselines, against=against,
+        training=training, seed=recipe.seed, output=output, title=recipe.name, synthetic=recipe.demo is not None,
     )  # fmt: skip
+    show(made, output, as_json=as_json)
+
+
+def _show_baselines(recipe: "Recipe", instructions: Path, output: Path, *, as_json: bool) -> None:
+    from llama_gene.evaluation.baseline_stage import run_baselines, scores_table
+
+    made = run_baselines(recipe.evaluate, instructions=instructions, seed=recipe.seed, output=output)
+    if not as_json:
+        show_table("baselines, with 95 % intervals; * is best on validation", *scores_table(output))
     show(made, output, as_json=as_json)
 
 

@@ -11,7 +11,9 @@ from llama_gene.evaluation.items import read_items
 from llama_gene.evaluation.plots import METRIC_NAMES
 from llama_gene.evaluation.report import VERDICTS
 
-_COLUMNS = ("task", "family", "metric", "n", "model", "95 % interval", "majority", "k-mers", "model's interval")
+_COLUMNS = (
+    "task", "family", "metric", "n", "model", "95 % interval", "majority", "best baseline", "model's interval"
+)  # fmt: skip
 
 
 def results_table(evaluation: Path) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -31,7 +33,7 @@ def _row(task: dict[str, Any]) -> tuple[Any, ...]:
         _number(ours),
         f"{ours['low']:.3f} to {ours['high']:.3f}" if ours else "",
         _number(deciding["majority"]),
-        _number(deciding["kmer"]),
+        f"{_number(deciding[task['best_baseline']])} {task['best_baseline']}",
         VERDICTS[deciding["verdict"]],
     )
 

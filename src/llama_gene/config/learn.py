@@ -117,7 +117,14 @@ class EvaluateConfig(Section):
     generate_items: int = Field(200, ge=0, description="Items per closed task also answered by generation.")
     max_new_tokens: int = Field(48, ge=1, description="Longest generated answer.")
     bootstrap: int = Field(1000, ge=100, description="Resamples of the 95 % intervals.")
+    baselines: tuple[Literal["kmer", "neighbour", "cnn"], ...] = Field(
+        ("kmer", "neighbour", "cnn"), description="Simple methods beside the most frequent answer."
+    )
     kmer_max: int = Field(6, ge=1, le=8, description="Longest DNA k-mer of the baseline.")
+    neighbour_candidates: int = Field(20, ge=1, description="Training items aligned with each item asked.")
+    cnn_letters: int = Field(
+        6_000_000, ge=1, description="Letters the convolutional baseline reads in training, about; 2 s a million."
+    )
 
 
 class ChatConfig(Section):

@@ -1,27 +1,32 @@
-"""Stage "evaluate": answer the test instructions, compare with the baselines, write predictions and report."""
+"""Stage "evaluate": answer the test instructions, compare with the baselines, write predictions and report.
 
-import json
+It first brings the folder of its baselines up to date, which lies beside the instructions and serves every model that
+answers them.
+"""
+
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
 from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import EvaluateConfig, describe
-from llama_gene.errors import DataError
 from llama_gene.evaluation.answering import answer_items, load_answerer
-from llama_gene.evaluation.answers import is_exact
-from llama_gene.evaluation.items import Item, read_items
-from llama_gene.evaluation.report import Report, TrainingCurve, write_report
-from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, check_labels, compare
+from llama_gene.evaluation.baseline_stage import read_baselines, run_baselines
+from llama_gene.evaluation.items import read_splits
+from llama_gene.evaluation.notes import TaskNote, read_notes
+from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
+from llama_gene.evaluation.report import Report, TrainingCurve
+from llama_gene.evaluation.report_pages import write_report
+from llama_gene.evaluation.tasks import TaskReport, compare
 from llama_gene.model.machine import reuse_memory
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 1
+CODE = 2
 
 
 def evaluate(
@@ -31,12 +36,14 @@ def evaluate(
     instructions: Path,
     seed: int,
     output: Path,
+    baselines: Path | None = None,
+    against: Sequence[Path] = (),
     title: str = "",
     synthetic: bool = False,
     notes: Sequence[str] = (),
     training: Sequence[Path] = (),
 ) -> Manifest:
-    """Stage "evaluate": `predictions.jsonl`, `report.json`, `report.md` and `report.html`.
+    """Stage "evaluate": `predictions.jsonl`, `report.json`, `report.md`, `report.html` and a page a task.
 
     Args:
         config: Settings.
@@ -44,25 +51,40 @@ def evaluate(
         instructions: Folder of `tasks build`.
         seed: Seed of the intervals and of the sample answered by generation.
         output: Stage folder.
+        baselines: Folder of the baselines' answers, brought up to date first; None: `baselines` beside the
+            instructions, where the next model finds it.
+        against: Folders of other evaluations of the same items, to compare with item by item.
         title: Name of the run, for the report.
         synthetic: The data is made up, and every page says so.
         notes: Sentences for the report.
         training: Stage folders whose manifests hold training curves.
 
     Raises:
-        DataError: no items, or a label that training never showed.
+        DataError: no items, a label that training never showed, or another run answered other items.
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
+    simple = baselines or instructions.with_name("baselines")
+    run_baselines(config, instructions=instructions, seed=seed, output=simple)
+    runs = name_runs(against)
 
     def build(work: Path, ledger: Ledger) -> None:
         reuse_memory()
-        splits = _read_splits(instructions, config.split)
+        splits = read_splits(instructions, config.split)
+        asked = splits[config.split]
+        others = {name: read_run(folder, asked) for name, folder in runs.items()}
+        known, told = read_baselines(simple), read_notes(instructions)
         network, tokenizer = load_answerer(model)
-        with (work / "predictions.jsonl").open("w", encoding="utf-8") as predictions:
-            reports = [
-                _answer_and_compare(config, network, tokenizer, splits, task, seed, predictions)
-                for task in splits[config.split]
-            ]
+        reports = []
+        with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
+            for task, items in asked.items():
+                answers = answer_items(config, network, tokenizer, items, seed=seed)
+                predictions.writelines(prediction_line(item, place, answers) for place, item in enumerate(items))
+                reports.append(
+                    compare(
+                        config, answers, known[task], train=splits["train"][task], test=items, seed=seed,
+                        others={name: run[task] for name, run in others.items()}, note=told.get(task, TaskNote()),
+                    )
+                )  # fmt: skip
         report = Report(
             title=title or model.name,
             synthetic=synthetic,
@@ -78,38 +100,11 @@ def evaluate(
         _enter(ledger, report)
         write_report(report, work)
 
-    inputs = {"model": model, "instructions": instructions} | {
-        f"training {place}": folder for place, folder in enumerate(training)
-    }
+    inputs = {"model": model, "instructions": instructions, "baselines": simple}
+    inputs |= {f"training {place}": folder for place, folder in enumerate(training)}
+    inputs |= {f"against {name}": folder for name, folder in runs.items()}
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
-
-
-def _answer_and_compare(
-    config: EvaluateConfig,
-    network: PreTrainedModel,
-    tokenizer: GeneTokenizer,
-    splits: Mapping[str, Mapping[str, list[Item]]],
-    task: str,
-    seed: int,
-    predictions: TextIO,
-) -> TaskReport:
-    """Answer a task's items, write the answers down and set their scores beside the baselines'."""
-    items = splits[config.split][task]
-    answers = answer_items(config, network, tokenizer, items, seed=seed)
-    predictions.writelines(_prediction(item, place, answers) for place, item in enumerate(items))
-    valid = splits["valid"].get(task, []) if config.split == "test" else []
-    return compare(config, answers, train=splits["train"].get(task, []), valid=valid, test=items, seed=seed)
-
-
-def _read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item]]]:
-    """The items of each split by task; what is asked must hold some, with labels that training showed."""
-    splits = {name: _by_task(instructions / f"{name}.jsonl") for name in ("train", "valid", "test")}
-    if not splits[asked]:
-        raise DataError(f"{instructions / asked}.jsonl: holds no instructions. Build more test items.")
-    for task, items in splits[asked].items():
-        check_labels(splits["train"].get(task, []), items)
-    return splits
 
 
 def read_curve(folder: Path) -> TrainingCurve | None:
@@ -151,29 +146,6 @@ def _processor() -> str:
     return next(names, platform.processor() or "unknown")
 
 
-def _by_task(file: Path) -> dict[str, list[Item]]:
-    """Items per task, tasks in order of first appearance; nothing where the file is absent."""
-    found: dict[str, list[Item]] = {}
-    for item in read_items(file) if file.is_file() else ():
-        found.setdefault(item.task, []).append(item)
-    return found
-
-
-def _prediction(item: Item, place: int, answers: ModelAnswers) -> str:
-    response = answers.texts[place]
-    closed = item.labels is not None and answers.probabilities is not None
-    found: Mapping[str, Any] = {
-        "response": response,
-        "scores": dict(zip(item.labels, answers.probabilities[place].tolist(), strict=True))
-        if item.labels is not None and answers.probabilities is not None
-        else None,
-        "correct": response == item.output if closed else is_exact(response, item.output),
-    }
-    if place in answers.generated:
-        found = {**found, "generated": answers.generated[place]}
-    return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
-
-
 def _enter(ledger: Ledger, report: Report) -> None:
     ledger.facts["families_above_majority"] = list(report.families_above_majority)
     ledger.facts["headline"] = {task.task: _headline(task) for task in report.tasks}
@@ -186,10 +158,10 @@ def _enter(ledger: Ledger, report: Report) -> None:
 
 def _headline(report: TaskReport) -> dict[str, Any]:
     best = report.headline
-    kmer = best.kmer.value if best.kmer else None
     return {
         "metric": best.metric, "ours": best.ours.value, "low": best.ours.low, "high": best.ours.high,
-        "majority": best.majority.value, "kmer": kmer, "verdict": best.verdict, "n": report.n,
+        **{name: found.value for name, found in best.baselines.items()}, "best_baseline": report.best_baseline,
+        "difference": best.difference.value, "p": best.difference.p, "verdict": best.verdict, "n": report.n,
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Turn sequences into sparse counts for the baselines.
 
-k-mers are counted with numpy: a rolling number per place, then one histogram per item. Letters outside the plain
+k-mers are counted with numpy: a rolling number per place, added up per item. Letters outside the plain
 alphabet break a k-mer.
 
 Axes: N items, F features.
@@ -69,9 +69,9 @@ def _count(codes: list[np.ndarray[Any, Any]], letters: int, shortest: int, longe
         whole &= ahead >= 0
         number = number * letters + np.maximum(ahead, 0)
         if k >= shortest:
-            width = letters**k
-            cells = np.bincount(rows[whole] * width + number[whole], minlength=len(codes) * width)
-            blocks.append(sparse.csr_matrix(cells.reshape(len(codes), width).astype(np.float32)))
+            ones = np.ones(int(whole.sum()), dtype=np.float32)
+            # A k-mer that occurs twice is added up.
+            blocks.append(sparse.csr_matrix((ones, (rows[whole], number[whole])), shape=(len(codes), letters**k)))
     return sparse.hstack(blocks, format="csr")
 
 

@@ -1,7 +1,7 @@
 """Instruction records, as `tasks build` writes them: one JSON object a line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,53 @@ def read_items(path: Path) -> Iterator[Item]:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 yield _item(line, f"{path}:{number}")
+
+
+def read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item]]]:
+    """The items of each split by task, tasks in order of first appearance.
+
+    Args:
+        instructions: Folder of `tasks build`.
+        asked: The split that will be answered.
+
+    Raises:
+        DataError: the asked split holds nothing, or a label that training never showed.
+    """
+    splits = {name: _by_task(instructions / f"{name}.jsonl") for name in ("train", "valid", "test")}
+    if not splits[asked]:
+        raise DataError(f"{instructions / asked}.jsonl: holds no instructions. Build more test items.")
+    for task, items in splits[asked].items():
+        check_labels(splits["train"].get(task, []), items)
+    return splits
+
+
+def check_labels(train: Sequence[Item], test: Sequence[Item]) -> None:
+    """Refuse a task whose test asks for a label that training never showed.
+
+    Raises:
+        DataError: such a label, or items of one task that differ in labels or kinds.
+    """
+    shown = {item.output for item in train}
+    first = test[0]
+    for item in test:
+        if item.labels is not None and item.output not in shown:
+            raise DataError(
+                f"task {item.task!r}, item {item.id!r}: label {item.output!r} is never seen in training. "
+                "Raise the task's train items or drop the label."
+            )
+        if item.labels != first.labels or item.kinds != first.kinds:
+            raise DataError(
+                f"task {item.task!r}: items {first.id!r} and {item.id!r} differ in labels or kinds. "
+                "Give each set of labels a task of its own."
+            )
+
+
+def _by_task(file: Path) -> dict[str, list[Item]]:
+    """Items per task; nothing where the file is absent."""
+    found: dict[str, list[Item]] = {}
+    for item in read_items(file) if file.is_file() else ():
+        found.setdefault(item.task, []).append(item)
+    return found
 
 
 def _item(line: bytes, where: str) -> Item:

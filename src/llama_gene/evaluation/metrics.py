@@ -1,20 +1,24 @@
-"""Scores with 95 % bootstrap intervals.
+"""Scores with 95 % bootstrap intervals, and the difference of two methods on the same items.
 
 Every score here is a function of sums over items, so a resample is a vector of weights and all resamples are one
 matrix product. Items that share a group (leakage cluster) are drawn together, since they are not independent; where
 there are fewer than `FEWEST_GROUPS` groups, or each item has its own, items are drawn one by one. Spearman resamples
 keep the ranks of the whole sample.
 
+The test of a difference is paired: both methods are scored on each resample of the same items (Efron and Tibshirani
+1993, chapter 16; Koehn 2004).
+
 Axes: N items, K sums, U units drawn together, R resamples, L labels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.stats import rankdata
 
+Key = TypeVar("Key", bound=Hashable)
 Array = np.ndarray[Any, np.dtype[Any]]
 Score = Callable[[Array], Array]
 
@@ -29,6 +33,36 @@ class Estimate:
     value: float | None
     low: float | None
     high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One method's score less another's on the same items, with its 95 % interval; None where it is undefined.
+
+    `p`: two-sided, the share of resamples in which the difference has the other sign or none, counted twice.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a score is computed from: the sums each item adds, (N, K), and the score of such sums, (R, K) -> (R,)."""
+
+    sums_NK: Array
+    score: Score
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A score of N items, and of each resample of them, (R,); nan where it is undefined."""
+
+    value: float
+    resamples_R: Array
     n: int
 
 
@@ -47,97 +81,151 @@ def unit_of_items(groups: Sequence[str]) -> tuple[Array, str]:
     return alone, "items"
 
 
-def label_scores(
-    expected: Array, predicted: Array, labels: int, *, units: Array, resamples: int, seed: int
-) -> dict[str, Estimate]:
-    """Accuracy, MCC and macro F1 of closed answers.
+def measure_labels(expected: Array, predicted: Array, labels: int) -> dict[str, Measured]:
+    """MCC, accuracy and macro F1 of closed answers; accuracy is never given without MCC.
 
     Args:
         expected: Index of the right label, shape (N,), 0 <= index < labels.
         predicted: Index of the answer, shape (N,); `labels` stands for no answer.
         labels: Number of labels.
-        units: From `unit_of_items`, shape (N,).
+    """
+    width = labels + 1
+    cells_NK = np.zeros((len(expected), width * width))
+    cells_NK[np.arange(len(expected)), expected * width + predicted] = 1
+    return {
+        "mcc": Measured(cells_NK, lambda sums: _mcc(_tables(sums, width))),
+        "accuracy": Measured(cells_NK, lambda sums: _accuracy(_tables(sums, width))),
+        "macro_f1": Measured(cells_NK, lambda sums: _macro_f1(_tables(sums, width))),
+    }
+
+
+def measure_ranks(expected: Array, predicted: Array) -> Measured:
+    """Spearman's rank correlation of two values per item, shape (N,); undefined where either is constant."""
+    a, b = (_standard_ranks(values) for values in (expected, predicted))
+    return Measured(np.stack([np.ones_like(a), a, b, a * a, b * b, a * b], axis=1), _correlation)
+
+
+def measure_mean(values: Array) -> Measured:
+    """The mean of one number per item, shape (N,)."""
+    return Measured(np.stack([np.ones(len(values)), values], axis=1), lambda sums: sums[:, 1] / sums[:, 0])
+
+
+def draw_scores(measured: Mapping[Key, Measured], *, units: Array, resamples: int, seed: int) -> dict[Key, Drawn]:
+    """Each score on the whole sample and on each resample; the same resamples for all, so that they can be paired.
+
+    Args:
+        measured: By any key; all of the same N items in the same order.
+        units: Unit of each item, shape (N,), 0 .. U-1.
         resamples: Bootstrap resamples.
         seed: Seed of the resamples.
+    """
+    n = len(units)
+    if n == 0 or not measured:
+        return {key: Drawn(float("nan"), np.zeros(0), 0) for key in measured}
+    # Scores of one method share their sums, and are drawn once.
+    distinct = {id(one.sums_NK): one.sums_NK for one in measured.values()}
+    whole_K, drawn_RK = _resample(np.concatenate(list(distinct.values()), axis=1), units, resamples, seed)
+    ends = np.cumsum([sums_NK.shape[1] for sums_NK in distinct.values()])
+    part = {
+        key: slice(int(end) - sums_NK.shape[1], int(end))
+        for (key, sums_NK), end in zip(distinct.items(), ends, strict=True)
+    }
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            key: Drawn(
+                float(one.score(whole_K[:, part[id(one.sums_NK)]])[0]), one.score(drawn_RK[:, part[id(one.sums_NK)]]), n
+            )
+            for key, one in measured.items()
+        }
 
-    Returns:
-        "accuracy", "mcc", "macro_f1"; the last two are undefined where only one label is expected.
+
+def estimate(drawn: Drawn) -> Estimate:
+    """A score with its percentile interval."""
+    return Estimate(*_interval(drawn.value, drawn.resamples_R), drawn.n)
+
+
+def difference(ours: Drawn, theirs: Drawn) -> Difference:
+    """How much one method scores above another on the same items, by a paired bootstrap.
+
+    Args:
+        ours: Of one method.
+        theirs: Of another, from the same call of `draw_scores`.
+
+    >>> right = {"a": measure_mean(np.ones(40)), "b": measure_mean(np.arange(40) % 2)}
+    >>> drawn = draw_scores(right, units=np.arange(40), resamples=999, seed=1)
+    >>> found = difference(drawn["a"], drawn["b"])
+    >>> found.value, found.low > 0, found.p
+    (0.5, True, 0.002)
+    """
+    drawn = ours.resamples_R - theirs.resamples_R
+    value, low, high = _interval(ours.value - theirs.value, drawn)
+    if value is None:
+        return Difference(None, None, None, None)
+    drawn = drawn[np.isfinite(drawn)]
+    # One more on either side: with R resamples no p is below 2 / (R + 1).
+    tail = 1 + min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
+    return Difference(value, low, high, p=min(1.0, 2 * float(tail) / (len(drawn) + 1)))
+
+
+def estimates(
+    sums_NK: Array, functions: Mapping[str, Score], *, units: Array, resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """Scores of the same sums, (N, K), each with its interval; the other arguments are those of `draw_scores`."""
+    measured = {name: Measured(sums_NK, function) for name, function in functions.items()}
+    drawn = draw_scores(measured, units=units, resamples=resamples, seed=seed)
+    return {name: estimate(one) for name, one in drawn.items()}
+
+
+def label_scores(
+    expected: Array, predicted: Array, labels: int, *, units: Array, resamples: int, seed: int
+) -> dict[str, Estimate]:
+    """MCC, accuracy and macro F1 with intervals; the arguments are those of `measure_labels` and `draw_scores`.
 
     >>> right = np.array([0, 0, 1, 1])
     >>> scores = label_scores(right, np.array([0, 1, 1, 1]), 2, units=np.arange(4), resamples=100, seed=1)
     >>> scores["accuracy"].value, round(scores["mcc"].value, 4)
     (0.75, 0.5774)
     """
-    width = labels + 1
-    cells_NK = np.zeros((len(expected), width * width))
-    cells_NK[np.arange(len(expected)), expected * width + predicted] = 1
-    functions: Mapping[str, Score] = {
-        "accuracy": lambda sums: _accuracy(_tables(sums, width)),
-        "mcc": lambda sums: _mcc(_tables(sums, width)),
-        "macro_f1": lambda sums: _macro_f1(_tables(sums, width)),
-    }
-    return estimates(cells_NK, functions, units=units, resamples=resamples, seed=seed)
+    drawn = draw_scores(measure_labels(expected, predicted, labels), units=units, resamples=resamples, seed=seed)
+    return {name: estimate(one) for name, one in drawn.items()}
 
 
 def rank_score(expected: Array, predicted: Array, *, units: Array, resamples: int, seed: int) -> Estimate:
-    """Spearman's rank correlation; undefined where either side is constant.
+    """Spearman's rank correlation with its interval.
 
     >>> rank_score(np.arange(5.0), np.arange(5.0) ** 3, units=np.arange(5), resamples=100, seed=1).value
     1.0
     """
-    a, b = (_standard_ranks(values) for values in (expected, predicted))
-    moments_NK = np.stack([np.ones_like(a), a, b, a * a, b * b, a * b], axis=1)
-    return estimates(moments_NK, {"spearman": _correlation}, units=units, resamples=resamples, seed=seed)["spearman"]
+    return estimate(
+        draw_scores({0: measure_ranks(expected, predicted)}, units=units, resamples=resamples, seed=seed)[0]
+    )
 
 
 def mean_score(values: Array, *, units: Array, resamples: int, seed: int) -> Estimate:
-    """The mean of one number per item, shape (N,)."""
-    sums_NK = np.stack([np.ones(len(values)), values], axis=1)
-    functions: Mapping[str, Score] = {"mean": lambda sums: sums[:, 1] / sums[:, 0]}
-    return estimates(sums_NK, functions, units=units, resamples=resamples, seed=seed)["mean"]
+    """The mean of one number per item, shape (N,), with its interval."""
+    return estimate(draw_scores({0: measure_mean(values)}, units=units, resamples=resamples, seed=seed)[0])
 
 
-def estimates(
-    sums_NK: Array, functions: Mapping[str, Score], *, units: Array, resamples: int, seed: int
-) -> dict[str, Estimate]:
-    """Scores that are functions of sums over items, with percentile intervals.
-
-    Args:
-        sums_NK: What each item adds to the sums.
-        functions: Name to a function from sums (R, K) to scores (R,), nan where undefined.
-        units: Unit of each item, shape (N,), 0 .. U-1.
-        resamples: Bootstrap resamples.
-        seed: Seed of the resamples.
-    """
-    n = len(sums_NK)
-    if n == 0:
-        return {name: Estimate(None, None, None, 0) for name in functions}
+def _resample(sums_NK: Array, units: Array, resamples: int, seed: int) -> tuple[Array, Array]:
+    """Sums over all items, (1, K), and over each resample of the units, (R, K)."""
     sums_UK = np.zeros((int(units.max()) + 1, sums_NK.shape[1]))
     np.add.at(sums_UK, units, sums_NK)
-    drawn_RK = _resample(sums_UK, resamples, np.random.default_rng(seed))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            name: _estimate(float(function(sums_UK.sum(axis=0, keepdims=True))[0]), function(drawn_RK), n)
-            for name, function in functions.items()
-        }
-
-
-def _resample(sums_UK: Array, resamples: int, rng: np.random.Generator) -> Array:
     count = len(sums_UK)
     at_once = max(1, _WEIGHTS_AT_ONCE // count)
+    rng = np.random.default_rng(seed)
     drawn = [
         rng.multinomial(count, np.full(count, 1 / count), size=min(at_once, resamples - start)) @ sums_UK
         for start in range(0, resamples, at_once)
     ]
-    return np.concatenate(drawn)
+    return sums_UK.sum(axis=0, keepdims=True), np.concatenate(drawn)
 
 
-def _estimate(value: float, drawn: Array, n: int) -> Estimate:
+def _interval(value: float, drawn: Array) -> tuple[float | None, float | None, float | None]:
     drawn = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or not len(drawn):
-        return Estimate(None, None, None, n)
+        return None, None, None
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(value, float(low), float(high), n)
+    return value, float(low), float(high)
 
 
 def _tables(sums_RK: Array, width: int) -> Array:

@@ -6,9 +6,11 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from llama_gene.evaluation.baselines import BASELINE_NAMES
+from llama_gene.evaluation.details import Profile, Reliability
 from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.tasks import Comparison, TaskReport
-from llama_gene.pages.drawing import FIRST, INK, ON_FIRST, SECOND, STYLE, THIRD, svg
+from llama_gene.pages.drawing import FIRST, GRID, INK, ON_FIRST, SECOND, STYLE, THIRD, svg
 
 METRIC_NAMES = {
     "mcc": "MCC", "accuracy": "accuracy", "macro_f1": "macro F1", "spearman": "Spearman", "token_f1": "word F1",
@@ -16,9 +18,16 @@ METRIC_NAMES = {
 }  # fmt: skip
 
 
+PROPERTY_NAMES = {
+    "length": "letters of the sequences",
+    "gc": "share of G and C",
+    "identity": "identity to the nearest training item",
+}
+
+
 def bars(tasks: Sequence[TaskReport]) -> str:
-    """The headline score of each task of one family: model and k-mer baseline with intervals, majority."""
-    shown = [found for task in tasks for found in (task.headline.ours, task.headline.kmer) if found]
+    """The headline score of each task of one family: model and best baseline with intervals, the other baselines."""
+    shown = [found for task in tasks for found in (task.headline.ours, *task.headline.baselines.values())]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 0.95 + 0.6 * len(tasks)))
         axes = figure.subplots()
@@ -26,7 +35,7 @@ def bars(tasks: Sequence[TaskReport]) -> str:
             left=0.3, right=0.98, top=1 - 0.35 / figure.get_figheight(), bottom=0.45 / figure.get_figheight()
         )
         for row, task in enumerate(tasks):
-            _bars_of(axes, row, task.headline)
+            _bars_of(axes, row, task)
         axes.set_yticks(range(len(tasks)), [f"{task.task} · {METRIC_NAMES[task.headline.metric]}" for task in tasks])
         axes.set_ylim(len(tasks) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
@@ -34,38 +43,50 @@ def bars(tasks: Sequence[TaskReport]) -> str:
         axes.set_xlim(min(-0.05, *((found.low or 0.0) - 0.03 for found in shown)), 1.02)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel("headline score, with 95 % interval")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=4)
         words = "; ".join(f"{task.task}: {_words(task.headline)}" for task in tasks)
         return svg(
             figure, f"Headline score of each task against its baselines. {words}.", f"bars-{tasks[0].family}", box=None
         )
 
 
-def _bars_of(axes: Axes, row: int, found: Comparison) -> None:
-    shown: list[tuple[float, Estimate | None, str, str]] = [
-        (-0.2, found.ours, FIRST, "model"),
-        (0.08, found.kmer, SECOND, "k-mer baseline"),
-    ]
-    for shift, estimate, colour, name in shown:
-        label = name if row == 0 else None
-        if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
+def _bars_of(axes: Axes, row: int, task: TaskReport) -> None:
+    found, first = task.headline, row == 0
+    best = found.baselines[task.best_baseline]
+    for shift, estimate, colour, name in ((-0.2, found.ours, FIRST, "model"), (0.08, best, SECOND, "best baseline")):
+        label = name if first else None
+        if estimate.value is None or estimate.low is None or estimate.high is None:
             axes.barh(row + shift, 0, height=0.26, color=colour, label=label)
             continue
-        reach = [[max(0.0, estimate.value - estimate.low)], [max(0.0, estimate.high - estimate.value)]]
         axes.barh(
-            row + shift, estimate.value, height=0.26, color=colour, label=label, xerr=reach,
+            row + shift, estimate.value, height=0.26, color=colour, label=label, xerr=_reach([estimate]),
             error_kw={"ecolor": INK, "elinewidth": 1.1, "capsize": 2.5},
         )  # fmt: skip
+    others = [one.value for name, one in found.baselines.items() if name not in ("majority", task.best_baseline)]
+    values = [value for value in others if value is not None]
+    axes.plot(
+        values, [row + 0.28] * len(values), "o", color=SECOND, markersize=4, label="other baselines" if first else None
+    )
     if found.majority.value is not None:
         axes.plot(
             [found.majority.value] * 2, [row - 0.38, row + 0.28], color=THIRD, linewidth=2.2,
-            label="most frequent answer" if row == 0 else None,
+            label="most frequent answer" if first else None,
         )  # fmt: skip
 
 
+def _reach(estimates: Sequence[Estimate]) -> list[list[float]]:
+    """How far the intervals reach below and above their scores."""
+    sides = [(one.value or 0.0, one.low or 0.0, one.high or 0.0) for one in estimates]
+    below, above = (
+        [max(0.0, value - low) for value, low, _ in sides],
+        [max(0.0, high - value) for value, _, high in sides],
+    )
+    return [below, above]
+
+
 def _words(found: Comparison) -> str:
-    parts = [("model", found.ours), ("k-mer baseline", found.kmer), ("most frequent answer", found.majority)]
-    return ", ".join(f"{name} {number(estimate.value)}" for name, estimate in parts if estimate is not None)
+    parts = [("model", found.ours), *((BASELINE_NAMES[name], one) for name, one in found.baselines.items())]
+    return ", ".join(f"{name} {number(estimate.value)}" for name, estimate in parts)
 
 
 def number(value: float | None) -> str:
@@ -117,3 +138,56 @@ def confusion(task: TaskReport) -> str:
             for label, row in zip(names, task.confusion, strict=True)
         )
         return svg(figure, f"Confusion matrix of {task.task}. {words}.", f"confusion-{task.task}")
+
+
+def reliability_plot(found: Reliability, task: str) -> str:
+    """Share of right answers over the probability that the model gave them; on the diagonal it can be believed."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.2, 3.6))
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=GRID, linewidth=1.4)
+        most = max(one.n for one in found.bins)
+        axes.plot([one.mean for one in found.bins], [one.right for one in found.bins], color=FIRST, linewidth=1.4)
+        axes.scatter(
+            [one.mean for one in found.bins], [one.right for one in found.bins], color=FIRST,
+            s=[18 + 110 * one.n / most for one in found.bins], zorder=3,
+        )  # fmt: skip
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(-0.02, 1.04)
+        axes.set_xlabel("probability of the answer")
+        axes.set_ylabel("share of right answers")
+        words = "; ".join(f"{one.n} items at {one.mean:.2f}: {one.right:.2f} right" for one in found.bins)
+        return svg(figure, f"Reliability of {task}, ECE {found.ece:.3f}. {words}.", f"reliability-{task}")
+
+
+def profile_plot(found: Profile, task: TaskReport) -> str:
+    """Scores by bands of one property: the model's and the best baseline's, with intervals."""
+    names = [f"{band.low:.3g} – {band.high:.3g}" for band in found.bands]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.8, 3.0))
+        axes = figure.subplots()
+        places = range(len(found.bands))
+        sides = (
+            (-0.08, [band.ours for band in found.bands], FIRST, "model"),
+            (0.08, [band.best for band in found.bands], SECOND, BASELINE_NAMES[task.best_baseline]),
+        )
+        for shift, estimates, colour, name in sides:
+            axes.errorbar(
+                [place + shift for place in places], [one.value or 0.0 for one in estimates],
+                yerr=_reach(estimates),
+                fmt="o", color=colour, ecolor=colour, elinewidth=1.2, capsize=2.5, markersize=5, label=name,
+            )  # fmt: skip
+        axes.set_xticks(places, names, rotation=20, ha="right", rotation_mode="anchor")
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        axes.set_ylim(-0.02, 1.04)
+        axes.set_xlabel(PROPERTY_NAMES[found.property])
+        axes.set_ylabel("share right" if task.closed else "word F1")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+        words = "; ".join(
+            f"{name} ({band.n} items): model {number(band.ours.value)}, baseline {number(band.best.value)}"
+            for name, band in zip(names, found.bands, strict=True)
+        )
+        return svg(
+            figure, f"Scores of {task.task} by {PROPERTY_NAMES[found.property]}. {words}.",
+            f"{found.property}-{task.task}",
+        )  # fmt: skip

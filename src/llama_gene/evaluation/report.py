@@ -1,17 +1,14 @@
-"""The report: `report.json` holds every number, `report.md` the table, `report.html` one page with plots."""
+"""All numbers of one evaluation, as they are written to `report.json`, and the words that pages and tables share."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from llama_gene.artifacts import write_json, write_text
-from llama_gene.evaluation.metrics import Estimate
-from llama_gene.evaluation.plots import METRIC_NAMES, bars, confusion, curve, number
-from llama_gene.evaluation.tasks import Comparison, TaskReport
-from llama_gene.pages.render import render_page
+from llama_gene.evaluation.baselines import BASELINE_NAMES
+from llama_gene.evaluation.metrics import Difference, Estimate
+from llama_gene.evaluation.plots import number
+from llama_gene.evaluation.summaries import Mean, Table9Row, means_by_metric, table9
+from llama_gene.evaluation.tasks import TaskReport, side_of_zero
 
 SYNTHETIC = "Synthetic data: a made-up organism with known answers. These numbers say nothing about real biology."
 VERDICTS = {
@@ -20,9 +17,8 @@ VERDICTS = {
     "open": "not told apart",
     "undefined": "undefined",
 }
-_PAGE = Path(__file__).with_name("report_page.html")
-_MOST_CLASSES_DRAWN = 16
-_UNITS = {
+AGAINST = {"above": "better", "below": "worse", "open": "not told apart", "undefined": "undefined"}
+UNITS = {
     "bits_per_base": "bits per base",
     "bits_per_residue": "bits per residue",
     "bits_per_byte": "bits per byte of text",
@@ -72,12 +68,29 @@ class Report:
             family for family, tasks in self.families.items() if all(task.headline.verdict == "above" for task in tasks)
         )
 
+    @property
+    def means(self) -> tuple[Mean, ...]:
+        """Means over tasks, one for each metric."""
+        return means_by_metric(self.tasks)
 
-def write_report(report: Report, folder: Path) -> None:
-    """Write report.json, report.md and report.html into a folder."""
-    write_json(folder / "report.json", report_record(report))
-    write_text(folder / "report.md", report_markdown(report))
-    write_text(folder / "report.html", report_page(report))
+    @property
+    def table9(self) -> tuple[Table9Row, ...]:
+        """The rows of the paper's Table 9; none where no task of this run is of one."""
+        return table9(self.tasks) if any(task.note.table9 for task in self.tasks) else ()
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of the other runs on the same items."""
+        return tuple(rival.run for rival in self.tasks[0].rivals) if self.tasks else ()
+
+    @property
+    def baselines(self) -> dict[str, str]:
+        """Name and title of each baseline that answered some task."""
+        return {
+            name: title
+            for name, title in BASELINE_NAMES.items()
+            if any(name in task.headline.baselines for task in self.tasks)
+        }
 
 
 def report_record(report: Report) -> dict[str, Any]:
@@ -94,69 +107,21 @@ def report_record(report: Report) -> dict[str, Any]:
     return {
         **asdict(report), "tasks": tasks, "families": families,
         "families_above_majority": list(report.families_above_majority),
+        "means": [asdict(mean) for mean in report.means],
+        "table9": [asdict(row) for row in report.table9],
     }  # fmt: skip
 
 
-def report_markdown(report: Report) -> str:
-    """The table of all tasks, then what it was measured with."""
-    lines = [f"# {report.title}", ""]
-    if report.synthetic:
-        lines += [f"> **{SYNTHETIC}**", ""]
-    lines += [*(f"{note}\n" for note in report.notes), summary(report), ""]
-    lines += [
-        "| task | family | metric | n | model [95 % interval] | majority | k-mer [95 % interval] | model's interval |",
-        "|---|---|---|--:|---|--:|---|---|",
-    ]
-    for task in report.tasks:
-        for place, found in enumerate(task.comparisons):
-            start = f"| {task.task} | {task.family} |" if place == 0 else "| | |"
-            name = METRIC_NAMES[found.metric]
-            lines.append(
-                f"{start} {f'**{name}**' if place == 0 else name} | {task.n} | {interval(found.ours)} "
-                f"| {number(found.majority.value)} | {interval(found.kmer)} | {VERDICTS[found.verdict]} |"
-            )
-    lines += ["", _generation_lines(report), *_curve_lines(report), "", _setting_line(report), ""]
-    return "\n".join(line for line in lines if line is not None)
-
-
-def report_page(report: Report) -> str:
-    """One self-contained HTML page: no script, no outside request."""
-    return render_page(
-        _PAGE,
-        report=report,
-        synthetic_words=SYNTHETIC,
-        summary=summary(report),
-        verdicts=VERDICTS,
-        metric_names=METRIC_NAMES,
-        number=number,
-        interval=interval,
-        units=_UNITS,
-        bars=[(family, Markup(bars(tasks))) for family, tasks in report.families.items()],
-        curves=[(one, Markup(curve(one.steps, one.losses, one.stage)) if one.steps else "") for one in report.curves],
-        confusions=[
-            (task, Markup(confusion(task)))
-            for task in report.tasks
-            if task.closed and len(task.classes) <= _MOST_CLASSES_DRAWN
-        ],
-        setting=_setting_line(report),
-    )
-
-
 def summary(report: Report) -> str:
-    """One sentence: how many tasks are above their majority baseline, and above the k-mer baseline."""
+    """Two sentences: how many tasks are above their majority baseline, and above the best baseline."""
     above = sum(task.headline.verdict == "above" for task in report.tasks)
-    beats = sum(_beats_kmer(task.headline) for task in report.tasks)
+    sides = [side_of_zero(task.headline.difference) for task in report.tasks]
     items = sum(task.n for task in report.tasks)
     return (
         f"{len(report.tasks)} tasks of {len(report.families)} families, {items:,} {report.split} items. "
-        f"The interval lies above the majority baseline in {above} of {len(report.tasks)} tasks, "
-        f"above the k-mer baseline in {beats}."
+        f"The interval lies above the majority baseline in {above} of {len(report.tasks)} tasks. Paired with the best "
+        f"baseline, the model is better in {sides.count('above')} and worse in {sides.count('below')}."
     )
-
-
-def _beats_kmer(found: Comparison) -> bool:
-    known = found.kmer is not None and found.kmer.value is not None and found.ours.low is not None
-    return bool(known and found.ours.low > found.kmer.value)  # type: ignore[operator, union-attr]
 
 
 def interval(estimate: Estimate | None) -> str:
@@ -172,33 +137,20 @@ def interval(estimate: Estimate | None) -> str:
     return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]"
 
 
-def _generation_lines(report: Report) -> str:
-    found = [(task.task, task.generation) for task in report.tasks if task.generation]
-    if not found:
-        return ""
-    lines = [
-        "Closed tasks answered by free generation (a sample), read by the strict rule:",
-        "",
-        "| task | n | accuracy [95 % interval] | names no label | same as the likeliest label |",
-        "|---|--:|---|--:|--:|",
-    ]
-    lines += [
-        f"| {task} | {one.n} | {interval(one.accuracy)} | {one.unread} | {number(one.agreement)} |"
-        for task, one in found
-    ]
-    return "\n".join([*lines, ""])
+def signed(found: Difference) -> str:
+    """A difference with its interval and p, for a person.
+
+    >>> signed(Difference(-0.05, -0.1, 0.01, 0.08))
+    '-0.050 [-0.100, +0.010], p = 0.080'
+    """
+    if found.value is None or found.low is None or found.high is None or found.p is None:
+        return "undefined"
+    p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
+    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}], {p}"
 
 
-def _curve_lines(report: Report) -> list[str]:
-    return [
-        f"Stage {one.stage}: {_UNITS.get(name, name)} on validation {value:.4g}"
-        + (f" (before: {one.before[name]:.4g})." if name in one.before else ".")
-        for one in report.curves
-        for name, value in one.validation.items()
-    ]
-
-
-def _setting_line(report: Report) -> str:
+def setting_line(report: Report) -> str:
+    """What the numbers were measured with."""
     model, machine = report.model, report.hardware
     return (
         f"Model: {model['type']}, {model['parameters']:,} parameters, {model['vocabulary']:,} tokens, "

@@ -1,7 +1,7 @@
-"""Score one task: the model's answers and the baselines' by the same functions on the same items.
+"""Score one task: the model's answers, the baselines' and other runs' by the same functions on the same items.
 
-Which score decides (the headline): MCC for closed labels, since accuracy says little where classes are unequal;
-Spearman where items carry a value; F1 of words for free text.
+The best baseline is the one that scores best on validation items, never the one that happens to score best on these.
+The model is tested against it, and against other runs, on the same resamples of the items.
 """
 
 from collections import Counter
@@ -12,28 +12,63 @@ from typing import Any, Literal
 import numpy as np
 
 from llama_gene.config import EvaluateConfig
-from llama_gene.errors import DataError
-from llama_gene.evaluation.answers import is_exact, read_answer, rouge_l, token_f1
-from llama_gene.evaluation.baselines import Answers, kmer_baseline, majority
+from llama_gene.evaluation.answers import read_answer
+from llama_gene.evaluation.baseline_stage import TaskBaselines
+from llama_gene.evaluation.baselines import Answers
+from llama_gene.evaluation.details import Example, Profile, Reliability, hardest, profile, reliability
 from llama_gene.evaluation.items import Item
-from llama_gene.evaluation.metrics import Array, Estimate, label_scores, mean_score, rank_score, unit_of_items
+from llama_gene.evaluation.metrics import (
+    Array,
+    Difference,
+    Drawn,
+    Estimate,
+    difference,
+    draw_scores,
+    estimate,
+    mean_score,
+    unit_of_items,
+)
+from llama_gene.evaluation.notes import TaskNote
+from llama_gene.evaluation.scorer import count_confusion, measure_answers
 
 Verdict = Literal["above", "below", "open", "undefined"]
+_MODEL = "model"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One score of a task: the model's, the majority answer's and the k-mer model's, and what the interval says.
+    """One score of a task: the model's, each baseline's, and what the paired test against the best of them says.
 
     `verdict`: the model's 95 % interval lies above or below the majority's score, holds it ("open"), or there is no
-    score.
+    score. `difference`: the model less the best baseline.
     """
 
     metric: str
     ours: Estimate
-    majority: Estimate
-    kmer: Estimate | None
+    baselines: Mapping[str, Estimate]
+    difference: Difference
     verdict: Verdict
+
+    @property
+    def majority(self) -> Estimate:
+        """Score of the most frequent training answer."""
+        return self.baselines["majority"]
+
+    def record(self) -> dict[str, Any]:
+        """Plain JSON values, a baseline a field."""
+        values = asdict(self)
+        return {"metric": self.metric, "ours": values["ours"], **values["baselines"]} | {
+            name: values[name] for name in ("difference", "verdict")
+        }
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another run on the same items: its scores by metric, and the model's less its."""
+
+    run: str
+    scores: Mapping[str, Estimate]
+    differences: Mapping[str, Difference]
 
 
 @dataclass(frozen=True)
@@ -48,7 +83,10 @@ class Generation:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """All that is known of one task; the first comparison is the headline."""
+    """All that is known of one task; the first comparison is the headline.
+
+    `best_baseline` is chosen on validation; `methods` says of each baseline how it was fitted.
+    """
 
     task: str
     family: str
@@ -58,21 +96,31 @@ class TaskReport:
     train_items: int
     drawn_as: str
     comparisons: tuple[Comparison, ...]
-    kmer_method: str
+    best_baseline: str
+    methods: Mapping[str, str]
+    rivals: tuple[Rival, ...]
     classes: tuple[str, ...]
     expected_counts: tuple[int, ...]
     confusion: tuple[tuple[int, ...], ...]
     per_token_accuracy: float | None
     generation: Generation | None
+    reliability: Reliability | None
+    profiles: tuple[Profile, ...]
+    hardest: tuple[Example, ...]
+    note: TaskNote
 
     @property
     def headline(self) -> Comparison:
         """The score that decides."""
         return self.comparisons[0]
 
+    def comparison(self, metric: str) -> Comparison | None:
+        """The score of this name; None where the task has none."""
+        return next((found for found in self.comparisons if found.metric == metric), None)
+
     def record(self) -> dict[str, Any]:
         """The report as plain JSON values."""
-        return asdict(self)
+        return asdict(self) | {"comparisons": [found.record() for found in self.comparisons]}
 
 
 @dataclass(frozen=True)
@@ -89,52 +137,41 @@ class ModelAnswers:
     generated: Mapping[int, str]
 
 
-def check_labels(train: Sequence[Item], test: Sequence[Item]) -> None:
-    """Refuse a task whose test asks for a label that training never showed.
-
-    Raises:
-        DataError: such a label, or items of one task that differ in labels or kinds.
-    """
-    shown = {item.output for item in train}
-    first = test[0]
-    for item in test:
-        if item.labels is not None and item.output not in shown:
-            raise DataError(
-                f"task {item.task!r}, item {item.id!r}: label {item.output!r} is never seen in training. "
-                "Raise the task's train items or drop the label."
-            )
-        if item.labels != first.labels or item.kinds != first.kinds:
-            raise DataError(
-                f"task {item.task!r}: items {first.id!r} and {item.id!r} differ in labels or kinds. "
-                "Give each set of labels a task of its own."
-            )
-
-
 def compare(
     config: EvaluateConfig,
     answers: ModelAnswers,
+    baselines: TaskBaselines,
     *,
     train: Sequence[Item],
-    valid: Sequence[Item],
     test: Sequence[Item],
     seed: int,
+    others: Mapping[str, ModelAnswers],
+    note: TaskNote,
 ) -> TaskReport:
-    """Score the model and the baselines on one task.
+    """Score the model beside the baselines and other runs on one task.
 
     Args:
-        config: Resamples and longest k-mer.
+        config: Number of resamples.
         answers: The model's, in the order of `test`.
-        train: Training items, for the baselines.
-        valid: Validation items, to choose the baseline's penalty.
+        baselines: Of the same items in the same order.
+        train: Training items, for the value each label stands for.
         test: Items answered, at least one.
         seed: Seed of the intervals.
+        others: Answers of other runs to the same items, by name of the run.
+        note: What the task's definition says.
     """
     units, drawn_as = unit_of_items([item.group for item in test])
-    scorer = _Scorer(tuple(test), units, config.bootstrap, seed)
-    common, kmer = majority(train, test), kmer_baseline(train, valid, test, kmer_max=config.kmer_max)
-    ours = scorer.scores(Answers("model", answers.texts, expected_values(answers.probabilities, train, test)))
-    theirs = scorer.scores(common)
-    kmers = scorer.scores(kmer) if kmer else {}
+    said = {_MODEL: answers} | {f"run {name}": other for name, other in others.items()}
+    methods = {
+        name: Answers(name, one.texts, expected_values(one.probabilities, train, test)) for name, one in said.items()
+    }
+    measured = {
+        (name, metric): found
+        for name, one in (methods | dict(baselines.answers)).items()
+        for metric, found in measure_answers(test, one).items()
+    }
+    drawn = draw_scores(measured, units=units, resamples=config.bootstrap, seed=seed)
+    metrics = [metric for name, metric in drawn if name == _MODEL]
     labels = test[0].labels or ()
     return TaskReport(
         task=test[0].task,
@@ -144,16 +181,48 @@ def compare(
         n=len(test),
         train_items=len(train),
         drawn_as=drawn_as,
-        comparisons=tuple(
-            Comparison(name, ours[name], theirs[name], kmers.get(name), verdict(ours[name], theirs[name]))
-            for name in ours
-        ),
-        kmer_method=kmer.method if kmer else "",
+        comparisons=tuple(_comparison(metric, drawn, baselines) for metric in metrics),
+        best_baseline=baselines.best,
+        methods={name: one.method for name, one in baselines.answers.items()},
+        rivals=tuple(_rival(name, metrics, drawn) for name in others),
         classes=labels,
         expected_counts=tuple(Counter(item.output for item in test)[label] for label in labels),
-        confusion=scorer.confusion(answers.texts),
+        confusion=count_confusion(test, answers.texts),
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
-        generation=_generation(scorer, answers) if answers.generated else None,
+        generation=_generation(config, answers, test, seed) if answers.generated else None,
+        reliability=reliability(test, answers.probabilities) if labels and answers.probabilities is not None else None,
+        profiles=profile(
+            test,
+            answers.texts,
+            baselines.answers[baselines.best].texts,
+            units=units,
+            nearest=baselines.nearest,
+            resamples=config.bootstrap,
+            seed=seed,
+        ),
+        hardest=hardest(test, answers.texts, answers.probabilities, baselines.nearest),
+        note=note,
+    )
+
+
+def _comparison(metric: str, drawn: Mapping[tuple[str, str], Drawn], baselines: TaskBaselines) -> Comparison:
+    ours = drawn[_MODEL, metric]
+    theirs = {name: estimate(drawn[name, metric]) for name in baselines.answers}
+    return Comparison(
+        metric=metric,
+        ours=estimate(ours),
+        baselines=theirs,
+        difference=difference(ours, drawn[baselines.best, metric]),
+        verdict=verdict(estimate(ours), theirs["majority"]),
+    )
+
+
+def _rival(name: str, metrics: Sequence[str], drawn: Mapping[tuple[str, str], Drawn]) -> Rival:
+    theirs = {metric: drawn[f"run {name}", metric] for metric in metrics}
+    return Rival(
+        run=name,
+        scores={metric: estimate(one) for metric, one in theirs.items()},
+        differences={metric: difference(drawn[_MODEL, metric], one) for metric, one in theirs.items()},
     )
 
 
@@ -168,6 +237,19 @@ def verdict(ours: Estimate, other: Estimate) -> Verdict:
     if ours.low > other.value:
         return "above"
     return "below" if ours.high < other.value else "open"
+
+
+def side_of_zero(found: Difference) -> Verdict:
+    """Whether a difference's interval lies above or below zero, or holds it.
+
+    >>> side_of_zero(Difference(0.1, 0.02, 0.2, 0.01)), side_of_zero(Difference(0.1, -0.02, 0.2, 0.2))
+    ('above', 'open')
+    """
+    if found.low is None or found.high is None:
+        return "undefined"
+    if found.low > 0:
+        return "above"
+    return "below" if found.high < 0 else "open"
 
 
 def expected_values(
@@ -190,84 +272,15 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(known)) if known else 0.0
 
 
-@dataclass(frozen=True)
-class _Scorer:
-    """Scores any method on the same items with the same resamples."""
-
-    items: tuple[Item, ...]
-    units: Array
-    resamples: int
-    seed: int
-
-    def scores(self, answers: Answers) -> dict[str, Estimate]:
-        """Name to score, headline first."""
-        labels = self.items[0].labels
-        if labels is None:
-            return self._text_scores(answers.texts)
-        closed = label_scores(
-            self._numbers([item.output for item in self.items]),
-            self._numbers(answers.texts),
-            len(labels),
-            units=self.units,
-            resamples=self.resamples,
-            seed=self.seed,
-        )
-        closed = {name: closed[name] for name in ("mcc", "accuracy", "macro_f1")}
-        return self._rank(answers) | closed
-
-    def _rank(self, answers: Answers) -> dict[str, Estimate]:
-        wanted = [item.value for item in self.items]
-        if any(value is None for value in wanted):
-            return {}
-        if answers.values is None:
-            # One answer for all items ranks nothing: by convention 0, as MCC.
-            return {"spearman": Estimate(0.0, 0.0, 0.0, len(wanted))}
-        found = rank_score(
-            np.array(wanted, dtype=float),
-            np.array(answers.values),
-            units=self.units,
-            resamples=self.resamples,
-            seed=self.seed,
-        )
-        return {"spearman": found}
-
-    def _text_scores(self, texts: Sequence[str]) -> dict[str, Estimate]:
-        pairs = list(zip(texts, (item.output for item in self.items), strict=True))
-        measures = {"token_f1": token_f1, "rouge_l": rouge_l, "exact": is_exact}
-        return {
-            name: mean_score(
-                np.array([float(measure(text, wanted)) for text, wanted in pairs]),
-                units=self.units,
-                resamples=self.resamples,
-                seed=self.seed,
-            )
-            for name, measure in measures.items()
-        }
-
-    def _numbers(self, texts: Sequence[str]) -> Array:
-        labels = self.items[0].labels or ()
-        number = {label: place for place, label in enumerate(labels)}
-        return np.array([number.get(text, len(labels)) for text in texts])
-
-    def confusion(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-        """Counts, expected by answered; empty for free text."""
-        size = len(self.items[0].labels or ())
-        if not size:
-            return ()
-        table = np.zeros((size, size + 1), dtype=int)
-        np.add.at(table, (self._numbers([item.output for item in self.items]), self._numbers(texts)), 1)
-        return tuple(tuple(row) for row in table[:, :size].tolist())
-
-
-def _generation(scorer: _Scorer, answers: ModelAnswers) -> Generation:
+def _generation(config: EvaluateConfig, answers: ModelAnswers, items: Sequence[Item], seed: int) -> Generation:
     places = sorted(answers.generated)
-    labels = scorer.items[0].labels or ()
+    labels = items[0].labels or ()
     read = [read_answer(answers.generated[place], labels) for place in places]
-    right = [answer == scorer.items[place].output for answer, place in zip(read, places, strict=True)]
+    right = [answer == items[place].output for answer, place in zip(read, places, strict=True)]
     return Generation(
         n=len(places),
         accuracy=mean_score(
-            np.array(right, dtype=float), units=np.arange(len(places)), resamples=scorer.resamples, seed=scorer.seed
+            np.array(right, dtype=float), units=np.arange(len(places)), resamples=config.bootstrap, seed=seed
         ),
         unread=sum(answer is None for answer in read),
         agreement=float(np.mean([answer == answers.texts[place] for answer, place in zip(read, places, strict=True)])),

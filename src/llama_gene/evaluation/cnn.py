@@ -1,0 +1,227 @@
+"""A small convolutional network over letters, trained from nothing: labels, values or both, one sequence or several.
+
+Each sequence is read by two convolutions (one reader per kind of sequence); what they find is pooled as a whole and in
+stretches, so that both "somewhere" and "where" can be used. Two sequences of one kind also meet in product and
+difference. Trained on the training items alone, with early stopping on validation; how many letters are read in all
+is a setting, so that the time is known beforehand and the result does not depend on the machine's speed.
+
+Axes: B items in a batch, N items, T places of a sequence, C channels, L labels.
+"""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import matthews_corrcoef
+from torch import nn
+from torch.nn.functional import cross_entropy, max_pool1d, mse_loss, one_hot
+
+from llama_gene.evaluation.baselines import Answers, have_values
+from llama_gene.evaluation.items import Item
+from llama_gene.progress import show_progress
+from llama_gene.sequences.alphabets import DNA, PROTEIN
+
+# Longer sequences lose their middle: signals stand at the ends.
+READ_LETTERS = {"dna": 1000, "protein": 600}
+_LETTERS = {"dna": DNA.letters, "protein": PROTEIN.letters}
+_WIDTH = {"dna": 11, "protein": 7}
+_CHANNELS = 48
+_STRETCHES = 12
+_BATCH = 32
+_RATE = 2e-3
+_DROPOUT = 0.25
+_PATIENCE = 4
+_MOST_EPOCHS = 40
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Items as tensors: codes of the letters, (N, T) for each sequence, 0 where there is none; labels; values."""
+
+    codes: tuple[torch.Tensor, ...]
+    labels: torch.Tensor
+    values: torch.Tensor
+
+    def part(self, members: torch.Tensor) -> "_Split":
+        return _Split(tuple(codes[members] for codes in self.codes), self.labels[members], self.values[members])
+
+    def batches(self, order: torch.Tensor) -> Iterator["_Split"]:
+        return (self.part(members) for members in order.split(_BATCH))
+
+
+def answer_by_cnn(
+    train: Sequence[Item], valid: Sequence[Item], asked: Sequence[Item], *, letters: int, seed: int
+) -> Answers:
+    """The answers of a network trained on one closed task.
+
+    Args:
+        train: Training items, with labels and in a regression task values too.
+        valid: Validation items, for early stopping; may be empty: the last epoch counts.
+        asked: Items to answer.
+        letters: Letters read in training, all epochs together, about; at least one epoch is run.
+        seed: Of weights, order and dropout.
+    """
+    lengths = [_length(train, place) for place in range(len(train[0].kinds))]
+    scale = _scale(train)
+    known, checked, wanted = (_tensors(items, train[0], lengths, scale) for items in (train, valid, asked))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _Network(train[0], lengths, have_values(train))
+        epochs = _epochs(network, known, checked, letters, train[0].task)
+    labels = train[0].labels or ()
+    scores_NL, values_N = _predict(network, wanted)
+    texts = tuple(labels[best] for best in scores_NL.argmax(axis=1))
+    values = tuple((values_N * scale[1] + scale[0]).tolist()) if network.value is not None else None
+    return Answers(f"two convolutions, {epochs} epochs", texts, values)
+
+
+def _length(items: Sequence[Item], place: int) -> int:
+    """Places read of one sequence: the longest, up to the limit of its kind."""
+    return min(max(len(item.sequences[place]) for item in items), READ_LETTERS.get(items[0].kinds[place], 600)) or 1
+
+
+def _scale(train: Sequence[Item]) -> tuple[float, float]:
+    """Mean and spread of the training values."""
+    values = np.array([item.value for item in train if item.value is not None], dtype=float)
+    return (float(values.mean()), float(values.std()) or 1.0) if len(values) == len(train) else (0.0, 1.0)
+
+
+def _tensors(items: Sequence[Item], like: Item, lengths: Sequence[int], scale: tuple[float, float]) -> _Split:
+    number = {label: place for place, label in enumerate(like.labels or ())}
+    # Windows of the structure family end where the question is: they are aligned there.
+    at_end = like.family == "structure"
+    codes = tuple(
+        _codes([item.sequences[place] for item in items], kind, length, at_end)
+        for place, (kind, length) in enumerate(zip(like.kinds, lengths, strict=True))
+    )
+    values = [(item.value - scale[0]) / scale[1] if item.value is not None else 0.0 for item in items]
+    return _Split(
+        codes, torch.tensor([number[item.output] for item in items], dtype=torch.long), torch.tensor(values)
+    )  # fmt: skip
+
+
+def _codes(texts: Sequence[str], kind: str, length: int, at_end: bool) -> torch.Tensor:
+    """Numbers of the letters from 1, unknown ones last, (N, T) of uint8."""
+    letters = _LETTERS.get(kind, PROTEIN.letters)
+    table = np.full(256, len(letters) + 1, dtype=np.uint8)
+    for number, letter in enumerate(letters, start=1):
+        table[[ord(letter), ord(letter.lower())]] = number
+    if kind == "dna":
+        table[[ord("U"), ord("u")]] = table[ord("T")]
+    codes = np.zeros((len(texts), length), dtype=np.uint8)
+    for row, text in enumerate(texts):
+        kept = text if len(text) <= length else text[: length // 2] + text[len(text) - (length - length // 2) :]
+        found = table[np.frombuffer(kept.encode("latin-1", "replace"), dtype=np.uint8)]
+        start = length - len(found) if at_end else 0
+        codes[row, start : start + len(found)] = found
+    return torch.from_numpy(codes)
+
+
+class _Reader(nn.Module):
+    """One sequence to a vector: the greatest answer of each filter anywhere, and in each stretch."""
+
+    def __init__(self, kind: str, length: int, windows: bool) -> None:
+        super().__init__()
+        self.signs = len(_LETTERS.get(kind, PROTEIN.letters)) + 2
+        width = _WIDTH.get(kind, 7)
+        self.first = nn.Conv1d(self.signs - 1, _CHANNELS, width, padding=width // 2)
+        self.second = nn.Conv1d(_CHANNELS, _CHANNELS, 5, padding=2)
+        self.shrink = 1 if windows else 2 if length <= 150 else 4
+        places = -(-length // self.shrink)
+        self.stretches = places if windows else min(_STRETCHES, places)
+        self.size = _CHANNELS * (1 + self.stretches)
+
+    def forward(self, codes_BT: torch.Tensor) -> torch.Tensor:
+        signs_BTC = one_hot(codes_BT.long(), self.signs)[:, :, 1:].float()
+        found_BCT = torch.relu(self.first(signs_BTC.transpose(1, 2)))
+        found_BCT = max_pool1d(found_BCT, self.shrink, ceil_mode=True)
+        found_BCT = torch.relu(self.second(found_BCT)) + found_BCT
+        stretch = -(-found_BCT.shape[2] // self.stretches)
+        local = max_pool1d(found_BCT, stretch, ceil_mode=True)
+        room = self.stretches - local.shape[2]
+        local = nn.functional.pad(local, (0, room)) if room else local
+        return torch.cat([found_BCT.amax(dim=2), local.flatten(1)], dim=1)
+
+
+class _Network(nn.Module):
+    """Readers, one per kind, and a head of labels and, where there are values, one of them."""
+
+    def __init__(self, item: Item, lengths: Sequence[int], has_values: bool) -> None:
+        super().__init__()
+        windows = item.family == "structure"
+        longest = {kind: max(t for k, t in zip(item.kinds, lengths, strict=True) if k == kind) for kind in item.kinds}
+        self.kinds, self.longest = item.kinds, longest
+        self.readers = nn.ModuleDict({kind: _Reader(kind, longest[kind], windows) for kind in sorted(longest)})
+        sizes = [self.readers[kind].size for kind in item.kinds]
+        self.pair = len(sizes) == 2 and item.kinds[0] == item.kinds[1]
+        size = int(sum(sizes)) + (2 * int(sizes[0]) if self.pair else 0)
+        self.mix = nn.Sequential(nn.Dropout(_DROPOUT), nn.Linear(size, 64), nn.ReLU(), nn.Dropout(_DROPOUT))
+        self.label = nn.Linear(64, len(item.labels or ()))
+        self.value = nn.Linear(64, 1) if has_values else None
+
+    def forward(self, codes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        parts = [
+            self.readers[kind](nn.functional.pad(one, (0, self.longest[kind] - one.shape[1])))
+            for one, kind in zip(codes, self.kinds, strict=True)
+        ]
+        if self.pair:
+            parts += [parts[0] * parts[1], (parts[0] - parts[1]).abs()]
+        mixed = self.mix(torch.cat(parts, dim=1))
+        return self.label(mixed), None if self.value is None else self.value(mixed)[:, 0]
+
+
+def _epochs(network: _Network, train: _Split, valid: _Split, letters: int, task: str) -> int:
+    """Train, keep the weights of the best epoch on validation, and give its number."""
+    places = sum(codes.shape[1] for codes in train.codes) * len(train.labels)
+    most = max(1, min(_MOST_EPOCHS, letters // places))
+    steps = most * -(-len(train.labels) // _BATCH)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
+    best, best_epoch, kept = -np.inf, 0, deepcopy(network.state_dict())
+    for epoch in show_progress(range(1, most + 1), f"{task}: convolutions"):
+        network.train()
+        for batch in train.batches(torch.randperm(len(train.labels))):
+            optimizer.zero_grad()
+            _loss(network, batch).backward()
+            optimizer.step()
+            schedule.step()
+        score = _validation(network, valid) if len(valid.labels) else float(epoch)
+        if score > best:
+            best, best_epoch, kept = score, epoch, deepcopy(network.state_dict())
+        elif epoch - best_epoch >= _PATIENCE:
+            break
+    network.load_state_dict(kept)
+    return best_epoch
+
+
+def _loss(network: _Network, batch: _Split) -> torch.Tensor:
+    labels_BL, values_B = network(batch.codes)
+    loss = cross_entropy(labels_BL, batch.labels)
+    return loss if values_B is None else loss + mse_loss(values_B, batch.values)
+
+
+def _validation(network: _Network, valid: _Split) -> float:
+    """MCC of the labels or rank correlation of the values; ties are broken by the loss."""
+    scores_NL, values_N = _predict(network, valid)
+    wanted = valid.labels.numpy()
+    if network.value is not None and len(wanted) > 2 and np.ptp(values_N) > 0:
+        return float(np.nan_to_num(spearmanr(values_N, valid.values.numpy()).statistic, nan=-1.0))
+    return float(matthews_corrcoef(wanted, scores_NL.argmax(axis=1)))
+
+
+@torch.inference_mode()
+def _predict(network: _Network, asked: _Split) -> tuple[Array, Array]:
+    """Scores of the labels, (N, L), and values, (N,), 0 where there are none."""
+    network.eval()
+    labels, values = [np.zeros((0, network.label.out_features))], [np.zeros(0)]
+    for batch in asked.batches(torch.arange(len(asked.labels))):
+        labels_BL, values_B = network(batch.codes)
+        labels.append(labels_BL.numpy())
+        values.append(np.zeros(len(batch.labels)) if values_B is None else values_B.numpy())
+    return np.concatenate(labels), np.concatenate(values)

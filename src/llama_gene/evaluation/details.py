@@ -1,0 +1,247 @@
+"""What a score hides: how right answers depend on length, GC and likeness to training, and which items fail worst.
+
+Axes: N items.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.metrics import Array, Estimate, draw_scores, estimate, measure_labels, measure_mean
+from llama_gene.evaluation.scorer import label_numbers, score_each
+
+_MOST_BANDS = 5
+_CONFIDENCE_BINS = 10
+_IDENTITY_EDGES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
+_HARDEST = 12
+_SHOWN_LETTERS = 60
+
+
+@dataclass(frozen=True)
+class Band:
+    """Items whose property lies between two values: their number and scores.
+
+    `ours`, `best`: share of right answers (free text: F1 of words) of the model and the best baseline; `mcc`: the
+    model's, None where undefined.
+    """
+
+    low: float
+    high: float
+    n: int
+    ours: Estimate
+    best: Estimate
+    mcc: float | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Scores by bands of one property: "length", "gc" or "identity"."""
+
+    property: str
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """An item that was answered wrongly, its letters shortened.
+
+    `probability` is what the model gave its answer, `expected_probability` what it gave the right one; `nearest` the
+    identity to the nearest training item.
+    """
+
+    id: str
+    letters: tuple[str, ...]
+    expected: str
+    answered: str
+    probability: float | None
+    expected_probability: float | None
+    nearest: float | None
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Items whose answer got a probability in low <= p < high: mean of it, and the share of right answers."""
+
+    low: float
+    high: float
+    n: int
+    mean: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the probabilities of answers can be believed.
+
+    `ece`: expected calibration error, the mean over items of |mean probability - share right| of their bin (Guo et al.
+    2017, ICML).
+    """
+
+    ece: float
+    bins: tuple[Confidence, ...]
+
+
+def reliability(items: Sequence[Item], probabilities: Array) -> Reliability:
+    """Compare the probability of each answer with how often such answers are right.
+
+    Args:
+        items: Closed items of one task, N of them.
+        probabilities: Of each label, (N, L).
+    """
+    sure = probabilities.max(axis=1)
+    expected = label_numbers([item.output for item in items], items[0].labels or ())
+    right = probabilities.argmax(axis=1) == expected
+    place = np.minimum((sure * _CONFIDENCE_BINS).astype(int), _CONFIDENCE_BINS - 1)
+    bins = []
+    for number in np.unique(place).tolist():
+        here = place == number
+        bins.append(
+            Confidence(
+                low=number / _CONFIDENCE_BINS,
+                high=(number + 1) / _CONFIDENCE_BINS,
+                n=int(here.sum()),
+                mean=float(sure[here].mean()),
+                right=float(right[here].mean()),
+            )
+        )
+    return Reliability(sum(abs(one.mean - one.right) * one.n for one in bins) / len(items), tuple(bins))
+
+
+def profile(
+    items: Sequence[Item],
+    ours: Sequence[str],
+    best: Sequence[str],
+    *,
+    units: Array,
+    nearest: Sequence[float] | None,
+    resamples: int,
+    seed: int,
+) -> tuple[Profile, ...]:
+    """How scores depend on length, GC share (DNA) and identity to training (where known).
+
+    A property that is the same for all items is left out.
+
+    Args:
+        items: All of one task, N of them.
+        ours: The model's answers.
+        best: The best baseline's answers.
+        units: Unit each item is drawn with, shape (N,).
+        nearest: Identity of each item to its nearest training item, 0 to 1.
+        resamples: Bootstrap resamples.
+        seed: Seed of the resamples.
+    """
+    properties: dict[str, tuple[Array, Array | None]] = {
+        "length": (np.array([sum(map(len, item.sequences)) for item in items], dtype=float), None)
+    }
+    if "dna" in items[0].kinds:
+        properties["gc"] = (np.array([_gc(item) for item in items]), None)
+    if nearest is not None:
+        properties["identity"] = (np.array(nearest), np.array(_IDENTITY_EDGES))
+    found = []
+    for name, (values, edges) in properties.items():
+        if edges is None and len(np.unique(values)) < 2:
+            continue
+        bands = tuple(
+            _band(items, ours, best, members, limits, units, resamples, seed)
+            for members, limits in _part(values, edges)
+        )
+        found.append(Profile(name, bands))
+    return tuple(found)
+
+
+def _part(values: Array, edges: Array | None) -> Iterator[tuple[Array, tuple[float, float]]]:
+    """Places of the items of each band with its limits: the edges, or the least and greatest value.
+
+    Without edges a band holds one value where there are few, else about as many items as the others.
+    """
+    cuts = np.unique(values)
+    if edges is not None:
+        cuts = edges[:-1]
+    elif len(cuts) > _MOST_BANDS:
+        cuts = np.unique(np.quantile(values, np.linspace(0, 1, _MOST_BANDS + 1)))[:-1]
+    band = np.searchsorted(cuts, values, side="right") - 1
+    for number in np.unique(band).tolist():
+        members = np.flatnonzero(band == number)
+        limits = values[members] if edges is None else edges[number : number + 2]
+        yield members, (float(limits.min()), float(limits.max()))
+
+
+def _gc(item: Item) -> float:
+    """Share of G and C among the letters A, C, G, T, U of the item's DNA."""
+    letters = "".join(text for text, kind in zip(item.sequences, item.kinds, strict=True) if kind == "dna").upper()
+    gc, all_letters = (sum(map(letters.count, some)) for some in ("GC", "ACGTU"))
+    return gc / all_letters if all_letters else 0.0
+
+
+def _band(
+    items: Sequence[Item],
+    ours: Sequence[str],
+    best: Sequence[str],
+    members: Array,
+    edges: tuple[float, float],
+    units: Array,
+    resamples: int,
+    seed: int,
+) -> Band:
+    chosen = [items[place] for place in members]
+    texts = {"ours": [ours[place] for place in members], "best": [best[place] for place in members]}
+    measured = {name: measure_mean(score_each(chosen, some)) for name, some in texts.items()}
+    labels = chosen[0].labels
+    if labels is not None:
+        expected = label_numbers([item.output for item in chosen], labels)
+        measured["mcc"] = measure_labels(expected, label_numbers(texts["ours"], labels), len(labels))["mcc"]
+    drawn = draw_scores(
+        measured, units=np.unique(units[members], return_inverse=True)[1], resamples=resamples, seed=seed
+    )
+    found = {name: estimate(one) for name, one in drawn.items()}
+    mcc = found["mcc"].value if "mcc" in found else None
+    return Band(*edges, len(chosen), found["ours"], found["best"], mcc)
+
+
+def hardest(
+    items: Sequence[Item], texts: Sequence[str], probabilities: Array | None, nearest: Sequence[float] | None
+) -> tuple[Example, ...]:
+    """The wrong answers that the model was surest of; of free text those with the fewest words in common.
+
+    Args:
+        items: All of one task, N of them.
+        texts: The model's answers.
+        probabilities: Of each label, (N, L); None for free text.
+        nearest: Identity of each item to its nearest training item.
+    """
+    scores = score_each(items, texts)
+    labels = items[0].labels or ()
+    of_expected = of_answer = None
+    if probabilities is not None and labels:
+        rows = np.arange(len(items))
+        of_expected = probabilities[rows, label_numbers([item.output for item in items], labels)]
+        of_answer = probabilities.max(axis=1)
+    wrong = np.flatnonzero(scores < 1)
+    sureness = -scores if of_expected is None else -of_expected
+    order = wrong[np.argsort(-sureness[wrong], kind="stable")][:_HARDEST]
+    return tuple(
+        Example(
+            id=items[place].id,
+            letters=tuple(map(shorten, items[place].sequences)),
+            expected=items[place].output,
+            answered=texts[place],
+            probability=None if of_answer is None else float(of_answer[place]),
+            expected_probability=None if of_expected is None else float(of_expected[place]),
+            nearest=None if nearest is None else float(nearest[place]),
+        )
+        for place in order.tolist()
+    )
+
+
+def shorten(letters: str) -> str:
+    """The ends of a long sequence, and how many letters are left out.
+
+    >>> shorten("ACGT"), shorten("A" * 50 + "C" * 50)[25:55]
+    ('ACGT', 'AAAAA … 40 letters … CCCCCCCCC')
+    """
+    if len(letters) <= _SHOWN_LETTERS:
+        return letters
+    half = _SHOWN_LETTERS // 2
+    return f"{letters[:half]} … {len(letters) - 2 * half:,} letters … {letters[-half:]}"

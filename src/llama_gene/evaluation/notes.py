@@ -1,0 +1,52 @@
+"""What the definitions of the tasks say for the report: title, source, published scores, row of Table 9."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llama_gene.tasks.split import CHOSEN
+from llama_gene.tasks.table9 import row_name
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """A score that others reached, on their own split unless the note says otherwise."""
+
+    system: str
+    metric: str
+    value: float
+    note: str
+
+
+@dataclass(frozen=True)
+class TaskNote:
+    """What a definition says of its task; empty where it says nothing."""
+
+    title: str = ""
+    definition: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    table9: str = ""
+    published: tuple[PublishedScore, ...] = ()
+
+
+def read_notes(instructions: Path) -> dict[str, TaskNote]:
+    """The notes of each task in a folder of `tasks build`, by name; none where the folder carries no definitions."""
+    path = instructions / CHOSEN
+    if not path.is_file():
+        return {}
+    return {name: _note(values) for name, values in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
+def _note(values: Mapping[str, Any]) -> TaskNote:
+    words = {name: str(values.get(name) or "") for name in TaskNote.__dataclass_fields__ if name != "published"}
+    if "table9" not in values and values.get("inputs"):
+        words["table9"] = row_name(str(values["family"]), [str(one["kind"]) for one in values["inputs"]])
+    published = tuple(
+        PublishedScore(str(one["system"]), str(one["metric"]), float(one["value"]), str(one.get("note") or ""))
+        for one in values.get("published") or ()
+    )
+    return TaskNote(**words, published=published)

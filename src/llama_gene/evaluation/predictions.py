@@ -1,0 +1,127 @@
+"""`predictions.jsonl`: each question with a model's answer, written by one run and read by another to compare with."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llama_gene.errors import DataError
+from llama_gene.evaluation.answers import is_exact
+from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.tasks import ModelAnswers
+
+PREDICTIONS = "predictions.jsonl"
+# The same question: what it expects may not differ. Wording, spelling and shortening are the model's own matter.
+_SAME = ("output", "labels", "value", "kinds")
+
+
+def prediction_line(item: Item, place: int, answers: ModelAnswers) -> str:
+    """One line: the item, the response, the probability of each label, whether it is right."""
+    response = answers.texts[place]
+    closed = item.labels is not None and answers.probabilities is not None
+    found: Mapping[str, Any] = {
+        "response": response,
+        "scores": dict(zip(item.labels, answers.probabilities[place].tolist(), strict=True))
+        if item.labels is not None and answers.probabilities is not None
+        else None,
+        "correct": response == item.output if closed else is_exact(response, item.output),
+    }
+    if place in answers.generated:
+        found = {**found, "generated": answers.generated[place]}
+    return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
+
+
+def name_runs(folders: Sequence[Path]) -> dict[str, Path]:
+    """A short name for each evaluation folder: as much of its path as tells it from the others.
+
+    >>> list(name_runs([Path("runs/a/evaluation"), Path("runs/b/evaluation")]))
+    ['a/evaluation', 'b/evaluation']
+    """
+    parts = [folder.absolute().parts for folder in dict.fromkeys(folders)]
+    for depth in range(1, max(map(len, parts), default=0) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, dict.fromkeys(folders), strict=True)) if parts else {}
+
+
+def read_run(folder: Path, asked: Mapping[str, Sequence[Item]]) -> dict[str, ModelAnswers]:
+    """The answers of another run to the same items, by task.
+
+    Args:
+        folder: Folder of `evaluate`.
+        asked: The items of this run, by task.
+
+    Raises:
+        DataError: no predictions there, or they answer other items.
+    """
+    path = folder / PREDICTIONS
+    if not path.is_file():
+        raise DataError(f"{folder}: holds no {PREDICTIONS}. Expected a folder that `llama-gene evaluate` wrote.")
+    records: dict[str, dict[str, dict[str, Any]]] = {}
+    for where, record in _records(path):
+        named = records.setdefault(str(record.get("task")), {})
+        if str(record.get("id")) in named:
+            raise DataError(f"{where}: item {record.get('id')!r} stands twice in its task. Evaluate that run again.")
+        named[str(record.get("id"))] = record
+    missing = sorted(set(asked) ^ set(records))
+    if missing:
+        raise DataError(
+            f"{path}: task {missing[0]!r} is in one run only. Runs are compared on the same items; evaluate both on "
+            "the same instructions."
+        )
+    return {task: _answers(path, items, records[task]) for task, items in asked.items()}
+
+
+def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: not JSON ({error}). Evaluate that run again.") from None
+            if not isinstance(record, dict) or not isinstance(record.get("response"), str):
+                raise DataError(f"{path}:{number}: no response. Evaluate that run again.")
+            yield f"{path}:{number}", record
+
+
+def _answers(path: Path, items: Sequence[Item], records: Mapping[str, Mapping[str, Any]]) -> ModelAnswers:
+    """The answers in the order of this run's items, each held against its item."""
+    other = {item.id for item in items} ^ set(records)
+    if other or len(items) != len(records):
+        raise DataError(
+            f"{path}: task {items[0].task!r} has {len(records):,} items here and {len(items):,} in this run, and "
+            f"{min(other, default=items[0].id)!r} is in one only. Runs are compared on the same items; evaluate both "
+            "on the same instructions."
+        )
+    rows = [records[item.id] for item in items]
+    for item, row in zip(items, rows, strict=True):
+        _check_same(path, item, row)
+    labels = items[0].labels
+    closed = labels is not None and all(isinstance(row.get("scores"), dict) for row in rows)
+    return ModelAnswers(
+        texts=tuple(str(row["response"]) for row in rows),
+        probabilities=np.array([[row["scores"].get(label, 0.0) for label in labels or ()] for row in rows])
+        if closed
+        else None,
+        per_token=(),
+        generated={},
+    )
+
+
+def _check_same(path: Path, item: Item, row: Mapping[str, Any]) -> None:
+    ours = json.loads(json.dumps(item.record()))
+    for name in _SAME:
+        if row.get(name) != ours[name]:
+            raise DataError(
+                f"{path}: item {item.id!r} of task {item.task!r} has {name} {row.get(name)!r} there and {ours[name]!r} "
+                "here. Runs are compared on the same items; evaluate both on the same instructions."
+            )
+    letters = [tuple(map(len, side)) for side in (row.get("sequences") or (), item.sequences)]
+    if letters[0] == letters[1] and list(row["sequences"]) != list(item.sequences):
+        raise DataError(
+            f"{path}: item {item.id!r} of task {item.task!r} has other letters there. Runs are compared on the same "
+            "items; evaluate both on the same instructions."
+        )

@@ -1,0 +1,120 @@
+"""`report.md`: the tables of an evaluation as text."""
+
+from collections.abc import Iterator
+
+from llama_gene.evaluation.metrics import Estimate
+from llama_gene.evaluation.plots import METRIC_NAMES, number
+from llama_gene.evaluation.report import (
+    AGAINST,
+    SYNTHETIC,
+    UNITS,
+    VERDICTS,
+    Report,
+    interval,
+    setting_line,
+    signed,
+    summary,
+)
+from llama_gene.evaluation.summaries import BEST
+from llama_gene.evaluation.tasks import side_of_zero
+
+
+def report_markdown(report: Report) -> str:
+    """The tables: all tasks, means by metric, Table 9, other runs, free answers; then what it was measured with."""
+    lines = [f"# {report.title}", ""]
+    if report.synthetic:
+        lines += [f"> **{SYNTHETIC}**", ""]
+    lines += [*(f"{note}\n" for note in report.notes), summary(report), ""]
+    parts = (_task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _curve_lines)
+    for part in parts:
+        if found := list(part(report)):
+            lines += [*found, ""]
+    return "\n".join([*lines, setting_line(report), ""])
+
+
+def _task_lines(report: Report) -> Iterator[str]:
+    names = report.baselines
+    heads = ["task", "family", "metric", "n", "model [95 % interval]", *names.values(), "model's interval"]
+    yield f"| {' | '.join([*heads, 'model less the best baseline'])} |"
+    yield "|---|---|---|--:|---|" + "---|" * len(names) + "---|---|"
+    for task in report.tasks:
+        for place, found in enumerate(task.comparisons):
+            name = METRIC_NAMES[found.metric]
+            scores = [_baseline(found.baselines.get(method), method, task.best_baseline) for method in names]
+            start = [task.task, task.family, f"**{name}**"] if place == 0 else ["", "", name]
+            cells = [*start, str(task.n), interval(found.ours), *scores]
+            yield f"| {' | '.join([*cells, VERDICTS[found.verdict], signed(found.difference)])} |"
+    yield ""
+    yield "† the baseline that is best on validation items; the difference to it is tested on the same resamples."
+
+
+def _baseline(score: Estimate | None, method: str, best: str) -> str:
+    shown = number(score.value) if method == "majority" and score else interval(score)
+    return f"{shown} †" if method == best else shown
+
+
+def _mean_lines(report: Report) -> Iterator[str]:
+    if len(report.tasks) < 2:
+        return
+    names = report.baselines
+    yield "Means over tasks, one metric at a time:"
+    yield ""
+    yield f"| metric | tasks | model [95 % interval] | {' | '.join(names.values())} | best baseline |"
+    yield "|---|--:|---|" + "---|" * len(names) + "---|"
+    for mean in report.means:
+        scores = [interval(mean.baselines.get(name)) for name in (*names, BEST)]
+        start = [METRIC_NAMES[mean.metric], str(len(mean.tasks)), interval(mean.ours)]
+        yield f"| {' | '.join([*start, *scores])} |"
+
+
+def _table9_lines(report: Report) -> Iterator[str]:
+    if not report.table9:
+        return
+    yield "The paper's Table 9 (accuracy on its own items) beside the means of this run's tasks:"
+    yield ""
+    yield (
+        "| row | paper | its specialist | metric | this run [95 % interval] | best baseline | MCC | its MCC | tasks |"
+    )
+    yield "|---|--:|--:|---|---|---|---|---|---|"
+    for row in report.table9:
+        cells = [
+            row.row, f"{row.paper:.2f}", f"{row.specialist:.2f}", METRIC_NAMES[row.metric], interval(row.ours),
+            interval(row.best), interval(row.mcc), interval(row.best_mcc), ", ".join(row.tasks) or "none",
+        ]  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
+
+
+def _run_lines(report: Report) -> Iterator[str]:
+    for place, run in enumerate(report.runs):
+        yield f"Against {run}, item by item:"
+        yield ""
+        yield "| task | metric | this run [95 % interval] | other run [95 % interval] | difference | this run is |"
+        yield "|---|---|---|---|---|---|"
+        for task in report.tasks:
+            rival = task.rivals[place]
+            for found in task.comparisons:
+                apart = rival.differences[found.metric]
+                yield (
+                    f"| {task.task} | {METRIC_NAMES[found.metric]} | {interval(found.ours)} "
+                    f"| {interval(rival.scores[found.metric])} | {signed(apart)} | {AGAINST[side_of_zero(apart)]} |"
+                )
+        yield ""
+
+
+def _generation_lines(report: Report) -> Iterator[str]:
+    found = [(task.task, task.generation) for task in report.tasks if task.generation]
+    if not found:
+        return
+    yield "Closed tasks answered by free generation (a sample), read by the strict rule:"
+    yield ""
+    yield "| task | n | accuracy [95 % interval] | names no label | same as the likeliest label |"
+    yield "|---|--:|---|--:|--:|"
+    for task, one in found:
+        yield f"| {task} | {one.n} | {interval(one.accuracy)} | {one.unread} | {number(one.agreement)} |"
+
+
+def _curve_lines(report: Report) -> Iterator[str]:
+    for one in report.curves:
+        for name, value in one.validation.items():
+            before = f" (before: {one.before[name]:.4g})" if name in one.before else ""
+            yield f"Stage {one.stage}: {UNITS.get(name, name)} on validation {value:.4g}{before}."

@@ -1,0 +1,77 @@
+"""What each answer of a task adds to its scores, by the same functions for a model and for every baseline.
+
+The first score decides (the headline): MCC for closed labels, since accuracy says little where classes are unequal;
+Spearman where items carry a value; F1 of words for free text.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from llama_gene.evaluation.answers import is_exact, rouge_l, token_f1
+from llama_gene.evaluation.baselines import Answers
+from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.metrics import Array, Measured, measure_labels, measure_mean, measure_ranks
+
+
+def measure_answers(items: Sequence[Item], answers: Answers) -> dict[str, Measured]:
+    """Name of each score to what it is computed from, headline first.
+
+    Args:
+        items: All of one task, N of them.
+        answers: One text each, and one value each where the method foretells values.
+    """
+    labels = items[0].labels
+    if labels is None:
+        return _measure_texts(items, answers.texts)
+    closed = measure_labels(
+        label_numbers([item.output for item in items], labels), label_numbers(answers.texts, labels), len(labels)
+    )
+    return _measure_values(items, answers) | closed
+
+
+def label_numbers(texts: Sequence[str], labels: Sequence[str]) -> Array:
+    """Place of each text among the labels, (N,); their number where it is none of them.
+
+    >>> label_numbers(["b", "?"], ["a", "b"]).tolist()
+    [1, 2]
+    """
+    number = {label: place for place, label in enumerate(labels)}
+    return np.array([number.get(text, len(labels)) for text in texts], dtype=int)
+
+
+def count_confusion(items: Sequence[Item], texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Counts, expected by answered label, (L, L); empty for free text. An answer that is no label is in no column."""
+    labels = items[0].labels or ()
+    if not labels:
+        return ()
+    table = np.zeros((len(labels), len(labels) + 1), dtype=int)
+    np.add.at(table, (label_numbers([item.output for item in items], labels), label_numbers(texts, labels)), 1)
+    return tuple(tuple(row) for row in table[:, : len(labels)].tolist())
+
+
+def score_each(items: Sequence[Item], texts: Sequence[str]) -> Array:
+    """How right each answer is, (N,): 1 or 0 for labels, F1 of words for free text."""
+    pairs = [(text, item.output) for text, item in zip(texts, items, strict=True)]
+    if items and items[0].labels is None:
+        return np.array([token_f1(text, wanted) for text, wanted in pairs])
+    return np.array([float(text == wanted) for text, wanted in pairs])
+
+
+def _measure_values(items: Sequence[Item], answers: Answers) -> dict[str, Measured]:
+    wanted = np.array([np.nan if item.value is None else item.value for item in items])
+    if not np.isfinite(wanted).all():
+        return {}
+    if answers.values is None:
+        # One answer for all items ranks nothing: by convention 0, as MCC.
+        return {"spearman": measure_mean(np.zeros(len(items)))}
+    return {"spearman": measure_ranks(wanted, np.array(answers.values))}
+
+
+def _measure_texts(items: Sequence[Item], texts: Sequence[str]) -> dict[str, Measured]:
+    pairs = [(text, item.output) for text, item in zip(texts, items, strict=True)]
+    measures = {"token_f1": token_f1, "rouge_l": rouge_l, "exact": is_exact}
+    return {
+        name: measure_mean(np.array([float(measure(text, wanted)) for text, wanted in pairs]))
+        for name, measure in measures.items()
+    }

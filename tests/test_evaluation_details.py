@@ -1,0 +1,81 @@
+"""What a score hides: bands, calibration, hardest items; hand-computed."""
+
+import numpy as np
+import pytest
+
+from answering import LABELS, function_items, item
+from llama_gene.evaluation.details import hardest, profile, reliability, shorten
+
+
+def bands(items, ours, name, *, nearest=None):
+    found = profile(
+        items, ours, [one.output for one in items], units=np.arange(len(items)), nearest=nearest, resamples=100, seed=1
+    )
+    return {one.property: one.bands for one in found}.get(name)
+
+
+def test_short_items_right_and_long_ones_wrong_show_in_the_bands_of_length():
+    items = [item(sequences=("ACGT" * (5 if n < 50 else 50),)) for n in range(100)]
+    ours = ["promoter" if n < 50 else "Non-promoter" for n in range(100)]
+    short, long = bands(items, ours, "length")
+    assert (short.low, short.n, short.ours.value, short.best.value) == (20, 50, 1.0, 1.0)
+    assert (long.high, long.n, long.ours.value, long.best.value) == (200, 50, 0.0, 1.0)
+
+
+def test_gc_is_counted_in_dna_alone():
+    kinds = {"kinds": ("dna", "protein"), "family": "multi-sequence"}
+    items = [item(sequences=("GC" if n % 2 else "AT", "GGGG"), **kinds) for n in range(40)]
+    at, gc = bands(items, ["promoter" if n % 2 else "x" for n in range(40)], "gc")
+    assert (at.low, at.ours.value, gc.high, gc.ours.value) == (0.0, 0.0, 1.0, 1.0)
+
+
+def test_bands_of_identity_are_fixed_and_empty_ones_left_out():
+    items = [item() for _ in range(6)]
+    low, high = bands(items, ["promoter"] * 6, "identity", nearest=[0.1, 0.29, 0.95, 0.9, 1.0, 1.0])
+    assert (low.low, low.high, low.n) == (0.0, 0.3, 2)
+    assert (high.low, high.high, high.n) == (0.9, 1.0, 4)
+
+
+def test_a_property_that_all_items_share_is_left_out():
+    items = [item() for _ in range(5)]
+    assert bands(items, ["promoter"] * 5, "length") is None
+
+
+def test_mcc_stands_beside_the_share_of_right_answers_in_a_band():
+    items = [item(output=LABELS[n % 2], sequences=("A" * (10 + n),)) for n in range(40)]
+    for band in bands(items, [one.output for one in items], "length"):
+        assert (band.ours.value, band.mcc) == (1.0, pytest.approx(1.0))
+
+
+def test_reliability_of_two_bins_is_the_hand_computed_one():
+    items = [item(output=LABELS[1]), item(output=LABELS[0]), item(output=LABELS[1]), item(output=LABELS[1])]
+    found = reliability(items, np.array([[0.05, 0.95], [0.05, 0.95], [0.35, 0.65], [0.38, 0.62]]))
+    assert [(one.low, one.n, one.right) for one in found.bins] == [(0.6, 2, 1.0), (0.9, 2, 0.5)]
+    # (2 * |0.635 - 1| + 2 * |0.95 - 0.5|) / 4
+    assert found.ece == pytest.approx((0.365 + 0.45) / 2)
+
+
+def test_a_probability_of_one_falls_into_the_last_bin():
+    found = reliability([item()], np.array([[0.0, 1.0]]))
+    assert [(one.low, one.high) for one in found.bins] == [(0.9, 1.0)]
+
+
+def test_the_hardest_items_are_the_wrong_answers_that_were_surest():
+    items = [item(id=str(n), output=LABELS[1]) for n in range(4)]
+    probabilities = np.array([[0.6, 0.4], [0.99, 0.01], [0.2, 0.8], [0.7, 0.3]])
+    texts = [LABELS[place] for place in probabilities.argmax(axis=1)]
+    found = hardest(items, texts, probabilities, [0.5, 0.6, 0.7, 0.8])
+    assert [one.id for one in found] == ["1", "3", "0"]
+    assert (found[0].probability, found[0].expected_probability, found[0].nearest) == (0.99, 0.01, 0.6)
+
+
+def test_the_hardest_free_texts_have_the_fewest_words_in_common():
+    items = function_items(3, seed=1)
+    texts = [items[0].output, "no idea", items[2].output.split()[0]]
+    assert [one.id for one in hardest(items, texts, None, None)] == [items[1].id, items[2].id]
+
+
+def test_letters_are_shortened_to_their_ends():
+    assert shorten("A" * 60) == "A" * 60
+    assert shorten("A" * 40 + "C" * 1000).endswith("C" * 30)
+    assert "980 letters" in shorten("A" * 40 + "C" * 1000)
