@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 
 from answering import function_items, item, motif_items, strength_items, write_instructions
+from llama_gene import cli
 from llama_gene.config import EvaluateConfig
 from llama_gene.errors import ArtifactError
 from llama_gene.evaluation import baseline_stage
 from llama_gene.evaluation.baseline_stage import choose_best, read_baselines, run_baselines
+from running import options, refused
 
 CONFIG = EvaluateConfig(bootstrap=100, kmer_max=3, neighbour_candidates=3, cnn_letters=5000)
 SIZES = {"train": 60, "valid": 20, "test": 24}
@@ -150,3 +152,26 @@ def test_a_line_that_a_kill_cut_short_is_made_again(instructions, fitted):
     )
     make(instructions)
     assert fitted[3:] == ["function"]
+
+
+def test_baselines_only_needs_no_model_and_shows_every_score(instructions, tmp_path, capsys):
+    small = options("evaluate.bootstrap=100", "evaluate.kmer_max=2", "evaluate.cnn_letters=1000")
+    command = ["evaluate", "--baselines-only", "--instructions", str(instructions), "--output", str(tmp_path / "b")]
+    assert cli.run([*command, *small]) == 0
+    shown = capsys.readouterr().out
+    for word in ("boxes", "mcc", "accuracy", "neighbour", "spearman", "token_f1", " *"):
+        assert word in shown, word
+    assert cli.run([*command, *small, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"] == {"tasks answered": 3}
+
+
+def test_evaluate_without_a_model_says_what_to_give(instructions, tmp_path, capsys):
+    command = ["evaluate", "--instructions", instructions, "--output", tmp_path / "b"]
+    refused(capsys, command, r"no model\. Name its folder, or give --baselines-only")
+
+
+def test_a_folder_of_baselines_that_cannot_be_written_names_the_option(instructions, tmp_path, capsys):
+    instructions.with_name("baselines").mkdir()
+    (instructions.with_name("baselines") / "mine.txt").write_text("kept")
+    command = ["evaluate", tmp_path / "model", "--instructions", instructions, "--output", tmp_path / "b"]
+    refused(capsys, command, "baselines: exists and is not a stage folder", "--baselines")

@@ -6,6 +6,7 @@ taken over from the folder as it was, whatever else in the instructions changed.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,17 +65,19 @@ def run_baselines(config: EvaluateConfig, *, instructions: Path, seed: int, outp
     def build(work: Path, ledger: Ledger) -> None:
         splits = read_splits(instructions, config.split)
         known = {one.key: one for folder in (output, work) for one in _read_lines(folder / ANSWERS)}
-        scores = {}
+        scores: dict[str, Any] = {}
+        seconds: dict[str, float] = {}
         with (work / ANSWERS).open("w", encoding="utf-8") as lines:
             for task, asked in show_progress(list(splits[config.split].items()), "Baselines"):
                 valid = splits["valid"].get(task, []) if config.split == "test" else []
                 train, checked = _choose_validation(splits["train"].get(task, []), valid, seed)
                 key = _key(config, train, checked, asked, seed)
                 ledger.counts["tasks taken over" if key in known else "tasks answered"] += 1
-                one = known.get(key) or _answer(config, train, checked, asked, seed=seed, key=key)
+                one = known.get(key) or _answer(config, train, checked, asked, seed=seed, key=key, seconds=seconds)
                 lines.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
                 lines.flush()
                 scores[task] = _scores(config, one, asked, seed) | {"train_items": len(train)}
+        ledger.facts["seconds"] = {name: round(spent, 1) for name, spent in seconds.items()}
         ledger.facts["best"] = {task: found["best"] for task, found in scores.items()}
         write_json(work / SCORES, scores)
 
@@ -114,7 +117,13 @@ def _cell(score: Mapping[str, float | None] | None, *, starred: bool) -> str:
 
 
 def answer_all(
-    config: EvaluateConfig, train: Sequence[Item], valid: Sequence[Item], asked: Sequence[Item], *, seed: int
+    config: EvaluateConfig,
+    train: Sequence[Item],
+    valid: Sequence[Item],
+    asked: Sequence[Item],
+    *,
+    seed: int,
+    seconds: dict[str, float],
 ) -> tuple[dict[str, Answers], tuple[float, ...] | None]:
     """The answers of every method that suits the task, majority first, and how alike each item is to training.
 
@@ -124,6 +133,7 @@ def answer_all(
         valid: Validation items, for penalties and early stopping; may be empty.
         asked: Items to answer.
         seed: Of the network.
+        seconds: The time of each method is added here.
 
     Raises:
         DataError: no training items.
@@ -143,7 +153,11 @@ def answer_all(
     }
     if asked[0].labels is not None:
         methods["cnn"] = lambda: answer_by_cnn(train, valid, asked, letters=config.cnn_letters, seed=seed)
-    found |= {name: answer() for name, answer in methods.items() if name in config.baselines}
+    for name in config.baselines:
+        if name in methods:
+            started = time.monotonic()
+            found[name] = methods[name]()
+            seconds[name] = seconds.get(name, 0.0) + time.monotonic() - started
     return found, neighbours[0].identities if neighbours else None
 
 
@@ -155,9 +169,10 @@ def _answer(
     *,
     seed: int,
     key: str,
+    seconds: dict[str, float],
 ) -> TaskBaselines:
     """Answer validation and held-out items together, and part them."""
-    answers, nearest = answer_all(config, train, valid, [*valid, *asked], seed=seed)
+    answers, nearest = answer_all(config, train, valid, [*valid, *asked], seed=seed, seconds=seconds)
     count = len(valid)
     on_valid = {name: _headline(valid, _part(one, slice(None, count))) for name, one in answers.items()}
     return TaskBaselines(

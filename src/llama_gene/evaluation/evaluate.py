@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import EvaluateConfig, describe
+from llama_gene.errors import ArtifactError
 from llama_gene.evaluation.answering import answer_items, load_answerer
 from llama_gene.evaluation.baseline_stage import read_baselines, run_baselines
 from llama_gene.evaluation.items import read_splits
@@ -64,7 +65,7 @@ def evaluate(
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
     simple = baselines or instructions.with_name("baselines")
-    run_baselines(config, instructions=instructions, seed=seed, output=simple)
+    _bring_up_to_date(config, instructions=instructions, seed=seed, output=simple)
     runs = name_runs(against)
 
     def build(work: Path, ledger: Ledger) -> None:
@@ -105,6 +106,14 @@ def evaluate(
     inputs |= {f"against {name}": folder for name, folder in runs.items()}
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
+
+
+def _bring_up_to_date(config: EvaluateConfig, *, instructions: Path, seed: int, output: Path) -> None:
+    """Make the baselines where they are missing or stale; a folder that cannot be used is named with its option."""
+    try:
+        run_baselines(config, instructions=instructions, seed=seed, output=output)
+    except (ArtifactError, PermissionError) as error:
+        raise ArtifactError(f"{error} The baselines need a folder of their own: name one with --baselines.") from error
 
 
 def read_curve(folder: Path) -> TrainingCurve | None:
