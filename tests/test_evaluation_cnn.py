@@ -70,5 +70,5 @@ def test_long_sequences_keep_their_ends_and_one_epoch_is_always_run():
         for n in range(40)
     ]
     answers = answer_by_cnn(items, [], items, letters=1, seed=1)
-    assert answers.method == "two convolutions, 1 epochs"
+    assert answers.method == "two convolutions, epoch 1 of 1"
     assert len(answers.texts) == 40

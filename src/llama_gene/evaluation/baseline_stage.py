@@ -130,7 +130,7 @@ def answer_all(
     Args:
         config: Which methods, and their settings.
         train: Training items of one task.
-        valid: Validation items, for penalties and early stopping; may be empty.
+        valid: Validation items, for penalties and epochs; may be empty.
         asked: Items to answer.
         seed: Of the network.
         seconds: The time of each method is added here.

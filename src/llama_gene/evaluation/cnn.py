@@ -2,8 +2,8 @@
 
 Each sequence is read by two convolutions (one reader per kind of sequence); what they find is pooled as a whole and in
 stretches, so that both "somewhere" and "where" can be used. Two sequences of one kind also meet in product and
-difference. Trained on the training items alone, with early stopping on validation; how many letters are read in all
-is a setting, so that the time is known beforehand and the result does not depend on the machine's speed.
+difference. Trained on the training items alone; of all epochs the one that is best on validation counts. How many
+letters are read in all is a setting, so that the time is known beforehand and does not depend on the machine's speed.
 
 Axes: B items in a batch, N items, T places of a sequence, C channels, L labels.
 """
@@ -31,11 +31,11 @@ _LETTERS = {"dna": DNA.letters, "protein": PROTEIN.letters}
 _WIDTH = {"dna": 11, "protein": 7}
 _CHANNELS = 48
 _STRETCHES = 12
-_BATCH = 32
-_RATE = 2e-3
-_DROPOUT = 0.25
-_PATIENCE = 4
-_MOST_EPOCHS = 40
+_BATCH = 64
+_RATE = 4e-3
+_DROPOUT = 0.4
+# Few items are read more often, so that there are steps enough to learn from.
+_EPOCHS, _MOST_EPOCHS, _LEAST_STEPS = 12, 40, 400
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -62,7 +62,7 @@ def answer_by_cnn(
 
     Args:
         train: Training items, with labels and in a regression task values too.
-        valid: Validation items, for early stopping; may be empty: the last epoch counts.
+        valid: Validation items, to choose the epoch; may be empty: the last one counts.
         asked: Items to answer.
         letters: Letters read in training, all epochs together, about; at least one epoch is run.
         seed: Of weights, order and dropout.
@@ -78,7 +78,7 @@ def answer_by_cnn(
     scores_NL, values_N = _predict(network, wanted)
     texts = tuple(labels[best] for best in scores_NL.argmax(axis=1))
     values = tuple((values_N * scale[1] + scale[0]).tolist()) if network.value is not None else None
-    return Answers(f"two convolutions, {epochs} epochs", texts, values)
+    return Answers(f"two convolutions, epoch {epochs[0]} of {epochs[1]}", texts, values)
 
 
 def _length(items: Sequence[Item], place: int) -> int:
@@ -176,13 +176,13 @@ class _Network(nn.Module):
         return self.label(mixed), None if self.value is None else self.value(mixed)[:, 0]
 
 
-def _epochs(network: _Network, train: _Split, valid: _Split, letters: int, task: str) -> int:
-    """Train, keep the weights of the best epoch on validation, and give its number."""
+def _epochs(network: _Network, train: _Split, valid: _Split, letters: int, task: str) -> tuple[int, int]:
+    """Train, keep the weights of the best epoch on validation, and give its number and that of all."""
     places = sum(codes.shape[1] for codes in train.codes) * len(train.labels)
-    most = max(1, min(_MOST_EPOCHS, letters // places))
-    steps = most * -(-len(train.labels) // _BATCH)
+    steps = -(-len(train.labels) // _BATCH)
+    most = max(1, min(max(_EPOCHS, min(_MOST_EPOCHS, _LEAST_STEPS // steps)), letters // places))
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=most * steps)
     best, best_epoch, kept = -np.inf, 0, deepcopy(network.state_dict())
     for epoch in show_progress(range(1, most + 1), f"{task}: convolutions"):
         network.train()
@@ -194,10 +194,8 @@ def _epochs(network: _Network, train: _Split, valid: _Split, letters: int, task:
         score = _validation(network, valid) if len(valid.labels) else float(epoch)
         if score > best:
             best, best_epoch, kept = score, epoch, deepcopy(network.state_dict())
-        elif epoch - best_epoch >= _PATIENCE:
-            break
     network.load_state_dict(kept)
-    return best_epoch
+    return best_epoch, most
 
 
 def _loss(network: _Network, batch: _Split) -> torch.Tensor:
@@ -207,7 +205,7 @@ def _loss(network: _Network, batch: _Split) -> torch.Tensor:
 
 
 def _validation(network: _Network, valid: _Split) -> float:
-    """MCC of the labels or rank correlation of the values; ties are broken by the loss."""
+    """MCC of the labels, or rank correlation of the values where there are some."""
     scores_NL, values_N = _predict(network, valid)
     wanted = valid.labels.numpy()
     if network.value is not None and len(wanted) > 2 and np.ptp(values_N) > 0:
