@@ -17,7 +17,7 @@ import numpy as np
 from llama_gene.artifacts import Ledger, Manifest, build_stage, stage_key, write_json
 from llama_gene.config import EvaluateConfig
 from llama_gene.errors import ArtifactError
-from llama_gene.evaluation.baselines import BASELINE_NAMES, Answers, answer_by_majority
+from llama_gene.evaluation.baselines import BASELINE_NAMES, Answers, answer_by_majority, is_number
 from llama_gene.evaluation.cnn import answer_by_cnn
 from llama_gene.evaluation.items import Item, read_splits
 from llama_gene.evaluation.linear import answer_by_kmers
@@ -151,7 +151,7 @@ def answer_all(
         "kmer": lambda: answer_by_kmers(train, valid, asked, kmer_max=config.kmer_max),
         "neighbour": align,
     }
-    if asked[0].labels is not None:
+    if asked[0].labels is not None or is_number(asked[0]):
         methods["cnn"] = lambda: answer_by_cnn(train, valid, asked, letters=config.cnn_letters, seed=seed)
     for name in config.baselines:
         if name in methods:

@@ -21,7 +21,10 @@ BASELINE_NAMES = {
 
 @dataclass(frozen=True)
 class Answers:
-    """A method's answer to each item, and the value it foretells where the task has values."""
+    """A method's answer to each item, and the value it foretells where the task has values.
+
+    Where the answer is a number alone, a method without words of its own leaves the texts empty.
+    """
 
     method: str
     texts: tuple[str, ...]
@@ -44,6 +47,11 @@ def most_frequent(train: Sequence[Item]) -> str:
     """The most frequent answer; of equally frequent ones the first by alphabet."""
     counts = Counter(item.output for item in train)
     return min(counts, key=lambda answer: (-counts[answer], answer))
+
+
+def is_number(item: Item) -> bool:
+    """True where the answer is a number alone: the item has a value, and no labels."""
+    return item.value is not None and item.labels is None
 
 
 def have_values(items: Sequence[Item]) -> bool:

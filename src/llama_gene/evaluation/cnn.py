@@ -58,10 +58,10 @@ class _Split:
 def answer_by_cnn(
     train: Sequence[Item], valid: Sequence[Item], asked: Sequence[Item], *, letters: int, seed: int
 ) -> Answers:
-    """The answers of a network trained on one closed task.
+    """The answers of a network trained on one task of labels, of values, or of both.
 
     Args:
-        train: Training items, with labels and in a regression task values too.
+        train: Training items.
         valid: Validation items, to choose the epoch; may be empty: the last one counts.
         asked: Items to answer.
         letters: Letters read in training, all epochs together, about; at least one epoch is run.
@@ -74,9 +74,9 @@ def answer_by_cnn(
         torch.manual_seed(seed)
         network = _Network(train[0], lengths, have_values(train))
         epochs = _epochs(network, known, checked, letters, train[0].task)
-    labels = train[0].labels or ()
+    labels = train[0].labels
     scores_NL, values_N = _predict(network, wanted)
-    texts = tuple(labels[best] for best in scores_NL.argmax(axis=1))
+    texts = tuple(labels[best] for best in scores_NL.argmax(axis=1)) if labels else ("",) * len(asked)
     values = tuple((values_N * scale[1] + scale[0]).tolist()) if network.value is not None else None
     return Answers(f"two convolutions, epoch {epochs[0]} of {epochs[1]}", texts, values)
 
@@ -102,7 +102,7 @@ def _tensors(items: Sequence[Item], like: Item, lengths: Sequence[int], scale: t
     )
     values = [(item.value - scale[0]) / scale[1] if item.value is not None else 0.0 for item in items]
     return _Split(
-        codes, torch.tensor([number[item.output] for item in items], dtype=torch.long), torch.tensor(values)
+        codes, torch.tensor([number.get(item.output, 0) for item in items], dtype=torch.long), torch.tensor(values)
     )  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def _epochs(network: _Network, train: _Split, valid: _Split, letters: int, task:
 
 def _loss(network: _Network, batch: _Split) -> torch.Tensor:
     labels_BL, values_B = network(batch.codes)
-    loss = cross_entropy(labels_BL, batch.labels)
+    loss = cross_entropy(labels_BL, batch.labels) if labels_BL.shape[1] else labels_BL.sum()
     return loss if values_B is None else loss + mse_loss(values_B, batch.values)
 
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import matthews_corrcoef
 from sklearn.preprocessing import normalize
 
-from llama_gene.evaluation.baselines import Answers, have_values
+from llama_gene.evaluation.baselines import Answers, have_values, is_number
 from llama_gene.evaluation.features import item_features, kmer_counts, longest_kmer
 from llama_gene.evaluation.items import Item
 
@@ -46,7 +46,7 @@ def answer_by_kmers(train: Sequence[Item], valid: Sequence[Item], test: Sequence
         test: Items to answer.
         kmer_max: Longest DNA k-mer.
     """
-    if test[0].labels is None:
+    if test[0].labels is None and not is_number(test[0]):
         return _nearest(train, test, kmer_max)
     features = _Features(
         *(
@@ -54,6 +54,8 @@ def answer_by_kmers(train: Sequence[Item], valid: Sequence[Item], test: Sequence
             for items in (train, valid, test)
         )
     )
+    if is_number(test[0]):
+        return Answers("k-mer ridge regression", ("",) * len(test), _ridge(features, train, valid))
     texts, method = _logistic(features, train, valid)
     if not (have_values(train) and have_values(test)):
         return Answers(method, texts)

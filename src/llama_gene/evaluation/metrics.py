@@ -51,15 +51,19 @@ class Difference:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a score is computed from: the sums each item adds, (N, K), and the score of such sums, (R, K) -> (R,)."""
+    """What a score is computed from: the sums each item adds, (N, K), and the score of such sums, (R, K) -> (R,).
+
+    `counted`: how many things the score is over, where that is not the number of items.
+    """
 
     sums_NK: Array
     score: Score
+    counted: int | None = None
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A score of N items, and of each resample of them, (R,); nan where it is undefined."""
+    """A score of n items, and of each resample of them, (R,); nan where it is undefined."""
 
     value: float
     resamples_R: Array
@@ -133,7 +137,9 @@ def draw_scores(measured: Mapping[Key, Measured], *, units: Array, resamples: in
     with np.errstate(divide="ignore", invalid="ignore"):
         return {
             key: Drawn(
-                float(one.score(whole_K[:, part[id(one.sums_NK)]])[0]), one.score(drawn_RK[:, part[id(one.sums_NK)]]), n
+                float(one.score(whole_K[:, part[id(one.sums_NK)]])[0]),
+                one.score(drawn_RK[:, part[id(one.sums_NK)]]),
+                n if one.counted is None else one.counted,
             )
             for key, one in measured.items()
         }

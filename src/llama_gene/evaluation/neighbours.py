@@ -65,7 +65,7 @@ def answer_by_neighbour(train: Sequence[Item], asked: Sequence[Item], found: Nei
     """The answer (and value) of the nearest training item; the most frequent (the mean) where there is none."""
     common = most_frequent(train)
     texts = tuple(train[place].output if place >= 0 else common for place in found.places)
-    method = "nearest training item by alignment"
+    method = "the answer of the best hit"
     if not (have_values(train) and have_values(asked)):
         return Answers(method, texts)
     known = np.array([item.value for item in train], dtype=float)

@@ -43,7 +43,7 @@ def bars(tasks: Sequence[TaskReport]) -> str:
         axes.set_xlim(min(-0.05, *((found.low or 0.0) - 0.03 for found in shown)), 1.02)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_xlabel("headline score, with 95 % interval")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=4)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=4, columnspacing=1.2)
         words = "; ".join(f"{task.task}: {_words(task.headline)}" for task in tasks)
         return svg(
             figure, f"Headline score of each task against its baselines. {words}.", f"bars-{tasks[0].family}", box=None
@@ -64,13 +64,11 @@ def _bars_of(axes: Axes, row: int, task: TaskReport) -> None:
         )  # fmt: skip
     others = [one.value for name, one in found.baselines.items() if name not in ("majority", task.best_baseline)]
     values = [value for value in others if value is not None]
-    axes.plot(
-        values, [row + 0.28] * len(values), "o", color=SECOND, markersize=4, label="other baselines" if first else None
-    )
+    axes.plot(values, [row + 0.28] * len(values), "o", color=SECOND, markersize=4, label="others" if first else None)
     if found.majority.value is not None:
         axes.plot(
             [found.majority.value] * 2, [row - 0.38, row + 0.28], color=THIRD, linewidth=2.2,
-            label="most frequent answer" if first else None,
+            label="majority" if first else None,
         )  # fmt: skip
 
 

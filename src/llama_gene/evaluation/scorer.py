@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from llama_gene.evaluation.answers import is_exact, rouge_l, token_f1
-from llama_gene.evaluation.baselines import Answers
+from llama_gene.evaluation.baselines import Answers, is_number
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Measured, measure_labels, measure_mean, measure_ranks
 
@@ -22,6 +22,8 @@ def measure_answers(items: Sequence[Item], answers: Answers) -> dict[str, Measur
         answers: One text each, and one value each where the method foretells values.
     """
     labels = items[0].labels
+    if is_number(items[0]):
+        return _measure_values(items, answers)
     if labels is None:
         return _measure_texts(items, answers.texts)
     closed = measure_labels(
@@ -51,7 +53,7 @@ def count_confusion(items: Sequence[Item], texts: Sequence[str]) -> tuple[tuple[
 
 
 def score_each(items: Sequence[Item], texts: Sequence[str]) -> Array:
-    """How right each answer is, (N,): 1 or 0 for labels, F1 of words for free text."""
+    """How right each answer is, (N,): 1 or 0 for labels, F1 of words for text and for numbers as they are written."""
     pairs = [(text, item.output) for text, item in zip(texts, items, strict=True)]
     if items and items[0].labels is None:
         return np.array([token_f1(text, wanted) for text, wanted in pairs])
