@@ -123,7 +123,7 @@ class EvaluateConfig(Section):
     kmer_max: int = Field(6, ge=1, le=8, description="Longest DNA k-mer of the baseline.")
     neighbour_candidates: int = Field(20, ge=1, description="Training items aligned with each item asked.")
     cnn_letters: int = Field(
-        12_000_000, ge=1, description="Letters the convolutional baseline reads in training, about; 2 s a million."
+        8_000_000, ge=1, description="Letters the convolutional baseline reads in training, about; 2 s a million."
     )
 
 

@@ -26,7 +26,7 @@ from llama_gene.progress import show_progress
 from llama_gene.sequences.alphabets import DNA, PROTEIN
 
 # Longer sequences lose their middle: signals stand at the ends.
-READ_LETTERS = {"dna": 1000, "protein": 600}
+READ_LETTERS = {"dna": 1000, "protein": 400}
 _LETTERS = {"dna": DNA.letters, "protein": PROTEIN.letters}
 _WIDTH = {"dna": 11, "protein": 7}
 _CHANNELS = 48
@@ -83,7 +83,7 @@ def answer_by_cnn(
 
 def _length(items: Sequence[Item], place: int) -> int:
     """Places read of one sequence: the longest, up to the limit of its kind."""
-    return min(max(len(item.sequences[place]) for item in items), READ_LETTERS.get(items[0].kinds[place], 600)) or 1
+    return min(max(len(item.sequences[place]) for item in items), READ_LETTERS.get(items[0].kinds[place], 400)) or 1
 
 
 def _scale(train: Sequence[Item]) -> tuple[float, float]:
@@ -162,10 +162,10 @@ class _Network(nn.Module):
         self.pair = len(sizes) == 2 and item.kinds[0] == item.kinds[1]
         size = int(sum(sizes)) + (2 * int(sizes[0]) if self.pair else 0)
         self.mix = nn.Sequential(nn.Dropout(_DROPOUT), nn.Linear(size, 64), nn.ReLU(), nn.Dropout(_DROPOUT))
-        self.label = nn.Linear(64, len(item.labels or ()))
+        self.label = nn.Linear(64, len(item.labels)) if item.labels else None
         self.value = nn.Linear(64, 1) if has_values else None
 
-    def forward(self, codes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def forward(self, codes: Sequence[torch.Tensor]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         parts = [
             self.readers[kind](nn.functional.pad(one, (0, self.longest[kind] - one.shape[1])))
             for one, kind in zip(codes, self.kinds, strict=True)
@@ -173,7 +173,8 @@ class _Network(nn.Module):
         if self.pair:
             parts += [parts[0] * parts[1], (parts[0] - parts[1]).abs()]
         mixed = self.mix(torch.cat(parts, dim=1))
-        return self.label(mixed), None if self.value is None else self.value(mixed)[:, 0]
+        labels_BL = self.label(mixed) if self.label is not None else None
+        return labels_BL, self.value(mixed)[:, 0] if self.value is not None else None
 
 
 def _epochs(network: _Network, train: _Split, valid: _Split, letters: int, task: str) -> tuple[int, int]:
@@ -200,8 +201,9 @@ def _epochs(network: _Network, train: _Split, valid: _Split, letters: int, task:
 
 def _loss(network: _Network, batch: _Split) -> torch.Tensor:
     labels_BL, values_B = network(batch.codes)
-    loss = cross_entropy(labels_BL, batch.labels) if labels_BL.shape[1] else labels_BL.sum()
-    return loss if values_B is None else loss + mse_loss(values_B, batch.values)
+    losses = [cross_entropy(labels_BL, batch.labels)] if labels_BL is not None else []
+    losses += [mse_loss(values_B, batch.values)] if values_B is not None else []
+    return torch.stack(losses).sum()
 
 
 def _validation(network: _Network, valid: _Split) -> float:
@@ -215,11 +217,11 @@ def _validation(network: _Network, valid: _Split) -> float:
 
 @torch.inference_mode()
 def _predict(network: _Network, asked: _Split) -> tuple[Array, Array]:
-    """Scores of the labels, (N, L), and values, (N,), 0 where there are none."""
+    """Scores of the labels, (N, L), and values, (N,); one column and zeros where there are none."""
     network.eval()
-    labels, values = [np.zeros((0, network.label.out_features))], [np.zeros(0)]
+    labels, values = [], []
     for batch in asked.batches(torch.arange(len(asked.labels))):
         labels_BL, values_B = network(batch.codes)
-        labels.append(labels_BL.numpy())
+        labels.append(np.zeros((len(batch.labels), 1)) if labels_BL is None else labels_BL.numpy())
         values.append(np.zeros(len(batch.labels)) if values_B is None else values_B.numpy())
     return np.concatenate(labels), np.concatenate(values)
