@@ -60,7 +60,8 @@ def main() -> None:
         tasks = list_tasks() if named else [task for task in list_tasks([data / definitions[0]]) if _is_demo(task)]
         make_tokenizer(folder) if not (folder / "tokenizer").exists() else None
         found = run_all(tasks, folder, data, definitions, limits, config, arguments.options.minutes)
-        ratio = measure_reuse(next(name for name, one in found.items() if "scores" in one), folder, config)
+        first = next((name for name, one in found.items() if "scores" in one), None)
+        ratio = measure_reuse(first, folder, config) if first else 1.0
     report(
         arguments,
         work={
@@ -101,7 +102,7 @@ def run_all(
     """What is known of each task: its scores, or why it has none."""
     found, started = {}, time.monotonic()
     for task in show_progress(tasks, "Tasks"):
-        done = (folder / task.name / "baselines" / "manifest.json").exists()
+        done = (folder / task.name / "scores" / "manifest.json").exists()
         if not done and time.monotonic() - started > 60 * minutes:
             found[task.name] = describe_task(task) | {"not_run": "out of time"}
             continue
@@ -130,13 +131,15 @@ def run_one(
     built = build_tasks(
         choices, splits=place / "splits", tokenizer=folder / "tokenizer", seed=SEED, output=place / "instructions"
     )
-    made = run_baselines(config, instructions=place / "instructions", seed=SEED, output=place / "baselines")
-    scores = json.loads((place / "baselines" / SCORES).read_text(encoding="utf-8"))[task.name]
+    run_baselines(
+        config, instructions=place / "instructions", seed=SEED, output=place / "scores", kept=folder / "baselines"
+    )
+    scores = json.loads((place / "scores" / SCORES).read_text(encoding="utf-8"))[task.name]
     return {
         "items": built.facts[task.name]["items"],
         "left_out": {reason: count for reason, count in splits.counts.items() if not reason.endswith("over the limit")},
-        "seconds": {"split": splits.seconds, "build": built.seconds, **made.facts["seconds"]},
         **scores,
+        "seconds": {"split": splits.seconds, "build": built.seconds, **scores["seconds"]},
     }
 
 
@@ -164,18 +167,18 @@ def measure_reuse(task: str, folder: Path, config: EvaluateConfig) -> float:
     """How many times faster a second model gets a task's baselines: the items are the same, the wordings are not."""
     place = folder / task
     with tempfile.TemporaryDirectory() as elsewhere:
-        other, again = Path(elsewhere) / "instructions", Path(elsewhere) / "baselines"
+        other, kept = Path(elsewhere) / "instructions", Path(elsewhere) / "baselines"
         other.mkdir()
         for split in ("train", "valid", "test"):
             lines = (place / "instructions" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
             records = ({**json.loads(line), "instruction": "Say it in other words."} for line in lines)
             (other / f"{split}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), encoding="utf-8")
-        started = time.perf_counter()
-        run_baselines(config, instructions=place / "instructions", seed=SEED, output=again)
-        first = time.perf_counter() - started
-        started = time.perf_counter()
-        run_baselines(config, instructions=other, seed=SEED, output=again)
-        return first / (time.perf_counter() - started)
+        seconds = []
+        for number, asked in enumerate((place / "instructions", other)):
+            started = time.perf_counter()
+            run_baselines(config, instructions=asked, seed=SEED, output=Path(elsewhere) / str(number), kept=kept)
+            seconds.append(time.perf_counter() - started)
+        return seconds[0] / seconds[1]
 
 
 def rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any], str, Mapping[str, Any]]]:

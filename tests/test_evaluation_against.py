@@ -68,8 +68,7 @@ def test_the_reports_show_both_runs(runs):
 
 
 def test_the_baselines_were_made_once_for_all_three(runs):
-    folder = runs[0]
-    assert json.loads((folder / "baselines" / "manifest.json").read_text())["counts"] == {"tasks answered": 2}
+    assert len(list((runs[0] / "baselines").iterdir())) == 2
 
 
 def changed(folder: Path, change) -> Path:

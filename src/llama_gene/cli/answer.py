@@ -85,10 +85,10 @@ def evaluate_model(
         list[Path], typer.Option("--against", help="Folder of another evaluation of the same items; may be repeated.")
     ] = [],  # noqa: B006
     baselines: Annotated[
-        Path | None, typer.Option("--baselines", help="Their folder [default: baselines, beside the instructions].")
+        Path | None, typer.Option("--baselines", help="Where they are kept [default: beside the instructions].")
     ] = None,
     baselines_only: Annotated[
-        bool, typer.Option("--baselines-only", help="No model: answer by simple methods alone, into --output.")
+        bool, typer.Option("--baselines-only", help="No model: scores of simple methods alone.")
     ] = False,
     training: Annotated[
         list[Path], typer.Option("--training", help="Stage folders whose training curves the report shows.")
@@ -103,7 +103,7 @@ def evaluate_model(
 
     recipe = settings(config, overrides)
     if baselines_only:
-        _show_baselines(recipe, instructions, output, as_json=as_json)
+        _show_baselines(recipe, instructions, baselines, output, as_json=as_json)
         return
     if model is None:
         raise ConfigError("evaluate: no model. Name its folder, or give --baselines-only to see what must be beaten.")
@@ -114,10 +114,10 @@ def evaluate_model(
     show(made, output, as_json=as_json)
 
 
-def _show_baselines(recipe: "Recipe", instructions: Path, output: Path, *, as_json: bool) -> None:
+def _show_baselines(recipe: "Recipe", instructions: Path, kept: Path | None, output: Path, *, as_json: bool) -> None:
     from llama_gene.evaluation.baseline_stage import run_baselines, scores_table
 
-    made = run_baselines(recipe.evaluate, instructions=instructions, seed=recipe.seed, output=output)
+    made = run_baselines(recipe.evaluate, instructions=instructions, seed=recipe.seed, output=output, kept=kept)
     if not as_json:
         show_table("baselines, with 95 % intervals; * is best on validation", *scores_table(output))
     show(made, output, as_json=as_json)

@@ -1,7 +1,8 @@
 """What a baseline is: a simple method that answers the same items, fitted on the training items alone.
 
 The methods: the most frequent answer (here), linear models of k-mers (`linear`), the nearest training item by
-alignment (`neighbours`) and a small convolutional network (`cnn`). `baseline_stage` runs them and keeps their answers.
+alignment (`neighbours`) and a small convolutional network (`cnn`). `baseline_answers` runs them and keeps what they
+say.
 """
 
 from collections import Counter

@@ -1,8 +1,4 @@
-"""Stage "evaluate": answer the test instructions, compare with the baselines, write predictions and report.
-
-It first brings the folder of its baselines up to date, which lies beside the instructions and serves every model that
-answers them.
-"""
+"""Stage "evaluate": answer the test instructions, compare with the baselines, write predictions and report."""
 
 import os
 import platform
@@ -15,9 +11,8 @@ from transformers import PreTrainedModel
 
 from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import EvaluateConfig, describe
-from llama_gene.errors import ArtifactError
 from llama_gene.evaluation.answering import answer_items, load_answerer
-from llama_gene.evaluation.baseline_stage import read_baselines, run_baselines
+from llama_gene.evaluation.baseline_answers import beside, find_baselines
 from llama_gene.evaluation.items import read_splits
 from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
@@ -52,8 +47,8 @@ def evaluate(
         instructions: Folder of `tasks build`.
         seed: Seed of the intervals and of the sample answered by generation.
         output: Stage folder.
-        baselines: Folder of the baselines' answers, brought up to date first; None: `baselines` beside the
-            instructions, where the next model finds it.
+        baselines: Folder where the answers of the baselines are kept; None: `baselines` beside the instructions, where
+            the next model finds them.
         against: Folders of other evaluations of the same items, to compare with item by item.
         title: Name of the run, for the report.
         synthetic: The data is made up, and every page says so.
@@ -64,8 +59,7 @@ def evaluate(
         DataError: no items, a label that training never showed, or another run answered other items.
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
-    simple = baselines or instructions.with_name("baselines")
-    _bring_up_to_date(config, instructions=instructions, seed=seed, output=simple)
+    kept = baselines or beside(instructions)
     runs = name_runs(against)
 
     def build(work: Path, ledger: Ledger) -> None:
@@ -73,16 +67,17 @@ def evaluate(
         splits = read_splits(instructions, config.split)
         asked = splits[config.split]
         others = {name: read_run(folder, asked) for name, folder in runs.items()}
-        known, told = read_baselines(simple), read_notes(instructions)
+        told = read_notes(instructions)
         network, tokenizer = load_answerer(model)
         reports = []
         with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
             for task, items in asked.items():
                 answers = answer_items(config, network, tokenizer, items, seed=seed)
                 predictions.writelines(prediction_line(item, place, answers) for place, item in enumerate(items))
+                simple = find_baselines(config, splits, task, seed=seed, kept=kept)
                 reports.append(
                     compare(
-                        config, answers, known[task], train=splits["train"][task], test=items, seed=seed,
+                        config, answers, simple, train=splits["train"][task], test=items, seed=seed,
                         others={name: run[task] for name, run in others.items()}, note=told.get(task, TaskNote()),
                     )
                 )  # fmt: skip
@@ -101,19 +96,11 @@ def evaluate(
         _enter(ledger, report)
         write_report(report, work)
 
-    inputs = {"model": model, "instructions": instructions, "baselines": simple}
+    inputs = {"model": model, "instructions": instructions}
     inputs |= {f"training {place}": folder for place, folder in enumerate(training)}
     inputs |= {f"against {name}": folder for name, folder in runs.items()}
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
-
-
-def _bring_up_to_date(config: EvaluateConfig, *, instructions: Path, seed: int, output: Path) -> None:
-    """Make the baselines where they are missing or stale; a folder that cannot be used is named with its option."""
-    try:
-        run_baselines(config, instructions=instructions, seed=seed, output=output)
-    except (ArtifactError, PermissionError) as error:
-        raise ArtifactError(f"{error} The baselines need a folder of their own: name one with --baselines.") from error
 
 
 def read_curve(folder: Path) -> TrainingCurve | None:

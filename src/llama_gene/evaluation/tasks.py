@@ -13,7 +13,7 @@ import numpy as np
 
 from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.answers import read_answer
-from llama_gene.evaluation.baseline_stage import TaskBaselines
+from llama_gene.evaluation.baseline_answers import TaskBaselines
 from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.details import Example, Profile, Reliability, hardest, profile, reliability
 from llama_gene.evaluation.items import Item
