@@ -1,15 +1,18 @@
 """Word questions and shorten their sequences until prompt, answer and end token fit; the answer never gives way.
 
-Many questions are fitted together: every round encodes one prompt of each as one batch.
+Many questions are fitted together: every round measures one prompt of each as one batch. Most fit whole, and that can
+be told from the number of their letters.
 """
 
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from llama_gene.config import Spelling
-from llama_gene.prompts import Message, defuse, render, user_content
+from llama_gene.prompts import Defused, Message, defuse, render, user_content
 from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.lengths import Prompt, Ruler
 from llama_gene.tasks.shorten import cut_all, longest, try_sizes
 from llama_gene.tasks.wordings import input_text, instruction_text
 from llama_gene.tokenizer.load import GeneTokenizer
@@ -49,20 +52,35 @@ class Setting:
     tokenizer: GeneTokenizer
     max_tokens: int
     max_answer_tokens: int
-    _frames: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    _frames: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _asked: dict[tuple[str, tuple[str, ...]], Defused] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def ruler(self) -> Ruler:
+        """Measures prompts."""
+        return Ruler(self.tokenizer)
+
+    @cached_property
     def names(self) -> list[str]:
         """What the inputs are called, safe in a prompt."""
         return [defuse(wanted.called, self.tokenizer.special_tokens).text for wanted in self.task.inputs]
 
-    def frame(self, instruction: str) -> tuple[str, str, str]:
-        """The rendered prompt around an input and an answer."""
+    def ask(self, question: "Question") -> Defused:
+        """The wording of a question with its places filled, safe in a prompt; few differ within a task."""
+        key = (question.wording, question.labels)
+        if key not in self._asked:
+            names = [wanted.called for wanted in self.task.inputs]
+            words = instruction_text(question.wording, title=self.task.title, kinds=names, labels=question.labels)
+            self._asked[key] = defuse(words, self.tokenizer.special_tokens)
+        return self._asked[key]
+
+    def frame(self, instruction: str) -> tuple[str, str]:
+        """The rendered prompt before an input, and between it and the answer."""
         if instruction not in self._frames:
             turns = [Message("user", user_content(instruction, _INPUT)), Message("assistant", _ANSWER)]
             before, _, rest = render(turns).partition(_INPUT)
-            between, _, after = rest.partition(_ANSWER)
-            self._frames[instruction] = (before, between, after)
+            between, _, _ = rest.partition(_ANSWER)
+            self._frames[instruction] = (before, between)
         return self._frames[instruction]
 
 
@@ -85,23 +103,30 @@ def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -
         counts: Receives what was shortened, defused or refused.
     """
     results: list[Instruction | None] = [None] * len(questions)
-    jobs = _begin(setting, questions, counts)
-    names = setting.names
+    jobs = []
+    for job in _begin(setting, questions, counts):
+        if setting.ruler.at_most(_prompt(setting, job)) + _MARK_TOKENS <= setting.max_tokens:
+            results[job.place] = _finish(setting, job, job.size, counts)
+        else:
+            jobs.append(job)
     while jobs:
-        texts = []
-        for job in jobs:
-            before, between, after = setting.frame(job.instruction)
-            asked = input_text(cut_all(setting.task, job.sequences, job.size), names, setting.spelling)
-            texts.append(f"{before}{asked}{between}{job.answer}{after}")
         waiting = []
-        for job, ids in zip(jobs, setting.tokenizer.encode_arrays(texts), strict=True):
+        lengths = setting.ruler.lengths([_prompt(setting, job) for job in jobs])
+        for job, length in zip(jobs, lengths, strict=True):
             try:
-                job.size = job.search.send(len(ids) + _MARK_TOKENS)
+                job.size = job.search.send(length + _MARK_TOKENS)
                 waiting.append(job)
             except StopIteration as end:
                 results[job.place] = _finish(setting, job, end.value, counts)
         jobs = waiting
     return results
+
+
+def _prompt(setting: Setting, job: _Job) -> Prompt:
+    """The prompt of a job at its size."""
+    before, between = setting.frame(job.instruction)
+    asked = input_text(cut_all(setting.task, job.sequences, job.size), setting.names, setting.spelling)
+    return Prompt(before, asked, between, job.answer)
 
 
 def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -> list[_Job]:
@@ -115,10 +140,7 @@ def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]
         if lengths[answer.text] > setting.max_answer_tokens:
             counts[f"refused: answer over {setting.max_answer_tokens} tokens"] += 1
             continue
-        names = [wanted.called for wanted in task.inputs]
-        asked = defuse(
-            instruction_text(question.wording, title=task.title, kinds=names, labels=question.labels), special
-        )
+        asked = setting.ask(question)
         counts["defused"] += asked.changes + answer.changes
         whole = longest(task, question.sequences)
         # No token spells more letters than this, so what lies beyond can never fit: spend no time on encoding it.
