@@ -7,6 +7,7 @@ linked, and links chain. Pairs sharing no sketch value are never compared.
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from typing import get_args
 
 import numpy as np
@@ -66,13 +67,13 @@ def group_items(task: Task, items: Sequence[Item]) -> list[Item]:
     links = Links()
     kinds = [item.kind for item in task.inputs]
     for number, item in enumerate(items):
-        keys = [(kind, canonical(letters, kind)) for letters, kind in zip(item.sequences, kinds, strict=True)]
-        links.join(number, ("item", *sorted(keys)))
+        keys = [f"{kind} {canonical(letters, kind)}" for letters, kind in zip(item.sequences, kinds, strict=True)]
+        links.join(number, _digest("item", *sorted(keys)))
         if task.split.by == "sequence":
             for key in keys:
-                links.join(number, key)
+                links.join(number, _digest(key))
         elif task.split.by == "prefix":
-            links.join(number, ("prefix", *(letters[: task.split.prefix_letters] for letters in item.sequences)))
+            links.join(number, _digest("prefix", *(letters[: task.split.prefix_letters] for letters in item.sequences)))
     if task.split.similarity is not None:
         for column, kind in enumerate(kinds):
             for first, second in near_identical([i.sequences[column] for i in items], kind, task.split.similarity):
@@ -82,6 +83,11 @@ def group_items(task: Task, items: Sequence[Item]) -> list[Item]:
         replace(item, group=names.setdefault(links.root(number), f"{task.name}:{len(names)}"))
         for number, item in enumerate(items)
     ]
+
+
+def _digest(*parts: str) -> bytes:
+    """Stands for long keys, so that millions of items need no second copy of their letters."""
+    return blake2b("\n".join(parts).encode(), digest_size=16).digest()
 
 
 def near_identical(sequences: Sequence[str], kind: str, similarity: float) -> Iterator[tuple[int, int]]:

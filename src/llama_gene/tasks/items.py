@@ -1,11 +1,11 @@
-"""The records that pass between reading, cleaning, grouping and writing."""
+"""The records that pass between reading, cleaning, grouping and writing; slots, since millions are held at once."""
 
 from dataclasses import dataclass
 
 from llama_gene.config import Split
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawItem:
     """An item as its file gives it; `where` names file and line for messages.
 
@@ -21,7 +21,7 @@ class RawItem:
     split: Split | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A checked item: upper-case letters of the alphabet, and a target that the task knows."""
 
