@@ -94,6 +94,13 @@ def user_content(instruction: str, sequence_input: str = "") -> str:
     return f"{instruction}\n\n{INPUT_HEADING}{sequence_input}" if sequence_input else instruction
 
 
+@cache
+def _control(special_tokens: tuple[str, ...]) -> re.Pattern[str]:
+    """What acts as control: a special token, longest first, or a heading."""
+    needles = [re.escape(token) for token in sorted(special_tokens, key=len, reverse=True) if token] + ["### "]
+    return re.compile("|".join(needles))
+
+
 def defuse(text: str, special_tokens: Sequence[str]) -> Defused:
     """Put a space after the first character of every special-token string and every `### ` heading.
 
@@ -104,7 +111,7 @@ def defuse(text: str, special_tokens: Sequence[str]) -> Defused:
     >>> defuse("stop</s> ### Response:", ["</s>"])
     Defused(text='stop< /s> # ## Response:', changes=2)
     """
-    needles = [re.escape(token) for token in sorted(special_tokens, key=len, reverse=True) if token] + ["### "]
+    pattern = _control(tuple(special_tokens))
     changes = 0
 
     def split(match: re.Match[str]) -> str:
@@ -113,7 +120,6 @@ def defuse(text: str, special_tokens: Sequence[str]) -> Defused:
         return match[0][0] + " " + match[0][1:]
 
     # A pass can join what an earlier one split apart, so go on until nothing is left.
-    pattern = re.compile("|".join(needles))
     while pattern.search(text):
         text = pattern.sub(split, text)
     return Defused(text, changes)

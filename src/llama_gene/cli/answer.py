@@ -53,15 +53,21 @@ def build(
     splits: Annotated[Path, typer.Option("--splits", help="Folder of `tasks split`.")],
     tokenizer: Annotated[Path, typer.Option("--tokenizer", help="Tokenizer folder.")],
     tasks: Tasks = [],  # noqa: B006
+    harness: Annotated[
+        Path | None, typer.Option("--harness", help="Also export the test items here, for the LM Evaluation Harness.")
+    ] = None,
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
     """Turn split items into Alpaca instructions."""
+    from llama_gene.evaluation.harness import export_harness
     from llama_gene.tasks.build import build_tasks
 
     recipe = settings(config, [*overrides, *_chosen(tasks)])
     made = build_tasks(recipe.tasks, splits=splits, tokenizer=tokenizer, seed=recipe.seed, output=output)
+    if harness is not None:
+        export_harness(output, tokenizer=tokenizer, output=harness)
     show(made, output, as_json=as_json)
 
 

@@ -1,6 +1,7 @@
 """Word questions and shorten their sequences until prompt, answer and end token fit; the answer never gives way.
 
-Many questions are fitted together: every round encodes one prompt of each as one batch.
+Many questions are fitted together: every round measures one prompt of each as one batch. Most fit whole, and that can
+be told from the number of their letters.
 """
 
 from collections import Counter
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from llama_gene.config import Spelling
-from llama_gene.prompts import Message, defuse, render, user_content
+from llama_gene.prompts import Defused, Message, defuse, render, user_content
 from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.lengths import Prompt, Ruler
 from llama_gene.tasks.shorten import coding_pair, cut_all, longest, try_sizes
 from llama_gene.tasks.steps import Reading, dogma_steps, with_answer
 from llama_gene.tasks.wordings import MARKED, input_text, instruction_text, marked_text
@@ -59,22 +61,41 @@ class Setting:
     tokenizer: GeneTokenizer
     max_tokens: int
     max_answer_tokens: int
-    _frames: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    _frames: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _asked: dict[tuple[str, tuple[str, ...], str, bool], Defused] = field(default_factory=dict)
+
+    @cached_property
+    def ruler(self) -> Ruler:
+        """Measures prompts."""
+        return Ruler(self.tokenizer)
 
     @cached_property
     def names(self) -> list[str]:
         """What the inputs are called, safe in a prompt."""
         return [defuse(wanted.called, self.tokenizer.special_tokens).text for wanted in self.task.inputs]
 
-    def frame(self, instruction: str) -> tuple[str, str, str]:
-        """The rendered prompt around an input and an answer."""
+    def ask(self, question: "Question") -> Defused:
+        """The wording of a question with its places filled, safe in a prompt; few differ within a task."""
+        key = (question.wording, question.labels, question.examples, question.part is not None)
+        if key not in self._asked:
+            if len(self._asked) >= _MOST_FRAMES:  # questions with examples are all different
+                self._asked.clear()
+            words = instruction_text(
+                question.wording, title=self.task.title, kinds=[wanted.called for wanted in self.task.inputs],
+                labels=question.labels, definition=self.task.definition, examples=question.examples,
+            )  # fmt: skip
+            self._asked[key] = defuse(f"{words}\n{MARKED}" if question.part else words, self.tokenizer.special_tokens)
+        return self._asked[key]
+
+    def frame(self, instruction: str) -> tuple[str, str]:
+        """The rendered prompt before an input, and between it and the answer."""
         if instruction not in self._frames:
             if len(self._frames) >= _MOST_FRAMES:  # questions with examples are all different
                 self._frames.clear()
             turns = [Message("user", user_content(instruction, _INPUT)), Message("assistant", _ANSWER)]
             before, _, rest = render(turns).partition(_INPUT)
-            between, _, after = rest.partition(_ANSWER)
-            self._frames[instruction] = (before, between, after)
+            between, _, _ = rest.partition(_ANSWER)
+            self._frames[instruction] = (before, between)
         return self._frames[instruction]
 
 
@@ -97,22 +118,30 @@ def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -
         counts: Receives what was shortened, defused or refused.
     """
     results: list[Instruction | None] = [None] * len(questions)
-    jobs = _begin(setting, questions, counts)
+    jobs = []
+    for job in _begin(setting, questions, counts):
+        if setting.ruler.at_most(_prompt(setting, job)) + MARK_TOKENS <= setting.max_tokens:
+            results[job.place] = _finish(setting, job, job.size, counts)
+        else:
+            jobs.append(job)
     while jobs:
-        texts = []
-        for job in jobs:
-            before, between, after = setting.frame(job.instruction)
-            made = _written(setting, job, job.size)
-            texts.append(f"{before}{made.input}{between}{made.output}{after}")
         waiting = []
-        for job, ids in zip(jobs, setting.tokenizer.encode_arrays(texts), strict=True):
+        lengths = setting.ruler.lengths([_prompt(setting, job) for job in jobs])
+        for job, length in zip(jobs, lengths, strict=True):
             try:
-                job.size = job.search.send(len(ids) + MARK_TOKENS)
+                job.size = job.search.send(length + MARK_TOKENS)
                 waiting.append(job)
             except StopIteration as end:
                 results[job.place] = _finish(setting, job, end.value, counts)
         jobs = waiting
     return results
+
+
+def _prompt(setting: Setting, job: _Job) -> Prompt:
+    """The prompt of a job at its size."""
+    before, between = setting.frame(job.instruction)
+    made = _written(setting, job, job.size)
+    return Prompt(before, made.input, between, made.output)
 
 
 def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -> list[_Job]:
@@ -126,12 +155,7 @@ def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]
         if lengths[answer.text] > setting.max_answer_tokens:
             counts[f"refused: answer over {setting.max_answer_tokens} tokens"] += 1
             continue
-        names = [wanted.called for wanted in task.inputs]
-        words = instruction_text(
-            question.wording, title=task.title, kinds=names, labels=question.labels,
-            definition=task.definition, examples=question.examples,
-        )  # fmt: skip
-        asked = defuse(f"{words}\n{MARKED}" if question.part else words, special)
+        asked = setting.ask(question)
         counts["defused"] += asked.changes + answer.changes
         whole = longest(task, question.sequences)
         # No token spells more letters than this, so what lies beyond can never fit: spend no time on encoding it.

@@ -7,6 +7,7 @@ linked, and links chain. Pairs sharing no sketch value are never compared.
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from typing import get_args
 
 import numpy as np
@@ -66,16 +67,14 @@ def group_items(task: Task, items: Sequence[Item]) -> list[Item]:
     links = Links()
     kinds = [item.kind for item in task.inputs]
     for number, item in enumerate(items):
-        keys: list[tuple[str, str]] = [
-            (kind, canonical(letters, kind)) for letters, kind in zip(item.sequences, kinds, strict=True)
-        ]
+        keys = [f"{kind} {canonical(letters, kind)}" for letters, kind in zip(item.sequences, kinds, strict=True)]
         keys += _keys_of_words(item)
-        links.join(number, ("item", *sorted(keys)))
+        links.join(number, _digest("item", *sorted(keys)))
         if task.split.by == "sequence":
             for key in keys:
-                links.join(number, key)
+                links.join(number, _digest(key))
         elif task.split.by == "prefix":
-            links.join(number, ("prefix", *(letters[: task.split.prefix_letters] for letters in item.sequences)))
+            links.join(number, _digest("prefix", *(letters[: task.split.prefix_letters] for letters in item.sequences)))
     if task.split.similarity is not None:
         for column, kind in enumerate(kinds):
             for first, second in near_identical([i.sequences[column] for i in items], kind, task.split.similarity):
@@ -87,12 +86,17 @@ def group_items(task: Task, items: Sequence[Item]) -> list[Item]:
     ]
 
 
-def _keys_of_words(item: Item) -> list[tuple[str, str]]:
+def _keys_of_words(item: Item) -> list[str]:
     """What a question in its own words is known by beside its sequences: those of its answer, or its very words."""
     if item.words is None:
         return []
-    linked = [(kind, canonical(letters, kind)) for kind, letters in item.words.linked]
-    return linked if linked or item.sequences else [("words", item.words.input or item.words.instruction)]
+    linked = [f"{kind} {canonical(letters, kind)}" for kind, letters in item.words.linked]
+    return linked if linked or item.sequences else [f"words {item.words.input or item.words.instruction}"]
+
+
+def _digest(*parts: str) -> bytes:
+    """Stands for long keys, so that millions of items need no second copy of their letters."""
+    return blake2b("\n".join(parts).encode(), digest_size=16).digest()
 
 
 def near_identical(sequences: Sequence[str], kind: str, similarity: float) -> Iterator[tuple[int, int]]:

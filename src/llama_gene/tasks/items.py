@@ -1,4 +1,4 @@
-"""The records that pass between reading, cleaning, grouping and writing."""
+"""The records that pass between reading, cleaning, grouping and writing; slots, since millions are held at once."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Words:
     linked: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RawItem:
     """An item as its file gives it; `where` names file and line for messages.
 
@@ -33,7 +33,7 @@ class RawItem:
     reading: Reading | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A checked item: upper-case letters of the alphabet, and a target that the task knows."""
 

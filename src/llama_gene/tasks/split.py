@@ -38,6 +38,7 @@ READ_BY_BUILD = {"spelling", "unit", "steps"}
 CHOSEN = "tasks.json"
 _CODE = 2
 _MEDIAN = 2
+_ROWS_AT_ONCE = 20_000
 SCHEMA = pa.schema(
     [
         ("task", pa.string()),
@@ -84,9 +85,11 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
             }
             for choice, task in show_progress(list(zip(config.choices, tasks, strict=True)), "Splitting tasks"):
                 counts: Counter[str] = Counter()
-                rows, facts = _split_task(task, choice, config, data, seed, counts)
+                kept, labels, facts = _split_task(task, choice, config, data, seed, counts)
                 for split in SPLITS:
-                    writers[split].write_table(pa.Table.from_pylist(rows[split], schema=SCHEMA))
+                    for start in range(0, len(kept[split]), _ROWS_AT_ONCE):
+                        rows = [_row(task, item, labels, split) for item in kept[split][start : start + _ROWS_AT_ONCE]]
+                        writers[split].write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
                 ledger.counts.update({f"{task.name}: {reason}": count for reason, count in counts.items() if count})
                 ledger.facts[task.name] = facts
 
@@ -132,15 +135,16 @@ def _inside(path: Path, data: Path) -> str:
 
 def _split_task(
     task: Task, choice: TaskChoice, config: TasksConfig, data: Path, seed: int, counts: Counter[str]
-) -> tuple[Mapping[Split, list[dict[str, Any]]], dict[str, Any]]:
-    """Rows per split, and what the manifest keeps of the task."""
+) -> tuple[Mapping[Split, list[Item]], tuple[str, ...], dict[str, Any]]:
+    """Items per split, the labels they may have, and what the manifest keeps of the task."""
     rng = np.random.default_rng([seed, zlib.crc32(task.name.encode())])
     inspector = Inspector(config.on_invalid, counts)
     items = drop_duplicates(task, clean_items(task, read_items(task, data, inspector), inspector), counts)
     if not items:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.most_common(3)) or "no items in the files"
         raise DataError(f"task {task.name!r}: nothing is left to ask ({reasons}). Check the files and the definition.")
-    items = assign_splits(task, group_items(task, items), rng, counts)
+    items = group_items(task, items)  # a step of its own: of millions of items no third copy is held
+    items = assign_splits(task, items, rng, counts)
     if task.split_makes_decoys:
         items = make_decoys(task, items, rng, counts)
     kept = {split: _sample(task, choice, items, split, rng, counts) for split in SPLITS}
@@ -157,7 +161,7 @@ def _split_task(
         facts["labels"] = {
             split: dict(sorted(Counter(item.target for item in kept[split]).items())) for split in SPLITS
         }
-    return {split: [_row(task, item, labels, split) for item in kept[split]] for split in SPLITS}, facts
+    return kept, labels, facts
 
 
 def _binned(item: Item, edges: Sequence[float], labels: Sequence[str]) -> Item:

@@ -23,6 +23,7 @@ _NORMALIZER = {
 }
 # About 200 bytes each; genomes, say, would fill the memory with words that never come again.
 _MOST_WORDS = 500_000
+_LONGEST_KEPT = 64
 
 
 class WordEncoder:
@@ -45,9 +46,10 @@ class WordEncoder:
 
     def _encode_new(self, word: str) -> bytes:
         ids = np.array([token.id for token in self._model.tokenize(word)], np.int32).tobytes()
-        if len(self._known) >= _MOST_WORDS:
-            self._known.clear()
-        self._known[word] = ids
+        if len(word) <= _LONGEST_KEPT:
+            if len(self._known) >= _MOST_WORDS:
+                self._known.clear()
+            self._known[word] = ids
         return ids
 
 

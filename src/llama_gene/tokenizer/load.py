@@ -96,6 +96,23 @@ class GeneTokenizer:
             )
         return both[len(heading) :]
 
+    def lengths_after_break(self, texts: Sequence[str]) -> list[int]:
+        """Number of tokens of each text as it follows a line break, those of the break left out.
+
+        Args:
+            texts: Not empty; a vocabulary is taken to keep line breaks apart, as `encode_answer` checks.
+        """
+        if self._letters_begin_alike and all(text[:1].isascii() and text[:1].isalpha() for text in texts):
+            return [len(ids) for ids in self.encode_arrays(texts)]
+        line_break = len(self.encode("\n"))
+        return [len(ids) - line_break for ids in self.encode_arrays([f"\n{text}" for text in texts])]
+
+    @cached_property
+    def _letters_begin_alike(self) -> bool:
+        """A letter begins a text as it begins a line: not with LLaMA-2, which puts a space before every text."""
+        first = len(self.encode("\n"))
+        return all(self.encode(f"\n{text}")[first:] == self.encode(text) for text in ("ACGT", "MKVLAT", "a"))
+
     @property
     def vocabulary(self) -> dict[str, int]:
         """Every token string with its id, special tokens included."""
