@@ -1,10 +1,12 @@
 """Arrays of one pass that another reads: plain .npy and .npz files, without pickle; and columns of Arrow as arrays."""
 
+import mmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from llama_gene.storage import is_remote
 from llama_gene.tokenizer.joined import Texts
@@ -34,6 +36,18 @@ def load_array(path: Path) -> Any:
         return np.load(path, mmap_mode="r")
     with path.open("rb") as file:
         return np.load(file)
+
+
+def release(array: NDArray[Any]) -> None:
+    """Take the pages of a mapped array out of this process; they come back from the disk's cache when they are read.
+
+    What was looked at once would else count as memory until the mapping is closed.
+    """
+    owner: Any = array
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        owner = getattr(owner, "base", None)
+    if owner is not None and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def texts_of(column: pa.Array | pa.ChunkedArray) -> Texts:

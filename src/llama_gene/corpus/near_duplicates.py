@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 
 from llama_gene.config import Kind, NearDuplicateConfig
-from llama_gene.corpus.arrays import load_array
+from llama_gene.corpus.arrays import load_array, release
 from llama_gene.corpus.kmers import join, words_in
 from llama_gene.corpus.near_kernels import ALONE, NO_WORD, Room, drop_repeats, hash_band, number_buckets
 from llama_gene.errors import ArtifactError
@@ -179,6 +179,7 @@ def find_near_duplicates(
         goes = np.zeros(len(some), dtype=np.bool_)
         drop_repeats(signatures_CP, start, np.ascontiguousarray(buckets_KB), room, needed, goes)
         is_repeat[some] = goes
+        release(signatures_CP)
     return is_repeat
 
 
@@ -210,6 +211,7 @@ def _make_buckets(
         columns = (band * length, (band + 1) * length)
         for array, start, end in zip(arrays, bounds, bounds[1:], strict=False):
             hash_band(array, columns, int(start), bits, keys_R[start:end])
+            release(array)
         keys_R.sort()
         totals.append(number_buckets(keys_R, bits, has_words, buckets_BR[band]))
     return buckets_BR, np.array(totals, dtype=np.int64)
@@ -226,6 +228,8 @@ def _gather(
             chosen = part[is_candidate[start : start + len(part)]]
             gathered[written : written + len(chosen)] = chosen
             start, written = start + len(part), written + len(chosen)
+        release(array)
+        release(gathered)
     return gathered
 
 
