@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 
 from answering import item, motif_items, strength_items
 from llama_gene.evaluation.cnn import answer_by_cnn
+from llama_gene.evaluation.items import Span
 from llama_gene.evaluation.linear import answer_by_kmers
 
 
@@ -39,6 +40,26 @@ def test_the_last_letter_of_a_window_decides_whatever_the_length():
         )
     answers = answer_by_cnn(items[:350], items[350:400], items[400:], letters=120_000, seed=1)
     assert share_right(answers, items[400:]) > 0.95
+
+
+def test_letters_after_the_asked_part_are_laid_where_they_are_in_every_window():
+    rng = random.Random(8)
+    items = []
+    for _ in range(500):
+        chain = "".join(rng.choices("AG", k=40))
+        place = rng.randrange(3, 36)
+        before, after = min(place, 10), min(39 - place, 6)
+        label = "helix" if chain[place + 2] == "A" else "coil"
+        span = Span("c", place, place + 1, before, (label,))
+        window = chain[place - before : place + 1 + after]
+        items.append(
+            item(
+                output=label, labels=("helix", "coil"), sequences=(window,), kinds=("protein",), family="structure",
+                span=span,
+            )
+        )  # fmt: skip
+    answers = answer_by_cnn(items[:350], items[350:400], items[400:], letters=120_000, seed=1)
+    assert share_right(answers, items[400:]) > 0.9
 
 
 def test_a_pair_that_shares_a_motif_is_told_from_one_that_does_not():

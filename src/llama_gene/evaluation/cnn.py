@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, max_pool1d, mse_loss, one_hot
 
 from llama_gene.evaluation.baselines import Answers, have_values
+from llama_gene.evaluation.features import place_of_end
 from llama_gene.evaluation.items import Item
 from llama_gene.progress import show_progress
 from llama_gene.sequences.alphabets import DNA, PROTEIN
@@ -67,9 +68,13 @@ def answer_by_cnn(
         letters: Letters read in training, all epochs together, about; at least one epoch is run.
         seed: Of weights, order and dropout.
     """
-    lengths = [_length(train, place) for place in range(len(train[0].kinds))]
+    lengths, end = [_length(train, place) for place in range(len(train[0].kinds))], None
+    if train[0].family == "structure":
+        # Windows are laid so that the asked part ends at one place in all of them, whatever is shown around it.
+        end = max(map(place_of_end, train))
+        lengths = [end + max(len(item.sequences[0]) - place_of_end(item) for item in train)]
     scale = _scale(train)
-    known, checked, wanted = (_tensors(items, train[0], lengths, scale) for items in (train, valid, asked))
+    known, checked, wanted = (_tensors(items, train[0], lengths, end, scale) for items in (train, valid, asked))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _Network(train[0], lengths, have_values(train))
@@ -92,12 +97,13 @@ def _scale(train: Sequence[Item]) -> tuple[float, float]:
     return (float(values.mean()), float(values.std()) or 1.0) if len(values) == len(train) else (0.0, 1.0)
 
 
-def _tensors(items: Sequence[Item], like: Item, lengths: Sequence[int], scale: tuple[float, float]) -> _Split:
+def _tensors(
+    items: Sequence[Item], like: Item, lengths: Sequence[int], end: int | None, scale: tuple[float, float]
+) -> _Split:
     number = {label: place for place, label in enumerate(like.labels or ())}
-    # Windows of the structure family end where the question is: they are aligned there.
-    at_end = like.family == "structure"
+    starts = [0 if end is None else end - place_of_end(item) for item in items]
     codes = tuple(
-        _codes([item.sequences[place] for item in items], kind, length, at_end)
+        _codes([item.sequences[place] for item in items], kind, length, starts)
         for place, (kind, length) in enumerate(zip(like.kinds, lengths, strict=True))
     )
     values = [(item.value - scale[0]) / scale[1] if item.value is not None else 0.0 for item in items]
@@ -106,8 +112,9 @@ def _tensors(items: Sequence[Item], like: Item, lengths: Sequence[int], scale: t
     )  # fmt: skip
 
 
-def _codes(texts: Sequence[str], kind: str, length: int, at_end: bool) -> torch.Tensor:
-    """Numbers of the letters from 1, unknown ones last, (N, T) of uint8."""
+def _codes(texts: Sequence[str], kind: str, length: int, starts: Sequence[int]) -> torch.Tensor:
+    """Numbers of the letters from 1, unknown ones last, (N, T) of uint8; each text begins at its start, if that is
+    below 0 without the letters before."""
     letters = _LETTERS.get(kind, PROTEIN.letters)
     table = np.full(256, len(letters) + 1, dtype=np.uint8)
     for number, letter in enumerate(letters, start=1):
@@ -115,11 +122,13 @@ def _codes(texts: Sequence[str], kind: str, length: int, at_end: bool) -> torch.
     if kind == "dna":
         table[[ord("U"), ord("u")]] = table[ord("T")]
     codes = np.zeros((len(texts), length), dtype=np.uint8)
-    for row, text in enumerate(texts):
-        kept = text if len(text) <= length else text[: length // 2] + text[len(text) - (length - length // 2) :]
+    for row, (text, start) in enumerate(zip(texts, starts, strict=True)):
+        kept = text[max(0, -start) :]
+        if not start and len(kept) > length:
+            kept = kept[: length // 2] + kept[len(kept) - (length - length // 2) :]
         found = table[np.frombuffer(kept.encode("latin-1", "replace"), dtype=np.uint8)]
-        start = length - len(found) if at_end else 0
-        codes[row, start : start + len(found)] = found
+        room = codes[row, max(0, start) :]
+        room[: len(found)] = found[: len(room)]
     return torch.from_numpy(codes)
 
 

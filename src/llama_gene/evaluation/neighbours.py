@@ -3,8 +3,7 @@
 Candidates share rare k-mers with the item asked (cosine of counts weighed by inverse document frequency); the
 alignment score decides among them: Smith-Waterman with BLOSUM62 for proteins, with +2/-3 for DNA on either strand,
 affine gaps (parasail; Daily 2016, BMC Bioinformatics 17:81). For several sequences the scores add up; two of one kind
-are tried in both orders. Windows of the structure family are aligned up to their end, where the question is, on one
-strand.
+are tried in both orders. Windows of the structure family are aligned up to their last letter, on one strand.
 
 Axes: N items asked, M training items, F k-mers.
 """
