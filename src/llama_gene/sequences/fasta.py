@@ -60,9 +60,12 @@ def read_fasta(stream: BinaryIO) -> Iterator[tuple[str, str]]:
         data = carried + (block.replace(b"\r", b"\n") if b"\r" in block else block)
         rest, *records = data.split(b"\n>")
         for record in records:
-            letters += rest.translate(None, _WHITE_SPACE)
-            text = _decode(letters)
-            letters = bytearray()  # a chromosome is not held twice while it is worked on
+            last = rest.translate(None, _WHITE_SPACE)
+            if letters:
+                letters += last
+                text, letters = _decode(letters), bytearray()  # a chromosome is not held twice while it is worked on
+            else:
+                text = _decode(last)
             if title is not None:
                 yield _decode(title), text
             title, _, rest = record.partition(b"\n")
