@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -91,17 +92,18 @@ def test_a_layout_whose_task_has_one_class_says_so(tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     peaks = []
-    for rows in (1000, 5000):
+    for rows in (500, 2500):
         lines = "".join(f"chr{n % 4}\t{n % 70}\t{n % 70 + 20}\t{n % 2}\t0\t-\n" for n in range(rows))
         folder = write(tmp_path / str(rows), {"peaks.bed": lines, "genome.fa": GENOME})
         tracemalloc.start()
         add(folder / "peaks.bed", "bed", references=[folder / "genome.fa"])
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 200_000
+    assert peaks[1] - peaks[0] < 100_000
 
 
 @pytest.mark.real_data
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "path", "pairs"),
     [
@@ -140,17 +142,17 @@ def test_the_real_files_give_the_items_of_the_registered_tasks(
 def test_real_flat_files_are_asked_in_four_ways(data: Path, tmp_path: Path) -> None:
     add_published(data / "proteins" / "uniprot_flat.dat.gz", format="uniprot", output=tmp_path / "added")
     task = load_task("uniprot-ec", [tmp_path / "added"])
-    items = list(read_items(task, data, Inspector("skip")))
+    items = list(islice(read_items(task, data, Inspector("skip")), 50))
     assert len(list((tmp_path / "added").glob("*.toml"))) == 4
-    assert len(items) > 200
+    assert len(items) == 50
     assert all(item.answer[0] in "1234567" for item in items)
 
 
 @pytest.mark.real_data
 def test_an_imported_real_set_splits_without_a_bad_item(data: Path, tmp_path: Path) -> None:
-    add_published(data / "tasks" / "gue" / "tf", format="gue", output=tmp_path / "added")
+    add_published(data / "tasks" / "gue" / "mouse", format="gue", output=tmp_path / "added")
     config = TasksConfig(
-        choices=(TaskChoice(name="gue-tf-0"),), definitions=(str(tmp_path / "added"),), on_invalid="error"
+        choices=(TaskChoice(name="gue-mouse-3"),), definitions=(str(tmp_path / "added"),), on_invalid="error"
     )
     manifest = split_tasks(config, data=data, seed=1, output=tmp_path / "splits")
-    assert min(manifest.facts["gue-tf-0"]["items"].values()) > 900
+    assert min(manifest.facts["gue-mouse-3"]["items"].values()) > 150

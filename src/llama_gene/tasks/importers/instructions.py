@@ -118,6 +118,7 @@ def _rows(
     item: Item, place: Place, texts: Texts, inspector: Inspector
 ) -> Iterator[tuple[str, tuple[GeneKind, ...], Row]]:
     """Every usable record as a row, with its task and the kinds of its sequences."""
+    stem = stem_of(item)
     for number, (where, fields) in enumerate(read_rows(item, inspector), start=1):
         record = texts(fields, place)
         if record is None or not record.instruction.strip() or not record.output.strip():
@@ -130,7 +131,7 @@ def _rows(
         spans = find_sequences(record.input) or find_sequences(record.instruction)
         linked = tuple((span.kind, span.letters) for span in find_sequences(record.output))
         row = Row(
-            tuple(span.letters for span in spans), f"{stem_of(item)}-{number}", record.output, split=record.split,
+            tuple(span.letters for span in spans), f"{stem}-{number}", record.output, split=record.split,
             words=Words(record.instruction, record.input, linked),
         )  # fmt: skip
         yield slug(record.task), tuple(span.kind for span in spans), row

@@ -20,6 +20,7 @@ _FENCED = re.compile(r"```[a-z]*\s*\n?\s*([A-Za-z*\s]+?)\s*```")
 _ALONE = re.compile(r"[A-Z*]{10,}")
 _RUN = re.compile(r"(?<![A-Za-z])[A-Z]{30,}\*?(?![A-Za-z])")
 _SHORTEST_TAGGED = 2
+_NO_BASES = str.maketrans("", "", "ACGTUN")
 
 
 class Span(NamedTuple):
@@ -57,7 +58,7 @@ def find_sequences(text: str) -> list[Span]:
 def _kind_of(letters: str) -> GeneKind | None:
     if not letters:
         return None
-    return "dna" if set(letters) <= set("ACGTUN") else "protein"
+    return "protein" if letters.translate(_NO_BASES) else "dna"
 
 
 def _is(letters: str, kind: GeneKind) -> bool:
