@@ -4,8 +4,8 @@ A small LLaMA reads DNA, proteins and English once, in gene tokens. Then, for ea
 once with the sequences joined (gene tokens) and once spaced (letter by letter). The default is the spelling with the
 higher validation score; where the two are within `TIE` of each other it is joined, which fills less of the context.
 Test items are scored as well, to see whether the choice holds; they choose nothing. Structure is scored per residue, on
-the same residues. A model this small, with so few items, compares spellings; it does not say how well a task can be
-answered.
+the same residues, and is also asked letter by letter with the letters on both sides (`unit = "letter"`). A model this
+small, with so few items, compares ways of asking; it does not say how well a task can be answered.
 
 Quick: the demo's synthetic organism, few steps. Else LLAMA_GENE_DATA where that is set: about a quarter of an hour on
 one core; with `--folder` it goes on after the last finished arm when it is started again.
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from _harness import read_arguments, report
-from llama_gene.config import Recipe, Spelling
+from llama_gene.config import Recipe
 from llama_gene.corpus.build import build_corpus
 from llama_gene.corpus.pack import pack_corpus
 from llama_gene.demo.organism import write_demo
@@ -34,14 +34,19 @@ from llama_gene.training.pretrain import pretrain
 
 SEED = 1
 TIE = 0.01
-SPELLINGS: tuple[Spelling, ...] = ("joined", "spaced")
+SPELLINGS = ("joined", "spaced")
+ARMS: Mapping[str, Mapping[str, str]] = {
+    "joined": {"spelling": "joined", "unit": "token"},
+    "spaced": {"spelling": "spaced", "unit": "token"},
+    "both sides": {"spelling": "joined", "unit": "letter"},
+}
 _SHAPE: dict[str, Any] = {
     "name": "spelling",
     "model": {"hidden_size": 64, "layers": 3, "heads": 4, "intermediate_size": 176, "max_positions": 512},
     "pack": {"weights": {}, "block_tokens": 256, "max_valid_tokens": 20_000},
     "pretrain": {"method": "full", "learning_rate": 2e-3, "rows_per_device": 4, "rows_per_step": 4},
     "finetune": {
-        "method": "full", "learning_rate": 2e-3, "epochs": 5,
+        "method": "full", "learning_rate": 2e-3, "epochs": 10,
         "row_tokens": 256, "rows_per_device": 8, "rows_per_step": 8,
     },
     "evaluate": {"generate_items": 0, "kmer_max": 4, "baselines": ["kmer"]},
@@ -98,22 +103,24 @@ def main() -> None:
             write_demo(recipe.demo, seed=SEED, output=folder / "data")
         data = Path(named) if named else folder / "data"
         read = _read_once(recipe, data, folder)
+        families = {name: task.family for name, task in read_chosen(folder / "splits").items()}
         found = {
-            choice.name: {spelling: _measured(recipe, folder, choice.name, spelling) for spelling in SPELLINGS}
-            for choice in recipe.tasks.choices
+            task: {
+                arm: _measured(recipe, folder, task, arm) for arm in ARMS if arm in SPELLINGS or family == "structure"
+            }
+            for task, family in families.items()
         }
     chosen = {task: choose(arms) for task, arms in found.items()}
-    heads = ("task", "family", "score", "joined, valid", "spaced, valid", "chosen", "joined, test", "spaced, test")
-    rows = [(*heads, "k-mers, test", "ratio")]
+    rows = [("task", "family", "score", "asked", "valid", "test", "k-mers, test", "time, ratio")]
     for task, arms in found.items():
-        told = [arms[spelling][split] for split in ("valid", "test") for spelling in SPELLINGS]
-        shown = [f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]" for one in told]
-        rows.append(
-            (
-                task, arms["joined"]["family"], arms["joined"]["metric"], *shown[:2], chosen[task], *shown[2:],
-                f"{arms['joined']['test']['kmer']:.3f}", f"{_ratio(arms):.2f}",
+        for arm, told in arms.items():
+            scores = (
+                f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]" for one in (told["valid"], told["test"])
             )
-        )  # fmt: skip
+            mark = " (default)" if arm == chosen[task] else ""
+            ratio = told["seconds"] / arms["joined"]["seconds"]
+            kmers = f"{told['test']['kmer']:.3f}"
+            rows.append((task, families[task], told["metric"], f"{arm}{mark}", *scores, kmers, f"{ratio:.2f}"))
     report(
         arguments,
         work={
@@ -122,22 +129,20 @@ def main() -> None:
             "read": read,
             "chosen": chosen,
         },
-        ours={task: arms["joined"] for task, arms in found.items()},
-        peers={f"{task}, spaced": arms["spaced"] for task, arms in found.items()},
-        ratios={task.replace("-", "_"): _ratio(arms) for task, arms in found.items()},
+        ours={task: arms[chosen[task]] for task, arms in found.items()},
+        peers={f"{task}, {arm}": told for task, arms in found.items() for arm, told in arms.items()},
+        ratios={
+            task.replace("-", "_"): arms["spaced"]["seconds"] / arms["joined"]["seconds"]
+            for task, arms in found.items()
+        },
         table=rows,
     )
 
 
-def choose(arms: Mapping[Spelling, Mapping[str, Any]]) -> Spelling:
+def choose(arms: Mapping[str, Mapping[str, Any]]) -> str:
     """The spelling with the higher validation score; joined where they are as good as equal."""
     gain = arms["spaced"]["valid"]["value"] - arms["joined"]["valid"]["value"]
     return "spaced" if gain > TIE else "joined"
-
-
-def _ratio(arms: Mapping[Spelling, Mapping[str, Any]]) -> float:
-    """Time of spaced sequences by that of joined ones."""
-    return float(arms["spaced"]["seconds"] / arms["joined"]["seconds"])
 
 
 def _read_once(recipe: Recipe, data: Path, folder: Path) -> Mapping[str, float]:
@@ -152,20 +157,20 @@ def _read_once(recipe: Recipe, data: Path, folder: Path) -> Mapping[str, float]:
     return dict(read.facts["validation"])
 
 
-def _measured(recipe: Recipe, folder: Path, task: str, spelling: Spelling) -> dict[str, Any]:
+def _measured(recipe: Recipe, folder: Path, task: str, arm: str) -> dict[str, Any]:
     """The figures of an arm, from the folder where it is finished there."""
-    figures = folder / task / f"{spelling}.json"
+    figures = folder / task / f"{arm}.json"
     if not figures.exists():
-        found = measure(recipe, folder, task, spelling)
+        found = measure(recipe, folder, task, arm)
         figures.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return dict(json.loads(figures.read_text(encoding="utf-8")))
 
 
-def measure(recipe: Recipe, folder: Path, task: str, spelling: Spelling) -> dict[str, Any]:
-    """One task in one spelling, from the model that has read to scores."""
-    place, splits = folder / task / spelling, folder / "splits"
+def measure(recipe: Recipe, folder: Path, task: str, arm: str) -> dict[str, Any]:
+    """One task asked in one way, from the model that has read to scores."""
+    place, splits = folder / task / arm, folder / "splits"
     choice = next(choice for choice in recipe.tasks.choices if choice.name == task)
-    tasks = recipe.tasks.model_copy(update={"choices": (choice.model_copy(update={"spelling": spelling}),)})
+    tasks = recipe.tasks.model_copy(update={"choices": (choice.model_copy(update=ARMS[arm]),)})
     build_tasks(tasks, splits=splits, tokenizer=folder / "tokenizer", seed=SEED, output=place / "instructions")
     started = time.perf_counter()
     tuned = finetune(
@@ -180,7 +185,7 @@ def measure(recipe: Recipe, folder: Path, task: str, spelling: Spelling) -> dict
     for split in ("valid", "test"):
         evaluate(
             recipe.evaluate.model_copy(update={"split": split}), model=place / "tuned",
-            instructions=place / "instructions", seed=SEED, output=place / split, title=f"{task}, {spelling}",
+            instructions=place / "instructions", seed=SEED, output=place / split, title=f"{task}, {arm}",
             synthetic=recipe.demo is not None,
         )  # fmt: skip
         (found,) = json.loads((place / split / "report.json").read_text(encoding="utf-8"))["tasks"]

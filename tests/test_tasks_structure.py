@@ -236,6 +236,8 @@ def test_a_limit_is_never_exceeded_and_asks_the_same_residues_with_every_tokeniz
 
 
 def test_a_choice_that_the_task_cannot_follow_is_an_error():
+    with pytest.raises(ConfigError, match="task 'gb1': unit is for structure tasks, not for regression"):
+        as_chosen(load_task("gb1"), TaskChoice(name="gb1", unit="letter"))
     with pytest.raises(ConfigError, match=r"task 'rna-structure': steps needs coding DNA .* Change or drop steps"):
         as_chosen(RNA, TaskChoice(name="rna-structure", steps=True))
 

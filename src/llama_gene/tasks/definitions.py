@@ -201,6 +201,8 @@ def _check_inputs(task: Task) -> None:
         raise ValueError("in_register needs one dna and one protein input")
     if task.swappable and len({item.kind for item in task.inputs}) > 1:
         raise ValueError("swappable needs inputs of one kind")
+    if task.unit == "letter" and task.family != "structure":
+        raise ValueError(f"unit is for structure tasks, not for {task.family}")
     if task.steps and not (task.split_makes_decoys and task.in_register):
         raise ValueError("steps needs coding DNA in register with its protein: reader coding, answer protein")
     if (given := _sequences_read(task.reader)) != len(task.inputs):
