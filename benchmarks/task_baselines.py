@@ -139,7 +139,16 @@ def run_one(
         "items": built.facts[task.name]["items"],
         "left_out": {reason: count for reason, count in splits.counts.items() if not reason.endswith("over the limit")},
         **scores,
+        "scores": {metric: _short(each) for metric, each in scores["scores"].items()},
         "seconds": {"split": splits.seconds, "build": built.seconds, **scores["seconds"]},
+    }
+
+
+def _short(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Four decimals; the number of items stands with the task."""
+    return {
+        method: {name: None if one[name] is None else round(one[name], 4) for name in ("value", "low", "high")}
+        for method, one in scores.items()
     }
 
 
@@ -204,8 +213,10 @@ def screen_rows(found: Mapping[str, Mapping[str, Any]], ratio: float) -> list[tu
 
 def cell(value: Mapping[str, Any] | None, *, starred: bool) -> str:
     """A score with its interval."""
-    if value is None or value["value"] is None:
+    if value is None:
         return "–"
+    if value["value"] is None:
+        return "undefined"
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]{' †' if starred else ''}"
 
 
