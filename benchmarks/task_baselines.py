@@ -2,7 +2,7 @@
 
 Each task is split as its definition says, sub-sampled, asked, and answered by the baselines of `llama-gene evaluate
 --baselines-only`, with 95 % bootstrap intervals; published scores stand beside. The ratio is what keeping the answers
-saves: the time to make a task's baselines, divided by the time a second model needs to get them for the same items.
+saves: the time to make the first task's baselines, divided by the time a second model needs to get them for its items.
 Quick: the demo's synthetic organism. Else every registered task whose files are in LLAMA_GENE_DATA; with `--folder` a
 second call goes on where the first one stopped (`--minutes` stops in good order), `--docs FILE` rewrites the table of a
 page between its markers.
@@ -61,7 +61,7 @@ def main() -> None:
         make_tokenizer(folder) if not (folder / "tokenizer").exists() else None
         found = run_all(tasks, folder, data, definitions, limits, config, arguments.options.minutes)
         first = next((name for name, one in found.items() if "scores" in one), None)
-        ratio = measure_reuse(first, folder, config) if first else 1.0
+        ratio = measure_reuse(first, found[first], folder, config) if first else 1.0
     report(
         arguments,
         work={
@@ -139,7 +139,16 @@ def run_one(
         "items": built.facts[task.name]["items"],
         "left_out": {reason: count for reason, count in splits.counts.items() if not reason.endswith("over the limit")},
         **scores,
+        "scores": {metric: _short(each) for metric, each in scores["scores"].items()},
         "seconds": {"split": splits.seconds, "build": built.seconds, **scores["seconds"]},
+    }
+
+
+def _short(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Four decimals; the number of items stands with the task."""
+    return {
+        method: {name: None if one[name] is None else round(one[name], 4) for name in ("value", "low", "high")}
+        for method, one in scores.items()
     }
 
 
@@ -163,22 +172,21 @@ def describe_split(task: Task) -> str:
     return ", ".join(["the source's own" if own else "ours, at random", *words])
 
 
-def measure_reuse(task: str, folder: Path, config: EvaluateConfig) -> float:
+def measure_reuse(task: str, found: Mapping[str, Any], folder: Path, config: EvaluateConfig) -> float:
     """How many times faster a second model gets a task's baselines: the items are the same, the wordings are not."""
-    place = folder / task
     with tempfile.TemporaryDirectory() as elsewhere:
-        other, kept = Path(elsewhere) / "instructions", Path(elsewhere) / "baselines"
+        other = Path(elsewhere) / "instructions"
         other.mkdir()
         for split in ("train", "valid", "test"):
-            lines = (place / "instructions" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+            lines = (folder / task / "instructions" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
             records = ({**json.loads(line), "instruction": "Say it in other words."} for line in lines)
             (other / f"{split}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records), encoding="utf-8")
-        seconds = []
-        for number, asked in enumerate((place / "instructions", other)):
-            started = time.perf_counter()
-            run_baselines(config, instructions=asked, seed=SEED, output=Path(elsewhere) / str(number), kept=kept)
-            seconds.append(time.perf_counter() - started)
-        return seconds[0] / seconds[1]
+        started = time.perf_counter()
+        run_baselines(
+            config, instructions=other, seed=SEED, output=Path(elsewhere) / "scores", kept=folder / "baselines"
+        )
+        again = time.perf_counter() - started
+    return (sum(found["seconds"][name] for name in config.baselines if name in found["seconds"]) + again) / again
 
 
 def rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any], str, Mapping[str, Any]]]:
@@ -205,8 +213,10 @@ def screen_rows(found: Mapping[str, Mapping[str, Any]], ratio: float) -> list[tu
 
 def cell(value: Mapping[str, Any] | None, *, starred: bool) -> str:
     """A score with its interval."""
-    if value is None or value["value"] is None:
+    if value is None:
         return "–"
+    if value["value"] is None:
+        return "undefined"
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]{' †' if starred else ''}"
 
 
