@@ -1,5 +1,6 @@
 """Settings of the learning half: model, training, tasks, evaluation, chat."""
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -70,6 +71,20 @@ class TaskChoice(Section):
     test: int | None = Field(None, ge=1, description="Most test items; none: all.")
     spelling: TaskSpelling | None = Field(None, description="Override of the task's own.")
     bins: int | None = Field(None, ge=2, le=20, description="Regression: quantile bins; 2 is the median.")
+    edges: tuple[float, ...] = Field((), max_length=19, description="Regression: fixed, rising edges of the bins.")
+    answer: Literal["bins", "tool"] = Field("bins", description="Regression: name a bin, or call the specialist.")
+    # Excluded from what splits and instructions are known by: it changes neither.
+    specialist: Literal["kmer", "cnn", "auto"] | None = Field(
+        None, exclude=True, description="Train a specialist on this task; none: where answer = 'tool', auto."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "TaskChoice":
+        if self.bins is not None and self.edges:
+            raise ValueError("give bins or edges, not both")
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("edges must rise")
+        return self
 
 
 class WordingConfig(Section):

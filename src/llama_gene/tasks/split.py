@@ -23,7 +23,7 @@ from llama_gene.config import Split, TaskChoice, TasksConfig, resolve
 from llama_gene.errors import ArtifactError, ConfigError, DataError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Inspector, list_files
-from llama_gene.tasks.bins import bin_names, bin_of, fit_edges
+from llama_gene.tasks.bins import Bins, chosen_rule, fit_bins
 from llama_gene.tasks.cleaning import clean_items, drop_duplicates
 from llama_gene.tasks.decoys import make_decoys
 from llama_gene.tasks.definitions import Task, load_task, task_files
@@ -34,7 +34,6 @@ from llama_gene.tasks.readers import data_files, read_items
 STAGE = "tasks-split"
 CHOSEN = "tasks.json"
 _CODE = 2
-_MEDIAN = 2
 SCHEMA = pa.schema(
     [
         ("task", pa.string()),
@@ -86,9 +85,11 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
                 ledger.counts.update({f"{task.name}: {reason}": count for reason, count in counts.items() if count})
                 ledger.facts[task.name] = facts
 
-    # A spelling is read by `tasks build` alone.
+    # Spelling and answer are read by `tasks build` alone.
     settings = config.model_dump(
-        mode="json", include={"choices", "definitions", "on_invalid"}, exclude={"choices": {"__all__": {"spelling"}}}
+        mode="json",
+        include={"choices", "definitions", "on_invalid"},
+        exclude={"choices": {"__all__": {"spelling", "answer"}}},
     )
     return build_stage(STAGE, output, build, config=settings, inputs=inputs, seed=seed, code=_CODE)
 
@@ -142,11 +143,11 @@ def _split_task(
     facts: dict[str, Any] = {"family": task.family, "items": {split: len(kept[split]) for split in SPLITS}}
     labels: tuple[str, ...] = task.label_names
     if task.family == "regression":
-        bins = choice.bins or _MEDIAN
-        labels = bin_names(bins)
-        edges = fit_edges([item.value for item in kept["train"] if item.value is not None], bins)
-        kept = {split: [_binned(item, edges, labels) for item in kept[split]] for split in SPLITS}
-        facts["edges"] = list(edges)
+        values = [item.value for item in kept["train"] if item.value is not None]
+        bins = fit_bins(task.name, chosen_rule(task.numbers, choice), values, counts)
+        labels = bins.names
+        kept = {split: [_binned(item, bins) for item in kept[split]] for split in SPLITS}
+        facts["edges"] = list(bins.edges)
     _check_classes(task, labels, kept["train"])
     if labels and task.family != "structure":
         facts["labels"] = {
@@ -155,8 +156,8 @@ def _split_task(
     return {split: [_row(task, item, labels, split) for item in kept[split]] for split in SPLITS}, facts
 
 
-def _binned(item: Item, edges: Sequence[float], labels: Sequence[str]) -> Item:
-    return replace(item, target=labels[bin_of(item.value or 0.0, edges)])
+def _binned(item: Item, bins: Bins) -> Item:
+    return item if item.value is None else replace(item, target=bins.name_of(item.value))
 
 
 def _check_classes(task: Task, labels: Sequence[str], train: Sequence[Item]) -> None:
