@@ -124,6 +124,18 @@ class FinetuneConfig(OptimizerConfig):
     candidate_items: int = Field(1000, ge=10, description="Training items of each such trial.")
 
 
+class SpecialistConfig(Section):
+    """A small model of one task, which answers the calls of a language model."""
+
+    model: Literal["kmer", "cnn", "auto"] = Field(
+        "auto", description="kmer: a linear model of k-mers; cnn: a small network; auto: the better on validation."
+    )
+    kmer_max: int = Field(6, ge=1, le=8, description="Longest DNA k-mer; proteins go to 3.")
+    epochs: int = Field(15, ge=1, le=1000, description="Passes of the network; the best on validation stays.")
+    channels: int = Field(64, ge=4, le=1024, description="Width of the network.")
+    max_letters: int = Field(1000, ge=20, description="Longest sequence the network reads; longer ones are cut.")
+
+
 class EvaluateConfig(Section):
     """Answer the test instructions and write the report."""
 
@@ -133,6 +145,7 @@ class EvaluateConfig(Section):
     max_new_tokens: int = Field(48, ge=1, description="Longest generated answer.")
     bootstrap: int = Field(1000, ge=100, description="Resamples of the 95 % intervals.")
     kmer_max: int = Field(6, ge=1, le=8, description="Longest DNA k-mer of the baseline.")
+    bin_centre: Literal["mean", "median"] = Field("mean", description="Number of a bin, of its training values.")
 
 
 class ChatConfig(Section):
