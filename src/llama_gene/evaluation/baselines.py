@@ -21,6 +21,7 @@ from sklearn.preprocessing import normalize
 from llama_gene.errors import DataError
 from llama_gene.evaluation.features import item_features, kmer_counts, longest_kmer
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.numbers import is_number
 
 _LOGISTIC_C = (0.3, 3.0, 30.0)
 _RIDGE_ALPHA = (0.1, 1.0, 10.0)
@@ -72,7 +73,7 @@ def kmer_baseline(
     """
     if not all(item.sequences and item.kinds == test[0].kinds for item in (*train, *valid, *test)):
         return None
-    if test[0].labels is None:
+    if test[0].labels is None and not is_number(test[0]):
         return _nearest(train, test, kmer_max)
     features = _Features(
         *(
@@ -80,6 +81,10 @@ def kmer_baseline(
             for items in (train, valid, test)
         )
     )
+    if is_number(test[0]):
+        if not _have_values(train):
+            return None
+        return Answers("k-mer ridge regression", ("",) * len(test), _ridge(features, train, valid))
     texts, penalty = _logistic(features, train, valid)
     values = _ridge(features, train, valid) if _have_values(train) and _have_values(test) else None
     return Answers(f"k-mer logistic regression (C = {penalty:g})", texts, values)

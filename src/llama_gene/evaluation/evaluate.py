@@ -4,6 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,14 +19,16 @@ from llama_gene.evaluation.answers import is_exact
 from llama_gene.evaluation.generate import generate_answers
 from llama_gene.evaluation.items import Item, read_items
 from llama_gene.evaluation.likelihood import Question, score_answers
+from llama_gene.evaluation.numbers import expected_values
 from llama_gene.evaluation.report import Report, TrainingCurve, write_report
 from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, check_labels, compare
+from llama_gene.evaluation.tools import Tool, answer_by_tool, open_tools, tool_prediction
 from llama_gene.model.folders import load_pair
 from llama_gene.model.machine import reuse_memory
 from llama_gene.prompts import Message, render, user_content
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 1
+CODE = 2
 
 
 def evaluate(
@@ -39,6 +42,7 @@ def evaluate(
     synthetic: bool = False,
     notes: Sequence[str] = (),
     training: Sequence[Path] = (),
+    specialists: Mapping[str, Path] | None = None,
 ) -> Manifest:
     """Stage "evaluate": `predictions.jsonl`, `report.json`, `report.md` and `report.html`.
 
@@ -52,19 +56,21 @@ def evaluate(
         synthetic: The data is made up, and every page says so.
         notes: Sentences for the report.
         training: Stage folders whose manifests hold training curves.
+        specialists: Stage folders of `tasks specialist`, by task, for those that a tool answers.
 
     Raises:
-        DataError: no items, or a label that training never showed.
+        DataError: no items, a label that training never showed, or a tool without its specialist.
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
 
     def build(work: Path, ledger: Ledger) -> None:
         reuse_memory()
         splits = _read_splits(instructions, config.split)
+        tools = open_tools(instructions, [items[0] for items in splits[config.split].values()], specialists or {})
         network, tokenizer = _load(model)
         with (work / "predictions.jsonl").open("w", encoding="utf-8") as predictions:
             reports = [
-                _answer_and_compare(config, network, tokenizer, splits, task, seed, predictions)
+                _answer_and_compare(config, network, tokenizer, splits, task, seed, predictions, tools.get(task))
                 for task in splits[config.split]
             ]
         report = Report(
@@ -85,6 +91,7 @@ def evaluate(
     inputs = {"model": model, "instructions": instructions} | {
         f"training {place}": folder for place, folder in enumerate(training)
     }
+    inputs |= {f"specialist {task}": folder for task, folder in (specialists or {}).items()}
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
 
@@ -97,13 +104,19 @@ def _answer_and_compare(
     task: str,
     seed: int,
     predictions: TextIO,
+    tool: Tool | None,
 ) -> TaskReport:
     """Answer a task's items, write the answers down and set their scores beside the baselines'."""
-    items = splits[config.split][task]
-    answers = answer_items(config, network, tokenizer, items, seed=seed)
-    predictions.writelines(_prediction(item, place, answers) for place, item in enumerate(items))
+    items, train = splits[config.split][task], splits["train"].get(task, [])
+    if tool is None:
+        answers = answer_items(config, network, tokenizer, items, seed=seed)
+        answers = replace(answers, values=expected_values(answers.probabilities, train, items, config.bin_centre))
+        predictions.writelines(_prediction(item, place, answers) for place, item in enumerate(items))
+    else:
+        answers = answer_by_tool(config, network, tokenizer, items, tool, train=train)
+        predictions.writelines(tool_prediction(item, place, answers, tool) for place, item in enumerate(items))
     valid = splits["valid"].get(task, []) if config.split == "test" else []
-    return compare(config, answers, train=splits["train"].get(task, []), valid=valid, test=items, seed=seed)
+    return compare(config, answers, train=train, valid=valid, test=items, seed=seed)
 
 
 def _read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item]]]:
@@ -223,6 +236,8 @@ def _prediction(item: Item, place: int, answers: ModelAnswers) -> str:
         else None,
         "correct": response == item.output if closed else is_exact(response, item.output),
     }
+    if answers.values is not None:
+        found = {**found, "predicted_value": answers.values[place]}
     if place in answers.generated:
         found = {**found, "generated": answers.generated[place]}
     return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
@@ -234,6 +249,8 @@ def _enter(ledger: Ledger, report: Report) -> None:
     for task in report.tasks:
         ledger.counts["items"] += task.n
         ledger.counts[f"items of {task.task}"] = task.n
+        for reason, count in task.calls.items():
+            ledger.counts[f"calls of {task.task}: {reason}"] = count
         if task.generation:
             ledger.counts["generated answers that name no label"] += task.generation.unread
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from llama_gene.artifacts import write_json, write_text
 from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.plots import METRIC_NAMES, bars, confusion, curve, number
-from llama_gene.evaluation.tasks import Comparison, TaskReport
+from llama_gene.evaluation.tasks import VALID, Comparison, TaskReport
 from llama_gene.pages.render import render_page
 
 SYNTHETIC = "Synthetic data: a made-up organism with known answers. These numbers say nothing about real biology."
@@ -115,7 +115,7 @@ def report_markdown(report: Report) -> str:
                 f"{start} {f'**{name}**' if place == 0 else name} | {task.n} | {interval(found.ours)} "
                 f"| {number(found.majority.value)} | {interval(found.kmer)} | {VERDICTS[found.verdict]} |"
             )
-    lines += ["", _generation_lines(report), *_curve_lines(report), "", _setting_line(report), ""]
+    lines += ["", _generation_lines(report), _call_lines(report), *_curve_lines(report), "", _setting_line(report), ""]
     return "\n".join(line for line in lines if line is not None)
 
 
@@ -186,6 +186,22 @@ def _generation_lines(report: Report) -> str:
         f"| {task} | {one.n} | {interval(one.accuracy)} | {one.unread} | {number(one.agreement)} |"
         for task, one in found
     ]
+    return "\n".join([*lines, ""])
+
+
+def _call_lines(report: Report) -> str:
+    found = [task for task in report.tasks if task.calls]
+    if not found:
+        return ""
+    lines = [
+        "Answered by a tool; a wrong call counts as a wrong answer, with the mean training value for a number:",
+        "",
+        "| task | n | valid calls | wrong calls |",
+        "|---|--:|--:|---|",
+    ]
+    for task in found:
+        wrong = ", ".join(f"{reason}: {count}" for reason, count in task.calls.items() if reason != VALID)
+        lines.append(f"| {task.task} | {task.n} | {task.calls.get(VALID, 0)} | {wrong} |")
     return "\n".join([*lines, ""])
 
 

@@ -1,12 +1,12 @@
 """Score one task: the model's answers and the baselines' by the same functions on the same items.
 
 Which score decides (the headline): MCC for closed labels, since accuracy says little where classes are unequal;
-Spearman where items carry a value; F1 of words for free text.
+Spearman where items carry a value, beside Pearson and R²; F1 of words for free text.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,9 +16,12 @@ from llama_gene.errors import DataError
 from llama_gene.evaluation.answers import is_exact, read_answer, rouge_l, token_f1
 from llama_gene.evaluation.baselines import Answers, kmer_baseline, majority
 from llama_gene.evaluation.items import Item
-from llama_gene.evaluation.metrics import Array, Estimate, label_scores, mean_score, rank_score, unit_of_items
+from llama_gene.evaluation.metrics import Array, Estimate, label_scores, mean_score, unit_of_items
+from llama_gene.evaluation.numbers import is_number, value_scores, values_of
 
 Verdict = Literal["above", "below", "open", "undefined"]
+# What `ModelAnswers.calls` says of a call that was right.
+VALID = "valid"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,10 @@ class Generation:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """All that is known of one task; the first comparison is the headline."""
+    """All that is known of one task; the first comparison is the headline.
+
+    `calls`: where a tool answers, the number of valid calls, and of wrong ones by reason.
+    """
 
     task: str
     family: str
@@ -64,6 +70,7 @@ class TaskReport:
     confusion: tuple[tuple[int, ...], ...]
     per_token_accuracy: float | None
     generation: Generation | None
+    calls: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def headline(self) -> Comparison:
@@ -80,13 +87,16 @@ class ModelAnswers:
     """What the model said: one text per item; for closed items the probability of each label, (N, L).
 
     `per_token` holds the labels chosen by length-normalised likelihood; `generated` the free answer of some items,
-    by place.
+    by place; `values` the number each answer stands for, of tasks that ask for one; `calls`, where a tool answers,
+    "valid" or what is wrong with the call.
     """
 
     texts: tuple[str, ...]
     probabilities: Array | None
     per_token: tuple[str, ...]
     generated: Mapping[int, str]
+    values: tuple[float, ...] | None = None
+    calls: tuple[str, ...] = ()
 
 
 def check_labels(train: Sequence[Item], test: Sequence[Item]) -> None:
@@ -132,8 +142,10 @@ def compare(
     units, drawn_as = unit_of_items([item.group for item in test])
     scorer = _Scorer(tuple(test), units, config.bootstrap, seed)
     common, kmer = majority(train, test), kmer_baseline(train, valid, test, kmer_max=config.kmer_max)
-    ours = scorer.scores(Answers("model", answers.texts, expected_values(answers.probabilities, train, test)))
-    theirs = scorer.scores(common)
+    ours = scorer.scores(Answers("model", answers.texts, answers.values))
+    known = values_of(train)
+    mean = 0.0 if known is None else float(known.mean())
+    theirs = scorer.scores(replace(common, values=(mean,) * len(test)))
     kmers = scorer.scores(kmer) if kmer else {}
     labels = test[0].labels or ()
     return TaskReport(
@@ -154,6 +166,7 @@ def compare(
         confusion=scorer.confusion(answers.texts),
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
         generation=_generation(scorer, answers) if answers.generated else None,
+        calls=dict(sorted(Counter(answers.calls).items())),
     )
 
 
@@ -170,26 +183,6 @@ def verdict(ours: Estimate, other: Estimate) -> Verdict:
     return "below" if ours.high < other.value else "open"
 
 
-def expected_values(
-    probabilities: Array | None, train: Sequence[Item], test: Sequence[Item]
-) -> tuple[float, ...] | None:
-    """The value a model expects: the mean training value of each label, weighted by the label's probability.
-
-    None where the task has no values.
-    """
-    if probabilities is None or not test[0].labels:
-        return None
-    if any(item.value is None for item in (*train, *test)):
-        return None
-    means = [_mean([item.value for item in train if item.output == label]) for label in test[0].labels]
-    return tuple((probabilities @ np.array(means)).tolist())
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else 0.0
-
-
 @dataclass(frozen=True)
 class _Scorer:
     """Scores any method on the same items with the same resamples."""
@@ -202,6 +195,8 @@ class _Scorer:
     def scores(self, answers: Answers) -> dict[str, Estimate]:
         """Name to score, headline first."""
         labels = self.items[0].labels
+        if is_number(self.items[0]):
+            return self._value_scores(answers)
         if labels is None:
             return self._text_scores(answers.texts)
         closed = label_scores(
@@ -213,23 +208,14 @@ class _Scorer:
             seed=self.seed,
         )
         closed = {name: closed[name] for name in ("mcc", "accuracy", "macro_f1")}
-        return self._rank(answers) | closed
+        return self._value_scores(answers) | closed
 
-    def _rank(self, answers: Answers) -> dict[str, Estimate]:
-        wanted = [item.value for item in self.items]
-        if any(value is None for value in wanted):
+    def _value_scores(self, answers: Answers) -> dict[str, Estimate]:
+        wanted = values_of(self.items)
+        if wanted is None or answers.values is None:
             return {}
-        if answers.values is None:
-            # One answer for all items ranks nothing: by convention 0, as MCC.
-            return {"spearman": Estimate(0.0, 0.0, 0.0, len(wanted))}
-        found = rank_score(
-            np.array(wanted, dtype=float),
-            np.array(answers.values),
-            units=self.units,
-            resamples=self.resamples,
-            seed=self.seed,
-        )
-        return {"spearman": found}
+        given = np.array(answers.values)
+        return value_scores(wanted, given, units=self.units, resamples=self.resamples, seed=self.seed)
 
     def _text_scores(self, texts: Sequence[str]) -> dict[str, Estimate]:
         pairs = list(zip(texts, (item.output for item in self.items), strict=True))

@@ -6,7 +6,6 @@ answer is whole.
 """
 
 import json
-import shutil
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from llama_gene.artifacts import Ledger, Manifest, build_stage
+from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import Spelling, Split, TaskChoice, TasksConfig, WordingConfig, spellings_of
 from llama_gene.errors import ArtifactError
 from llama_gene.progress import show_progress
@@ -29,7 +28,16 @@ from llama_gene.tasks.own_records import own_records
 from llama_gene.tasks.phrasing import Phrasing, fit_phrased, put, solve
 from llama_gene.tasks.split import CHOSEN, read_chosen
 from llama_gene.tasks.states import ask_tokens, letter_spans
-from llama_gene.tokenizer.load import load_tokenizer
+from llama_gene.tasks.tool_calls import (
+    as_asked,
+    call_row,
+    is_called,
+    result_tokens,
+    tool_name,
+    with_result,
+    write_call,
+)
+from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 STAGE = "tasks-build"
 _CODE = 2
@@ -49,29 +57,38 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
     Raises:
         ArtifactError: `splits` is no such folder, or was not made for these choices.
     """
-    tasks = read_chosen(splits)
+    chosen = read_chosen(splits)
     choices = {choice.name: choice for choice in config.choices}
-    missing = [name for name in choices if name not in tasks]
+    missing = [name for name in choices if name not in chosen]
     if missing:
         raise ArtifactError(f"{splits}: holds no task {missing[0]!r}. Run `llama-gene tasks split` with these choices.")
+    tasks = {name: as_asked(task, choices[name]) for name, task in chosen.items() if name in choices}
 
     def build(work: Path, ledger: Ledger) -> None:
         words = load_tokenizer(tokenizer)
         settings = {
             name: tuple(
-                Setting(task, spelling, words, config.max_tokens, config.max_answer_tokens)
+                _setting(task, spelling, config, words)
                 for spelling in spellings_of(choices[name].spelling or task.spelling)
             )
             for name, task in tasks.items()
-            if name in choices
         }
         phrasings = _read_phrasings(splits, settings, config.wording, seed)
-        shutil.copyfile(splits / CHOSEN, work / CHOSEN)
+        write_json(work / CHOSEN, {name: task.model_dump(mode="json") for name, task in tasks.items()})
         for split in SPLITS:
             _build_split(split, work, splits, settings, phrasings, choices, seed, ledger)
 
     inputs = {"splits": splits, "tokenizer": tokenizer}
     return build_stage(STAGE, output, build, config=config, inputs=inputs, seed=seed, code=_CODE)
+
+
+def _setting(task: Task, spelling: Spelling, config: TasksConfig, tokenizer: GeneTokenizer) -> Setting:
+    """What the questions of a task share; where a tool answers, there is room for the call and for what follows it."""
+    limit, answer_limit = config.max_tokens, config.max_answer_tokens
+    if is_called(task):
+        limit -= result_tokens(task, tokenizer)
+        answer_limit = max(answer_limit, len(tokenizer.encode(write_call(tool_name(task)))))
+    return Setting(task, spelling, tokenizer, limit, answer_limit)
 
 
 def _build_split(
@@ -91,6 +108,7 @@ def _build_split(
             if name not in settings:
                 continue
             limit = getattr(choices[name], split)
+            rows = [call_row(settings[name][0].task, row) for row in rows]
             counts: Counter[str] = Counter()
             # Held-out items are asked once, in the first spelling, so that no score counts one twice.
             asked = settings[name] if split == "train" else settings[name][:1]
@@ -102,6 +120,8 @@ def _build_split(
                         counts["over the limit"] += 1
                         continue
                     written[name, setting.spelling] += 1
+                    if split == "train" and is_called(setting.task):
+                        record = with_result(setting.task, record, setting.tokenizer)
                     lines.write(json.dumps(record, ensure_ascii=False) + "\n")
             ledger.counts.update({f"{name}: {reason}": count for reason, count in counts.items() if count})
     for name, spelled in settings.items():
@@ -109,7 +129,7 @@ def _build_split(
         fact["items"][split] = sum(written[name, setting.spelling] for setting in spelled)
 
 
-def _read_batches(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _read_batches(path: Path) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     """Items of one task at a time, in the order of the file."""
     file = open_parquet(path)
     total = -(-file.metadata.num_rows // _BATCH_ROWS)
@@ -124,7 +144,9 @@ def _read_phrasings(
     """How each task is asked in each spelling; examples come from its first training items: their order is random."""
     pools: dict[tuple[str, Spelling], tuple[Solved, ...]] = {}
     for name, rows in _first_batches(splits / "train.parquet") if config.defined else ():
-        for setting in settings.get(name, ()) if not rows[0]["words"] else ():
+        for setting in settings.get(name, ()):
+            if rows[0]["words"] or is_called(setting.task):
+                continue
             rng = np.random.default_rng([seed, zlib.crc32(f"{name} examples".encode())])
             asked = ((row, question) for row in rows for _, question in _questions(setting, row, rng, Counter()))
             solved = (solve(setting, question, row["group"]) for row, question in asked)
