@@ -235,3 +235,13 @@ def test_a_network_reads_a_single_letter(trained: dict[tuple[str, str], Path]) -
     specialist: Specialist = load_specialist(trained["gc", "cnn"])
     given_items = {"max_letters": 5, "keep": "start", "batch_items": 2}
     assert network_outputs(specialist._network, [["A"], ["N"]], ["dna"], **given_items).shape == (2, 1)
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_a_linear_specialist_orders_real_proteins_by_solubility(data: Path, tmp_path: Path) -> None:
+    config = TasksConfig.model_validate({"choices": [{"name": "solubility"}]})
+    split_tasks(config, data=data, seed=1, output=tmp_path / "splits")
+    linear = SpecialistConfig(model="kmer")
+    made = train_specialist(linear, task="solubility", splits=tmp_path / "splits", seed=1, output=tmp_path / "out")
+    assert made.facts["candidates"]["kmer"]["test"]["spearman"]["low"] > 0.5

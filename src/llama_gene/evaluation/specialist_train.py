@@ -1,6 +1,6 @@
 """Stage `tasks specialist`: a small model of one task, trained on its training split in minutes on a processor.
 
-Candidates are fitted on training items, the better on validation items stays, and it is scored once on test items.
+Candidates are fitted on training items, the better on validation items stays; test items choose nothing.
 Writes `specialist.json`, `specialist.safetensors` and `metrics.json`.
 """
 
