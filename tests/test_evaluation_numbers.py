@@ -150,8 +150,11 @@ def test_a_model_that_cannot_call_scores_nothing_and_each_reason_is_counted(part
     assert sum(count for name, count in made.counts.items() if name.startswith("calls of gc: ")) == 30
     assert made.inputs["specialist gc"]
     lines = (parts / "random-out" / "predictions.jsonl").read_text().splitlines()
+    train = (parts / "random" / "train.jsonl").read_text().splitlines()
+    mean = np.mean([json.loads(line)["value"] for line in train])
     for record in map(json.loads, lines):
-        assert (record["correct"], record["answer"], record["predicted_value"]) == (False, None, None)
+        assert (record["correct"], record["final_answer"]) == (False, None)
+        assert record["predicted_value"] == pytest.approx(mean)
 
 
 @pytest.mark.slow
@@ -171,7 +174,7 @@ def test_a_model_that_is_tuned_to_call_scores_what_its_specialist_does(parts: Pa
     for found in report["comparisons"]:
         assert found["ours"]["value"] == pytest.approx(own[found["metric"]]["value"])
     record = json.loads((parts / "tuned-out" / "predictions.jsonl").read_text().splitlines()[0])
-    assert record["answer"] == f"The richness prediction gives {record['predicted_value']:.4g} %."
+    assert record["final_answer"] == f"The richness prediction gives {record['predicted_value']:.4g} %."
     assert "| gc | 30 | 30 |  |" in (parts / "tuned-out" / "report.md").read_text()
     assert "Answered by a tool" in (parts / "tuned-out" / "report.html").read_text()
 

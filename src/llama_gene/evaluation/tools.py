@@ -136,20 +136,19 @@ def answer_calls(items: Sequence[Item], written: Sequence[str], tool: Tool, *, t
 
 
 def tool_prediction(item: Item, place: int, answers: ModelAnswers, tool: Tool) -> str:
-    """The line of predictions.jsonl: `response` is the call as written, `answer` the sentence with the number.
+    """The line of predictions.jsonl: `response` is the call as written, `final_answer` the sentence with its number.
 
-    Where the call is wrong there is neither an answer nor a number, and `call` says why.
+    Where the call is wrong, `call` says why, there is no final answer, and `predicted_value` is the mean that counts
+    instead.
     """
-    called = answers.calls[place]
-    value = answers.values[place] if answers.values and called == VALID else None
+    called, value = answers.calls[place], (answers.values or ())[place]
+    sentence = write_answer(tool.task.title, format_number(value), tool.task.numbers.unit)
     found = {
         "response": answers.texts[place],
         "scores": None,
         "correct": called == VALID,
         "call": called,
         "predicted_value": value,
-        "answer": None
-        if value is None
-        else write_answer(tool.task.title, format_number(value), tool.task.numbers.unit),
+        "final_answer": sentence if called == VALID else None,
     }
     return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
