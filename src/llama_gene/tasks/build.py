@@ -21,6 +21,7 @@ from llama_gene.config import Spelling, Split, TaskChoice, TasksConfig, WordingC
 from llama_gene.errors import ArtifactError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
+from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.examples import Solved, pool_of
 from llama_gene.tasks.fitting import Question, Setting
 from llama_gene.tasks.groups import SPLITS
@@ -40,7 +41,7 @@ from llama_gene.tasks.tool_calls import (
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 2
+_CODE = 3
 _BATCH_ROWS = 1024
 
 
