@@ -255,6 +255,12 @@ def test_what_the_run_changed_in_a_task_is_read_from_the_card(folder):
     assert "M K V L" in prompt_text(changed, ask_task(changed, task, ["MKVL"]))
 
 
+def test_a_task_learnt_by_calls_offers_no_bins(assistant):
+    card = {"tasks": {"solubility": {"labels": None}}}
+    calling = Assistant(assistant.model, assistant.tokenizer, assistant.folder, card=card)
+    assert labels_of(calling, find_task(calling, "solubility")) == ()
+
+
 def test_the_definition_beside_the_weights_wins(assistant, tmp_path):
     (tmp_path / "tasks").mkdir()
     own = (Path(load_task.__code__.co_filename).parent / "definitions" / "promoter-core.toml").read_text()

@@ -15,7 +15,9 @@ import typer.main
 
 from llama_gene import artifacts, cli
 from llama_gene.artifacts import read_manifest
+from llama_gene.config import load_recipe
 from llama_gene.evaluation import evaluate as evaluation
+from llama_gene.recipe import steps
 from llama_gene.training import finetune as tuning
 from llama_gene.training import pretrain as pretraining
 from running import RECIPE, options, run_small, small
@@ -339,3 +341,24 @@ def test_no_command_opens_a_connection(small_run, tmp_path, monkeypatch, capsys)
     for verb in ("model extend", "pretrain", "finetune", "evaluate"):
         command = resolved(VERBS[verb], small_run, tmp_path / verb.replace(" ", "-"))
         assert cli.run(command) == 0, capsys.readouterr().err
+
+
+def test_specialists_come_after_the_splits_where_a_task_asks_for_one(tmp_path):
+    recipe = load_recipe(RECIPE, ["tasks.choices.7.answer='tool'", "tasks.choices.0.specialist='kmer'"])
+    names = [step.name for step in steps(recipe, tmp_path)]
+    assert names[:4] == ["demo data", "tasks split", "specialist demo-promoter", "specialist demo-strength"]
+    folders = {step.name: step.folder for step in steps(recipe, tmp_path)}
+    assert folders["specialist demo-strength"] == tmp_path / "specialists" / "demo-strength"
+
+
+@pytest.mark.slow
+def test_a_run_trains_a_specialist_once(tmp_path, capsys):
+    command = [
+        "run", str(RECIPE), "--output", str(tmp_path / "run"), "--json", "--until", "specialist demo-strength",
+        *small("tasks.choices.7.answer='tool'", "specialist.epochs=1", "specialist.channels=8"),
+    ]  # fmt: skip
+    assert cli.run(command) == 0
+    first = document(capsys)["specialist demo-strength"]
+    assert (first["ran"], first["facts"]["task"]) == (True, "demo-strength")
+    assert cli.run(command) == 0
+    assert document(capsys)["specialist demo-strength"] == first | {"ran": False}

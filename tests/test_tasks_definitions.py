@@ -1,4 +1,4 @@
-"""Task definitions, wordings and bins."""
+"""Task definitions and wordings."""
 
 import tomllib
 from pathlib import Path
@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_gene.errors import ConfigError, DataError
-from llama_gene.tasks.bins import bin_names, bin_of, fit_edges
+from llama_gene.errors import ConfigError
 from llama_gene.tasks.definitions import Task, list_tasks, load_task, read_task, task_files
 from llama_gene.tasks.wordings import PAPER_WORDINGS, input_text, instruction_text
 from llama_gene.tasks.write import definition_text, write_definition
@@ -103,22 +102,6 @@ def test_the_wordings_are_those_of_the_paper_examples() -> None:
 
 def test_two_inputs_are_parted_by_four_marks() -> None:
     assert input_text(["AC", "MK"], ["dna", "protein"], "spaced") == "dna sequence: A C\n####\nprotein sequence: M K"
-
-
-def test_edges_are_the_quantiles_of_the_values_given() -> None:
-    assert fit_edges([0.0, 1.0, 2.0, 3.0], 2) == (1.5,)
-    edges = fit_edges([float(value) for value in range(100)], 4)
-    assert edges == (24.75, 49.5, 74.25)
-    assert [bin_of(value, edges) for value in (0, 24.75, 60, 99)] == [0, 1, 2, 3]
-
-
-def test_equal_values_that_empty_a_bin_are_an_error() -> None:
-    with pytest.raises(DataError, match="fewer bins"):
-        fit_edges([1.0] * 9 + [2.0], 3)
-
-
-def test_bin_names_are_distinct_for_every_number_of_bins() -> None:
-    assert all(len(set(bin_names(bins))) == bins for bins in range(2, 21))
 
 
 @pytest.mark.parametrize("task", list_tasks(), ids=lambda task: task.name)

@@ -16,6 +16,7 @@ from llama_gene.artifacts import read_manifest
 from llama_gene.config import FinetuneConfig, PretrainConfig
 from llama_gene.errors import ConfigError, DataError, ModelError
 from llama_gene.model.folders import load_pair
+from llama_gene.prompts import Message, render
 from llama_gene.tokenizer.load import load_tokenizer
 from llama_gene.training.finetune import encode_instruction, finetune, instruction_rows
 from llama_gene.training.measure import bits_per_letter, token_losses
@@ -172,11 +173,32 @@ def test_a_step_that_is_no_multiple_of_a_pass_is_refused(tmp_path, parts):
 def test_only_the_answer_and_its_end_token_are_learnt(parts):
     tokenizer = load_tokenizer(parts[0])
     record = json.loads((parts[3] / "train.jsonl").read_text().splitlines()[0])
-    ids, answer_at = encode_instruction(record, tokenizer, whole_text=False)
+    ids, targets = encode_instruction(record, tokenizer, whole_text=False)
+    answer_at = targets.index(1)
     assert tokenizer.decode(ids[answer_at:-1]) == record["output"]
+    assert targets == [0] * answer_at + [1] * (len(ids) - answer_at)
     assert ids[-1] == tokenizer.eos_id
     assert ids[0] == tokenizer.bos_id
-    assert encode_instruction(record, tokenizer, whole_text=True) == (ids, 1)
+    assert encode_instruction(record, tokenizer, whole_text=True) == (ids, [0] + [1] * (len(ids) - 1))
+
+
+def test_every_answer_of_a_conversation_is_learnt_and_begins_as_when_it_is_asked(parts):
+    tokenizer = load_tokenizer(parts[0])
+    first = {"instruction": "How strong?", "input": "ACGT", "output": '{"tool": "predict"}'}
+    both = {
+        "instruction": "The tool gives 2.", "input": "", "output": "It is 2.",
+        "history": [["How strong?\n\n### Input:\nACGT", '{"tool": "predict"}']],
+    }  # fmt: skip
+    alone, _ = encode_instruction(first, tokenizer, whole_text=False)
+    ids, targets = encode_instruction(both, tokenizer, whole_text=False)
+    learnt = [token for token, target in zip(ids, targets, strict=True) if target]
+    assert ids[: len(alone)] == alone
+    assert tokenizer.decode(learnt) == '{"tool": "predict"}It is 2.'
+    assert learnt.count(tokenizer.eos_id) == 2
+    turns = [Message("user", both["history"][0][0]), Message("assistant", both["history"][0][1])]
+    prompt = render([*turns, Message("user", "The tool gives 2.")], bos=tokenizer.bos, eos=tokenizer.eos)
+    last = targets[::-1].index(0)
+    assert ids[: len(ids) - last] == tokenizer.encode_prompt(prompt)
 
 
 def test_instructions_are_packed_whole_and_none_is_lost(tmp_path, parts):
@@ -206,6 +228,10 @@ def test_tuning_learns_the_answers_and_chooses_its_method_on_validation(tmp_path
     [
         ('{"id": "a",', "train.jsonl:2: not JSON"),
         ('{"id": "a", "instruction": "Is it?", "input": ""}', "train.jsonl:2: expected an object with id, instruction"),
+        (
+            '{"id": "a", "instruction": "Is it?", "input": "", "output": "b", "history": [["c"]]}',
+            "train.jsonl:2: history",
+        ),
         ("", "train.jsonl: holds no instructions"),
     ],
 )

@@ -1,20 +1,23 @@
 """Chain the stages of a recipe: each is skipped where its folder is up to date.
 
-Order: demo data (synthetic recipes) → tasks split → corpus build → tokenizer extend → corpus pack → model extend →
-pretrain → tasks build → finetune → evaluate. Stages meet only through their folders under the run's folder.
+Order: demo data (synthetic recipes) → tasks split → specialists of the tasks that ask for one → corpus build →
+tokenizer extend → corpus pack → model extend → pretrain → tasks build → finetune → evaluate. Stages meet only through
+their folders under the run's folder.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from llama_gene.artifacts import MANIFEST, Manifest, read_manifest
-from llama_gene.config import Recipe, resolve
+from llama_gene.config import Recipe, TaskChoice, resolve
 from llama_gene.corpus.build import build_corpus
 from llama_gene.corpus.pack import pack_corpus
 from llama_gene.demo.organism import write_demo
 from llama_gene.errors import ConfigError
 from llama_gene.evaluation.evaluate import evaluate
+from llama_gene.evaluation.specialist_train import train_specialist
 from llama_gene.model.extend import extend_model
 from llama_gene.tasks.build import build_tasks
 from llama_gene.tasks.split import split_tasks
@@ -91,6 +94,7 @@ def _vocabulary_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
     word_base = None if recipe.tokenizer.base == "tiny" else resolve(recipe.tokenizer.base, data)
     return [
         Step("tasks split", splits, lambda: split_tasks(recipe.tasks, data=data, seed=seed, output=splits)),
+        *_specialist_steps(recipe, splits, output),
         Step(
             "corpus build",
             corpus,
@@ -111,6 +115,29 @@ def _vocabulary_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
             ),
         ),
     ]
+
+
+def _specialist_steps(recipe: Recipe, splits: Path, output: Path) -> list[Step]:
+    """A specialist for each task that asks for one."""
+    chain = []
+    for choice in recipe.tasks.choices:
+        model = choice.specialist or ("auto" if choice.answer == "tool" else None)
+        if model is None:
+            continue
+        train = partial(
+            train_specialist,
+            recipe.specialist.model_copy(update={"model": model}),
+            task=choice.name,
+            splits=splits,
+            seed=recipe.seed,
+            output=_specialist_folder(choice, output),
+        )
+        chain.append(Step(f"specialist {choice.name}", _specialist_folder(choice, output), train))
+    return chain
+
+
+def _specialist_folder(choice: TaskChoice, output: Path) -> Path:
+    return output / "specialists" / choice.name
 
 
 def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
@@ -159,6 +186,11 @@ def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
                 model=tuned,
                 instructions=instructions,
                 training=(pretrained, tuned),
+                specialists={
+                    choice.name: _specialist_folder(choice, output)
+                    for choice in recipe.tasks.choices
+                    if choice.answer == "tool"
+                },
                 seed=seed,
                 output=report,
                 title=recipe.name,

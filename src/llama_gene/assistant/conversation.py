@@ -113,7 +113,9 @@ def find_task(assistant: Assistant, name: str) -> Task:
 def labels_of(assistant: Assistant, task: Task) -> tuple[str, ...]:
     """The closed answers of a task in order; empty where the answer is free text."""
     if task.family == "regression":
-        return tuple(assistant.learnt.get(task.name, {}).get("labels") or bin_names(_MEDIAN_BINS))
+        learnt = assistant.learnt.get(task.name, {})
+        # Learnt without labels: the model calls a tool.
+        return tuple((learnt["labels"] or ()) if "labels" in learnt else bin_names(_MEDIAN_BINS))
     return task.label_names
 
 

@@ -1,4 +1,4 @@
-"""Verbs that ask and score: tasks split|build, evaluate, score, chat."""
+"""Verbs that ask and score: tasks split|build|specialist, evaluate, score, chat."""
 
 import json
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llama_gene.config import Recipe
 
 ScoringRule = Literal["strict", "paper"]
+SpecialistModel = Literal["kmer", "cnn", "auto"]
 Tasks = Annotated[
     list[str], typer.Option("--task", help="A task to take, instead of those of the recipe; may be repeated.")
 ]
@@ -25,6 +26,7 @@ def add_answer_commands(app: typer.Typer) -> None:
     add_registry_commands(tasks)
     tasks.command("split")(split)
     tasks.command("build")(build)
+    tasks.command("specialist")(specialist)
     app.add_typer(tasks, name="tasks", rich_help_panel="4 · Tasks")
     app.command("evaluate", rich_help_panel="5 · Answers")(evaluate_model)
     app.command("score", rich_help_panel="5 · Answers")(score)
@@ -83,6 +85,29 @@ def _chosen(tasks: list[str], definitions: Sequence[Path] = ()) -> list[str]:
     return found
 
 
+def specialist(
+    task: Annotated[str, typer.Argument(help="Name of a task of the splits.", show_default=False)],
+    output: Output,
+    splits: Annotated[Path, typer.Option("--splits", help="Folder of `tasks split`.")],
+    model: Annotated[
+        SpecialistModel | None, typer.Option(help="Kind of model [default: specialist.model of the recipe, auto].")
+    ] = None,
+    config: Config = None,
+    overrides: Set = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Train a small model that computes the numbers (or labels) of one task, in minutes on a processor.
+
+    kmer: a linear model of k-mers; cnn: a small network; auto: the better on validation. It answers the calls of a
+    model tuned with answer = "tool", and Python code: evaluation.specialist.load_specialist(FOLDER).predict(sequences).
+    """
+    from llama_gene.evaluation.specialist_train import train_specialist
+
+    recipe = settings(config, [*overrides, *([f"specialist.model={model}"] if model else [])])
+    made = train_specialist(recipe.specialist, task=task, splits=splits, seed=recipe.seed, output=output)
+    show(made, output, as_json=as_json)
+
+
 def evaluate_model(
     output: Output,
     instructions: Annotated[Path, typer.Option("--instructions", help="Folder of `tasks build`.")],
@@ -99,6 +124,9 @@ def evaluate_model(
     training: Annotated[
         list[Path], typer.Option("--training", help="Stage folders whose training curves the report shows.")
     ] = [],  # noqa: B006
+    specialist: Annotated[
+        list[Path], typer.Option("--specialist", help="Folder of `tasks specialist`, for a task a tool answers.")
+    ] = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
@@ -106,6 +134,7 @@ def evaluate_model(
     """Answer the held-out instructions; write report.json, report.md and report.html."""
     from llama_gene.errors import ConfigError
     from llama_gene.evaluation.evaluate import evaluate
+    from llama_gene.evaluation.specialist import task_folders
 
     recipe = settings(config, overrides)
     if baselines_only:
@@ -116,6 +145,7 @@ def evaluate_model(
     made = evaluate(
         recipe.evaluate, model=model, instructions=instructions, baselines=baselines, against=against,
         training=training, seed=recipe.seed, output=output, title=recipe.name, synthetic=recipe.demo is not None,
+        specialists=task_folders(specialist),
     )  # fmt: skip
     show(made, output, as_json=as_json)
 

@@ -1,5 +1,6 @@
 """Settings of the learning half: model, training, tasks, evaluation, chat."""
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -73,6 +74,20 @@ class TaskChoice(Section):
     positions: int | None = Field(None, ge=0, description="Structure: override of the task's own; 0: every letter.")
     steps: bool | None = Field(None, description="Central dogma: override of the task's own.")
     bins: int | None = Field(None, ge=2, le=20, description="Regression: quantile bins; 2 is the median.")
+    edges: tuple[float, ...] = Field((), max_length=19, description="Regression: fixed, rising edges of the bins.")
+    answer: Literal["bins", "tool"] = Field("bins", description="Regression: name a bin, or call the specialist.")
+    # Excluded from what splits and instructions are known by: it changes neither.
+    specialist: Literal["kmer", "cnn", "auto"] | None = Field(
+        None, exclude=True, description="Train a specialist on this task; none: where answer = 'tool', auto."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "TaskChoice":
+        if self.bins is not None and self.edges:
+            raise ValueError("give bins or edges, not both")
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("edges must rise")
+        return self
 
 
 class WordingConfig(Section):
@@ -112,6 +127,18 @@ class FinetuneConfig(OptimizerConfig):
     candidate_items: int = Field(1000, ge=10, description="Training items of each such trial.")
 
 
+class SpecialistConfig(Section):
+    """A small model of one task, which answers the calls of a language model."""
+
+    model: Literal["kmer", "cnn", "auto"] = Field(
+        "auto", description="kmer: a linear model of k-mers; cnn: a small network; auto: the better on validation."
+    )
+    kmer_max: int = Field(6, ge=1, le=8, description="Longest DNA k-mer; proteins go to 3.")
+    epochs: int = Field(15, ge=1, le=1000, description="Passes of the network; the best on validation stays.")
+    channels: int = Field(64, ge=4, le=1024, description="Width of the network.")
+    max_letters: int = Field(1000, ge=20, description="Longest sequence the network reads; longer ones are cut.")
+
+
 class EvaluateConfig(Section):
     """Answer the test instructions and write the report."""
 
@@ -131,6 +158,7 @@ class EvaluateConfig(Section):
     cnn_letters: int = Field(
         8_000_000, ge=1, description="Letters the convolutional baseline reads in training, about; 2 s a million."
     )
+    bin_centre: Literal["mean", "median"] = Field("mean", description="Number of a bin, of its training values.")
 
 
 class ChatConfig(Section):

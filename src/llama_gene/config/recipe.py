@@ -17,6 +17,7 @@ from llama_gene.config.learn import (
     FinetuneConfig,
     ModelConfig,
     PretrainConfig,
+    SpecialistConfig,
     TasksConfig,
 )
 from llama_gene.config.section import Section
@@ -40,6 +41,7 @@ class Recipe(Section):
     model: ModelConfig = ModelConfig()
     pretrain: PretrainConfig = PretrainConfig()
     tasks: TasksConfig = TasksConfig()
+    specialist: SpecialistConfig = SpecialistConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()

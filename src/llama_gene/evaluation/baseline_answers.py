@@ -16,15 +16,16 @@ import numpy as np
 from llama_gene.artifacts import stage_key, write_json
 from llama_gene.config import EvaluateConfig
 from llama_gene.errors import ArtifactError
-from llama_gene.evaluation.baselines import Answers, answer_by_majority, is_number
+from llama_gene.evaluation.baselines import Answers, answer_by_majority
 from llama_gene.evaluation.cnn import answer_by_cnn
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.linear import answer_by_kmers
 from llama_gene.evaluation.neighbours import Neighbours, answer_by_neighbour, find_neighbours
+from llama_gene.evaluation.numbers import is_number
 from llama_gene.evaluation.scorer import measure_answers
 
 # Raise it when a method answers otherwise.
-CODE = 1
+CODE = 2
 DECIDING = {"baselines", "kmer_max", "neighbour_candidates", "cnn_letters"}
 _MOST_VALID = 1000
 _HELD_OUT = 5

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from llama_gene.errors import DataError
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.numbers import values_of
 
 BASELINE_NAMES = {
     "majority": "most frequent answer",
@@ -33,7 +34,9 @@ class Answers:
 
 
 def answer_by_majority(train: Sequence[Item], asked: Sequence[Item]) -> Answers:
-    """The most frequent training answer, for every item; of equally frequent ones the first by alphabet.
+    """The most frequent training answer, for every item, and the mean training value where there are values.
+
+    Of equally frequent answers it is the first by alphabet.
 
     Raises:
         DataError: no training items.
@@ -41,20 +44,12 @@ def answer_by_majority(train: Sequence[Item], asked: Sequence[Item]) -> Answers:
     if not train:
         task = asked[0].task if asked else "?"
         raise DataError(f"task {task!r}: no training items to compare with. Build the instructions with a train split.")
-    return Answers("most frequent answer", (most_frequent(train),) * len(asked))
+    known = values_of(train)
+    values = None if known is None else (float(known.mean()),) * len(asked)
+    return Answers("most frequent answer", (most_frequent(train),) * len(asked), values)
 
 
 def most_frequent(train: Sequence[Item]) -> str:
     """The most frequent answer; of equally frequent ones the first by alphabet."""
     counts = Counter(item.output for item in train)
     return min(counts, key=lambda answer: (-counts[answer], answer))
-
-
-def is_number(item: Item) -> bool:
-    """True where the answer is a number alone: the item has a value, and no labels."""
-    return item.value is not None and item.labels is None
-
-
-def have_values(items: Sequence[Item]) -> bool:
-    """True where every item carries a number."""
-    return all(item.value is not None for item in items)

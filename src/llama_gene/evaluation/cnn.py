@@ -20,9 +20,10 @@ from sklearn.metrics import matthews_corrcoef
 from torch import nn
 from torch.nn.functional import cross_entropy, max_pool1d, mse_loss, one_hot
 
-from llama_gene.evaluation.baselines import Answers, have_values
+from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.features import place_of_end
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.numbers import values_of
 from llama_gene.progress import show_progress
 from llama_gene.sequences.alphabets import DNA, PROTEIN
 
@@ -77,7 +78,7 @@ def answer_by_cnn(
     known, checked, wanted = (_tensors(items, train[0], lengths, end, scale) for items in (train, valid, asked))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _Network(train[0], lengths, have_values(train))
+        network = _Network(train[0], lengths, values_of(train) is not None)
         epochs = _epochs(network, known, checked, letters, train[0].task)
     labels = train[0].labels
     scores_NL, values_N = _predict(network, wanted)

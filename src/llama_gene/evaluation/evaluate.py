@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
 from llama_gene.evaluation.report import Report, TrainingCurve
 from llama_gene.evaluation.report_pages import write_report
-from llama_gene.evaluation.tasks import TaskReport, compare
+from llama_gene.evaluation.tasks import TaskReport, compare, with_values
+from llama_gene.evaluation.tools import open_tools
 from llama_gene.model.machine import reuse_memory
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -38,6 +39,7 @@ def evaluate(
     synthetic: bool = False,
     notes: Sequence[str] = (),
     training: Sequence[Path] = (),
+    specialists: Mapping[str, Path] | None = None,
 ) -> Manifest:
     """Stage "evaluate": `predictions.jsonl`, `report.json`, `report.md`, `report.html` and a page a task.
 
@@ -54,9 +56,11 @@ def evaluate(
         synthetic: The data is made up, and every page says so.
         notes: Sentences for the report.
         training: Stage folders whose manifests hold training curves.
+        specialists: Stage folders of `tasks specialist`, by task, for those that a tool answers.
 
     Raises:
-        DataError: no items, a label that training never showed, or another run answered other items.
+        DataError: no items, a label that training never showed, a tool without its specialist, or another run answered
+            other items.
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
     kept = baselines or beside(instructions)
@@ -68,17 +72,20 @@ def evaluate(
         asked = splits[config.split]
         others = {name: read_run(folder, asked) for name, folder in runs.items()}
         told = read_notes(instructions)
+        tools = open_tools(instructions, [items[0] for items in asked.values()], specialists or {})
         network, tokenizer = load_answerer(model)
         reports = []
         with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
             for task, items in asked.items():
-                answers = answer_items(config, network, tokenizer, items, seed=seed)
-                predictions.writelines(prediction_line(item, place, answers) for place, item in enumerate(items))
+                train, tool = splits["train"].get(task, []), tools.get(task)
+                answers = answer_items(config, network, tokenizer, items, train=train, seed=seed, tool=tool)
+                predictions.writelines(prediction_line(item, place, answers, tool) for place, item in enumerate(items))
                 simple = find_baselines(config, splits, task, seed=seed, kept=kept)
                 reports.append(
                     compare(
-                        config, answers, simple, train=splits["train"][task], test=items, seed=seed,
-                        others={name: run[task] for name, run in others.items()}, note=told.get(task, TaskNote()),
+                        config, answers, simple, train=train, test=items, seed=seed,
+                        others={name: with_values(config, run[task], train, items) for name, run in others.items()},
+                        note=told.get(task, TaskNote()),
                     )
                 )  # fmt: skip
         report = Report(
@@ -98,6 +105,7 @@ def evaluate(
 
     inputs = {"model": model, "instructions": instructions}
     inputs |= {f"training {place}": folder for place, folder in enumerate(training)}
+    inputs |= {f"specialist {task}": folder for task, folder in (specialists or {}).items()}
     inputs |= {f"against {name}": folder for name, folder in runs.items()}
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
@@ -148,6 +156,8 @@ def _enter(ledger: Ledger, report: Report) -> None:
     for task in report.tasks:
         ledger.counts["items"] += task.n
         ledger.counts[f"items of {task.task}"] = task.n
+        for reason, count in task.calls.items():
+            ledger.counts[f"calls of {task.task}: {reason}"] = count
         if task.generation:
             ledger.counts["generated answers that name no label"] += task.generation.unread
 

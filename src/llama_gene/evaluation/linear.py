@@ -17,9 +17,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import matthews_corrcoef
 from sklearn.preprocessing import normalize
 
-from llama_gene.evaluation.baselines import Answers, have_values, is_number
+from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.features import item_features, kmer_counts, longest_kmer
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.numbers import is_number, values_of
 
 _LOGISTIC_C = (0.3, 3.0, 30.0)
 _RIDGE_ALPHA = (0.1, 1.0, 10.0)
@@ -57,7 +58,7 @@ def answer_by_kmers(train: Sequence[Item], valid: Sequence[Item], test: Sequence
     if is_number(test[0]):
         return Answers("k-mer ridge regression", ("",) * len(test), _ridge(features, train, valid))
     texts, method = _logistic(features, train, valid)
-    if not (have_values(train) and have_values(test)):
+    if values_of(train) is None or values_of(test) is None:
         return Answers(method, texts)
     return Answers(f"{method}; values by k-mer ridge regression", texts, _ridge(features, train, valid))
 

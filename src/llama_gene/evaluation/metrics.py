@@ -109,6 +109,19 @@ def measure_ranks(expected: Array, predicted: Array) -> Measured:
     return Measured(np.stack([np.ones_like(a), a, b, a * a, b * b, a * b], axis=1), _correlation)
 
 
+def measure_pearson(expected: Array, predicted: Array) -> Measured:
+    """Pearson's correlation of two values per item, shape (N,); undefined where either is constant."""
+    return Measured(_moments(expected, predicted), _correlation)
+
+
+def measure_r2(expected: Array, predicted: Array) -> Measured:
+    """R² of two values per item, shape (N,): 1 less the squared error over that of the mean of the items.
+
+    Undefined where all expected are equal.
+    """
+    return Measured(_moments(expected, predicted), _r2)
+
+
 def measure_mean(values: Array) -> Measured:
     """The mean of one number per item, shape (N,)."""
     return Measured(np.stack([np.ones(len(values)), values], axis=1), lambda sums: sums[:, 1] / sums[:, 0])
@@ -270,7 +283,23 @@ def _standard_ranks(values: Array) -> Array:
     return (ranks - ranks.mean()) / max(1, len(ranks))
 
 
+def _moments(expected: Array, predicted: Array) -> Array:
+    """Sums of both values and their products, (N, 6), of the expected ones centred and scaled.
+
+    So sums of squares lose no digits; correlations and R² do not change.
+    """
+    centre, spread = (expected.mean(), expected.std()) if len(expected) else (0.0, 0.0)
+    a, b = (expected - centre) / (spread or 1.0), (predicted - centre) / (spread or 1.0)
+    return np.stack([np.ones_like(a), a, b, a * a, b * b, a * b], axis=1)
+
+
 def _correlation(moments_RK: Array) -> Array:
     n, a, b, aa, bb, ab = moments_RK.T
     spread = (aa - a * a / n) * (bb - b * b / n)
     return np.where(spread > 1e-12, (ab - a * b / n) / np.sqrt(np.maximum(spread, 1e-300)), np.nan)
+
+
+def _r2(moments_RK: Array) -> Array:
+    n, a, _, aa, bb, ab = moments_RK.T
+    spread = aa - a * a / n
+    return np.where(spread > 1e-12, 1 - (aa - 2 * ab + bb) / np.maximum(spread, 1e-300), np.nan)

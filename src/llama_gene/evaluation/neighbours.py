@@ -19,9 +19,10 @@ import parasail
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from llama_gene.evaluation.baselines import Answers, have_values, most_frequent
+from llama_gene.evaluation.baselines import Answers, most_frequent
 from llama_gene.evaluation.features import kmer_counts
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.numbers import values_of
 from llama_gene.progress import show_progress
 from llama_gene.sequences.alphabets import reverse_complement
 
@@ -65,9 +66,9 @@ def answer_by_neighbour(train: Sequence[Item], asked: Sequence[Item], found: Nei
     common = most_frequent(train)
     texts = tuple(train[place].output if place >= 0 else common for place in found.places)
     method = "the answer of the best hit"
-    if not (have_values(train) and have_values(asked)):
+    known = values_of(train)
+    if known is None or values_of(asked) is None:
         return Answers(method, texts)
-    known = np.array([item.value for item in train], dtype=float)
     return Answers(method, texts, tuple(np.append(known, known.mean())[list(found.places)].tolist()))
 
 

@@ -13,9 +13,9 @@ from llama_gene.evaluation.tasks import Comparison, TaskReport
 from llama_gene.pages.drawing import FIRST, GRID, INK, ON_FIRST, SECOND, STYLE, THIRD, svg
 
 METRIC_NAMES = {
-    "mcc": "MCC", "accuracy": "accuracy", "macro_f1": "macro F1", "spearman": "Spearman", "token_f1": "word F1",
-    "rouge_l": "ROUGE-L", "exact": "exact", "fmax": "Fmax", "per_residue_accuracy": "accuracy per residue",
-    "per_residue_mcc": "MCC per residue",
+    "mcc": "MCC", "accuracy": "accuracy", "macro_f1": "macro F1", "spearman": "Spearman", "pearson": "Pearson",
+    "r2": "R²", "token_f1": "word F1", "rouge_l": "ROUGE-L", "exact": "exact", "fmax": "Fmax",
+    "per_residue_accuracy": "accuracy per residue", "per_residue_mcc": "MCC per residue",
 }  # fmt: skip
 
 

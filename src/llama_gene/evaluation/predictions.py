@@ -10,16 +10,20 @@ import numpy as np
 from llama_gene.errors import DataError
 from llama_gene.evaluation.answers import is_exact
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.numbers import is_number
 from llama_gene.evaluation.tasks import ModelAnswers
 from llama_gene.evaluation.terms import first_is_true
+from llama_gene.evaluation.tools import Tool, tool_prediction
 
 PREDICTIONS = "predictions.jsonl"
 # The same question: what it expects may not differ. Wording, spelling and shortening are the model's own matter.
 _SAME = ("output", "labels", "value", "kinds")
 
 
-def prediction_line(item: Item, place: int, answers: ModelAnswers) -> str:
-    """One line: the item, the response, the probability of each label, whether it is right."""
+def prediction_line(item: Item, place: int, answers: ModelAnswers, tool: Tool | None = None) -> str:
+    """One line: the item, the response, the probability of each label, its number if any, whether it is right."""
+    if tool is not None:
+        return tool_prediction(item, place, answers, tool)
     response = answers.texts[place]
     closed = item.labels is not None and answers.probabilities is not None
     found: Mapping[str, Any] = {
@@ -29,6 +33,8 @@ def prediction_line(item: Item, place: int, answers: ModelAnswers) -> str:
         else None,
         "correct": response == item.output if closed else _is_right(response, item),
     }
+    if answers.values is not None:
+        found = {**found, "predicted_value": answers.values[place]}
     if place in answers.generated:
         found = {**found, "generated": answers.generated[place]}
     return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
@@ -114,7 +120,23 @@ def _answers(path: Path, items: Sequence[Item], records: Mapping[str, Mapping[st
         else None,
         per_token=(),
         generated={},
+        values=_values(path, items, rows),
     )
+
+
+def _values(path: Path, items: Sequence[Item], rows: Sequence[Mapping[str, Any]]) -> tuple[float, ...] | None:
+    """The numbers that a run kept; None where it kept none and its labels' probabilities say them."""
+    values = [row.get("predicted_value") for row in rows]
+    known = [float(value) for value in values if isinstance(value, int | float)]
+    if len(known) == len(rows):
+        return tuple(known)
+    if is_number(items[0]):
+        raise DataError(
+            f"{path}: task {items[0].task!r} asks for numbers, and item "
+            f"{items[[isinstance(value, int | float) for value in values].index(False)].id!r} has no predicted_value. "
+            "Evaluate that run again."
+        )
+    return None
 
 
 def _check_same(path: Path, item: Item, row: Mapping[str, Any]) -> None:

@@ -16,16 +16,16 @@ from llama_gene.evaluation.report import (
     summary,
 )
 from llama_gene.evaluation.summaries import BEST
-from llama_gene.evaluation.tasks import side_of_zero
+from llama_gene.evaluation.tasks import VALID, side_of_zero
 
 
 def report_markdown(report: Report) -> str:
-    """The tables: all tasks, means by metric, Table 9, other runs, free answers; then what it was measured with."""
+    """The tables: all tasks, means, Table 9, other runs, free answers, tool calls; then what it was measured with."""
     lines = [f"# {report.title}", ""]
     if report.synthetic:
         lines += [f"> **{SYNTHETIC}**", ""]
     lines += [*(f"{note}\n" for note in report.notes), summary(report), ""]
-    parts = (_task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _curve_lines)
+    parts = (_task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _call_lines, _curve_lines)
     for part in parts:
         if found := list(part(report)):
             lines += [*found, ""]
@@ -111,6 +111,19 @@ def _generation_lines(report: Report) -> Iterator[str]:
     yield "|---|--:|---|--:|--:|"
     for task, one in found:
         yield f"| {task} | {one.n} | {interval(one.accuracy)} | {one.unread} | {number(one.agreement)} |"
+
+
+def _call_lines(report: Report) -> Iterator[str]:
+    found = [task for task in report.tasks if task.calls]
+    if not found:
+        return
+    yield "Tasks answered by a tool; an item whose call is wrong gets the mean training value:"
+    yield ""
+    yield "| task | n | valid calls | wrong calls |"
+    yield "|---|--:|--:|---|"
+    for task in found:
+        wrong = ", ".join(f"{reason}: {count}" for reason, count in task.calls.items() if reason != VALID)
+        yield f"| {task.task} | {task.n} | {task.calls.get(VALID, 0)} | {wrong} |"
 
 
 def _curve_lines(report: Report) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What each answer of a task adds to its scores, by the same functions for a model and for every baseline.
 
 The first score decides (the headline): MCC for closed labels, since accuracy says little where classes are unequal;
-Spearman where items carry a value; Fmax for lists of terms; F1 of words for other free text.
+Spearman where items carry a value, beside Pearson and R²; Fmax for lists of terms; F1 of words for other free text.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from llama_gene.evaluation.answers import is_exact, rouge_l, token_f1
-from llama_gene.evaluation.baselines import Answers, is_number
+from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.items import Item
-from llama_gene.evaluation.metrics import Array, Measured, measure_labels, measure_mean, measure_ranks
+from llama_gene.evaluation.metrics import Array, Measured, measure_labels, measure_mean
+from llama_gene.evaluation.numbers import is_number, measure_values, values_of
 from llama_gene.evaluation.residues import measure_residues
 from llama_gene.evaluation.terms import are_terms, first_is_true, measure_terms
 
@@ -65,13 +66,14 @@ def score_each(items: Sequence[Item], texts: Sequence[str]) -> Array:
 
 
 def _measure_values(items: Sequence[Item], answers: Answers) -> dict[str, Measured]:
-    wanted = np.array([np.nan if item.value is None else item.value for item in items])
-    if not np.isfinite(wanted).all():
+    wanted = values_of(items)
+    if wanted is None:
         return {}
     if answers.values is None:
-        # One answer for all items ranks nothing: by convention 0, as MCC.
-        return {"spearman": measure_mean(np.zeros(len(items)))}
-    return {"spearman": measure_ranks(wanted, np.array(answers.values))}
+        # Words alone say no number: by convention they order nothing, as MCC, and their squared error is undefined.
+        none = measure_mean(np.zeros(len(items)))
+        return {"spearman": none, "pearson": none, "r2": measure_mean(np.full(len(items), np.nan))}
+    return measure_values(wanted, np.array(answers.values))
 
 
 def _measure_texts(items: Sequence[Item], texts: Sequence[str]) -> dict[str, Measured]:

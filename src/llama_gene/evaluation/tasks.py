@@ -6,7 +6,7 @@ The model is tested against it, and against other runs, on the same resamples of
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,11 +29,14 @@ from llama_gene.evaluation.metrics import (
     unit_of_items,
 )
 from llama_gene.evaluation.notes import TaskNote
+from llama_gene.evaluation.numbers import expected_values, is_number
 from llama_gene.evaluation.residues import Residues, are_spans, count_residues
 from llama_gene.evaluation.scorer import count_confusion, measure_answers
 from llama_gene.tasks.steps import split_answer
 
 Verdict = Literal["above", "below", "open", "undefined"]
+# What `ModelAnswers.calls` says of a call that was right.
+VALID = "valid"
 _MODEL = "model"
 
 
@@ -88,6 +91,7 @@ class TaskReport:
     """All that is known of one task; the first comparison is the headline.
 
     `best_baseline` is chosen on validation; `methods` says of each baseline how it was fitted.
+    `calls`: where a tool answers, the number of valid calls, and of wrong ones by reason.
     """
 
     task: str
@@ -111,6 +115,7 @@ class TaskReport:
     hardest: tuple[Example, ...]
     note: TaskNote
     residues: Residues | None = None
+    calls: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def headline(self) -> Comparison:
@@ -131,13 +136,32 @@ class ModelAnswers:
     """What the model said: one text per item; for closed items the probability of each label, (N, L).
 
     `per_token` holds the labels chosen by length-normalised likelihood; `generated` the free answer of some items,
-    by place.
+    by place; `values` the number each answer stands for, of tasks that ask for one; `calls`, where a tool answers,
+    "valid" or what is wrong with the call.
     """
 
     texts: tuple[str, ...]
     probabilities: Array | None
     per_token: tuple[str, ...]
     generated: Mapping[int, str]
+    values: tuple[float, ...] | None = None
+    calls: tuple[str, ...] = ()
+
+
+def with_values(
+    config: EvaluateConfig, answers: ModelAnswers, train: Sequence[Item], test: Sequence[Item]
+) -> ModelAnswers:
+    """The answers with the number that each stands for; those that bring their numbers, or have none, as they are.
+
+    Args:
+        config: Which number stands for a bin.
+        answers: In the order of `test`.
+        train: Training items, for the value each label stands for.
+        test: Items answered.
+    """
+    if answers.values is not None:
+        return answers
+    return replace(answers, values=expected_values(answers.probabilities, train, test, config.bin_centre))
 
 
 def compare(
@@ -155,9 +179,9 @@ def compare(
 
     Args:
         config: Number of resamples.
-        answers: The model's, in the order of `test`.
+        answers: The model's, in the order of `test`; their numbers as `with_values` gives them.
         baselines: Of the same items in the same order.
-        train: Training items, for the value each label stands for.
+        train: Training items, which are counted.
         test: Items answered, at least one.
         seed: Seed of the intervals.
         others: Answers of other runs to the same items, by name of the run.
@@ -165,9 +189,7 @@ def compare(
     """
     units, drawn_as = unit_of_items([item.group for item in test])
     said = {_MODEL: answers} | {f"run {name}": other for name, other in others.items()}
-    methods = {
-        name: Answers(name, one.texts, expected_values(one.probabilities, train, test)) for name, one in said.items()
-    }
+    methods = {name: Answers(name, one.texts, one.values) for name, one in said.items()}
     measured = {
         (name, metric): found
         for name, one in (methods | dict(baselines.answers)).items()
@@ -194,18 +216,33 @@ def compare(
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
         generation=_generation(config, answers, test, seed) if answers.generated else None,
         reliability=reliability(test, answers.probabilities) if labels and answers.probabilities is not None else None,
-        profiles=profile(
-            test,
-            answers.texts,
-            baselines.answers[baselines.best].texts,
-            units=units,
-            nearest=baselines.nearest,
-            resamples=config.bootstrap,
-            seed=seed,
-        ),
+        profiles=_profiles(config, answers, baselines, test, units, seed),
         hardest=hardest(test, answers.texts, answers.probabilities, baselines.nearest),
         note=note,
         residues=count_residues(test) if are_spans(test) else None,
+        calls=dict(sorted(Counter(answers.calls).items())),
+    )
+
+
+def _profiles(
+    config: EvaluateConfig,
+    answers: ModelAnswers,
+    baselines: TaskBaselines,
+    test: Sequence[Item],
+    units: Array,
+    seed: int,
+) -> tuple[Profile, ...]:
+    """Scores by length and the like; none of numbers, which baselines answer without words: none of them is right."""
+    if is_number(test[0]):
+        return ()
+    return profile(
+        test,
+        answers.texts,
+        baselines.answers[baselines.best].texts,
+        units=units,
+        nearest=baselines.nearest,
+        resamples=config.bootstrap,
+        seed=seed,
     )
 
 
@@ -254,26 +291,6 @@ def side_of_zero(found: Difference) -> Verdict:
     if found.low > 0:
         return "above"
     return "below" if found.high < 0 else "open"
-
-
-def expected_values(
-    probabilities: Array | None, train: Sequence[Item], test: Sequence[Item]
-) -> tuple[float, ...] | None:
-    """The value a model expects: the mean training value of each label, weighted by the label's probability.
-
-    None where the task has no values.
-    """
-    if probabilities is None or not test[0].labels:
-        return None
-    if any(item.value is None for item in (*train, *test)):
-        return None
-    means = [_mean([item.value for item in train if item.output == label]) for label in test[0].labels]
-    return tuple((probabilities @ np.array(means)).tolist())
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else 0.0
 
 
 def _generation(config: EvaluateConfig, answers: ModelAnswers, items: Sequence[Item], seed: int) -> Generation:

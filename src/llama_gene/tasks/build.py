@@ -32,7 +32,16 @@ from llama_gene.tasks.questions import Draw, ask_item
 from llama_gene.tasks.split import CHOSEN, read_chosen
 from llama_gene.tasks.states import PartQuestion
 from llama_gene.tasks.terms import split_terms
-from llama_gene.tokenizer.load import load_tokenizer
+from llama_gene.tasks.tool_calls import (
+    as_asked,
+    call_row,
+    is_called,
+    result_tokens,
+    tool_name,
+    with_result,
+    write_call,
+)
+from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 STAGE = "tasks-build"
 _CODE = 3
@@ -53,24 +62,21 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
         ArtifactError: `splits` is no such folder, or was not made for these choices.
         ConfigError: a choice asks of a task what it does not have.
     """
-    tasks = read_chosen(splits)
+    chosen = read_chosen(splits)
     choices = {choice.name: choice for choice in config.choices}
-    missing = [name for name in choices if name not in tasks]
+    missing = [name for name in choices if name not in chosen]
     if missing:
         raise ArtifactError(f"{splits}: holds no task {missing[0]!r}. Run `llama-gene tasks split` with these choices.")
-    chosen = {name: as_chosen(task, choices[name]) for name, task in tasks.items() if name in choices}
+    tasks = {name: as_asked(as_chosen(chosen[name], choice), choice) for name, choice in choices.items()}
 
     def build(work: Path, ledger: Ledger) -> None:
         words = load_tokenizer(tokenizer)
         settings = {
-            name: tuple(
-                Setting(task, spelling, words, config.max_tokens, config.max_answer_tokens)
-                for spelling in spellings_of(task.spelling)
-            )
-            for name, task in chosen.items()
+            name: tuple(_setting(task, spelling, config, words) for spelling in spellings_of(task.spelling))
+            for name, task in tasks.items()
         }
         phrasings = _read_phrasings(splits, settings, config.wording, seed)
-        write_json(work / CHOSEN, {name: task.model_dump(mode="json") for name, task in chosen.items()})
+        write_json(work / CHOSEN, {name: task.model_dump(mode="json") for name, task in tasks.items()})
         for split in SPLITS:
             _build_split(split, work, splits, settings, phrasings, choices, seed, ledger)
 
@@ -97,6 +103,15 @@ def as_chosen(task: Task, choice: TaskChoice) -> Task:
         raise ConfigError(f"tasks.choices: task {task.name!r}: {said}. Change or drop {', '.join(changes)}.") from None
 
 
+def _setting(task: Task, spelling: Spelling, config: TasksConfig, tokenizer: GeneTokenizer) -> Setting:
+    """What the questions of a task share; where a tool answers, there is room for the call and for what follows it."""
+    limit, answer_limit = config.max_tokens, config.max_answer_tokens
+    if is_called(task):
+        limit -= result_tokens(task, tokenizer)
+        answer_limit = max(answer_limit, len(tokenizer.encode(write_call(tool_name(task)))))
+    return Setting(task, spelling, tokenizer, limit, answer_limit)
+
+
 def _build_split(
     split: Split,
     work: Path,
@@ -114,6 +129,7 @@ def _build_split(
             if name not in settings:
                 continue
             limit = getattr(choices[name], split)
+            rows = [call_row(settings[name][0].task, row) for row in rows]
             counts: Counter[str] = Counter()
             # Held-out items are asked once, in the first spelling, so that no score counts one twice.
             asked = settings[name] if split == "train" else settings[name][:1]
@@ -125,6 +141,8 @@ def _build_split(
                         counts["over the limit"] += 1
                         continue
                     written[name, setting.spelling] += 1
+                    if split == "train" and is_called(setting.task):
+                        record = with_result(setting.task, record, setting.tokenizer)
                     lines.write(json.dumps(record, ensure_ascii=False) + "\n")
             ledger.counts.update({f"{name}: {reason}": count for reason, count in counts.items() if count})
     for name, spelled in settings.items():
@@ -132,7 +150,7 @@ def _build_split(
         fact["items"][split] = sum(written[name, setting.spelling] for setting in spelled)
 
 
-def _read_batches(path: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _read_batches(path: Path) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     """Items of one task at a time, in the order of the file."""
     file = open_parquet(path)
     total = -(-file.metadata.num_rows // _BATCH_ROWS)
@@ -147,7 +165,9 @@ def _read_phrasings(
     """How each task is asked in each spelling; examples come from its first training items: their order is random."""
     pools: dict[tuple[str, Spelling], tuple[Solved, ...]] = {}
     for name, rows in _first_batches(splits / "train.parquet") if config.defined else ():
-        for setting in settings.get(name, ()) if not rows[0]["words"] else ():
+        for setting in settings.get(name, ()):
+            if rows[0]["words"] or is_called(setting.task):
+                continue
             draw = Draw(seed, None)
             asked = ((row, each.question) for row in rows for each in ask_item(setting, row, draw, Counter()))
             solved = (solve(setting, question, row["group"]) for row, question in asked)

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from llama_gene.config import AskedUnit, GeneKind, Section, TaskSpelling
 from llama_gene.errors import ConfigError
+from llama_gene.tasks.bins import NumberRule
 from llama_gene.tasks.sources import (
     CodingReader,
     FastaReader,
@@ -127,6 +128,7 @@ class Task(Section):
     wordings: tuple[str, ...] = Field((), description="Questions, the one that scores use first; none: the family's.")
     examples: ExampleRule = ExampleRule()
     answer: AnswerRule = AnswerRule()
+    numbers: NumberRule = NumberRule()
     spelling: TaskSpelling = Field("joined", description="How sequences are written; both: each item twice.")
     keep: Keep = Field("centre", description="What stays of a sequence too long; whole: refuse the item instead.")
     in_register: bool = Field(False, description="DNA and protein are cut together, three bases to a residue.")
@@ -230,7 +232,9 @@ def _check_labels(task: Task) -> None:
     ):
         raise ValueError("label names and values must differ, in more than case, and hold no ', ' and no line feed")
     if task.family == "regression" and names:
-        raise ValueError("a regression task has no labels: its bins are named by rank")
+        raise ValueError("a regression task has no labels: name its bins with numbers.names")
+    if task.family != "regression" and task.numbers != NumberRule():
+        raise ValueError(f"numbers is for regression tasks, not for {task.family}")
     if task.family in ("classification", "structure", "multi-sequence") and len(names) < 2:
         raise ValueError(f"a {task.family} task needs at least two labels; with one class there is nothing to answer")
     if any(len(value) != 1 for value in written) and task.family == "structure":
@@ -269,7 +273,7 @@ def _explain(error: ValidationError) -> str:
 def _known_keys() -> set[str]:
     readers: tuple[type[Section], ...] = get_args(get_args(Reader)[0])
     sections: tuple[type[Section], ...] = (
-        Task, TaskInput, Label, AnswerRule, ExampleRule, SplitRule, Published, TaskFile, SplitMark,
+        Task, TaskInput, Label, AnswerRule, NumberRule, ExampleRule, SplitRule, Published, TaskFile, SplitMark,
         RowFilter, *readers
     )  # fmt: skip
     return {key for section in sections for key in section.model_fields}

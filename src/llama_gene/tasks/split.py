@@ -23,7 +23,7 @@ from llama_gene.config import Split, TaskChoice, TasksConfig, resolve
 from llama_gene.errors import ArtifactError, ConfigError, DataError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Inspector, list_files
-from llama_gene.tasks.bins import bin_names, bin_of, fit_edges
+from llama_gene.tasks.bins import Bins, chosen_rule, fit_bins
 from llama_gene.tasks.cleaning import clean_items, drop_duplicates
 from llama_gene.tasks.decoys import make_decoys
 from llama_gene.tasks.definitions import Task, load_task, task_files
@@ -34,10 +34,9 @@ from llama_gene.tasks.states import chains_within
 
 STAGE = "tasks-split"
 # What of a choice no split depends on.
-READ_BY_BUILD = {"spelling", "unit", "steps"}
+READ_BY_BUILD = {"spelling", "unit", "steps", "answer"}
 CHOSEN = "tasks.json"
 _CODE = 2
-_MEDIAN = 2
 _ROWS_AT_ONCE = 20_000
 SCHEMA = pa.schema(
     [
@@ -151,11 +150,11 @@ def _split_task(
     facts: dict[str, Any] = {"family": task.family, "items": {split: len(kept[split]) for split in SPLITS}}
     labels: tuple[str, ...] = task.label_names
     if task.family == "regression":
-        bins = choice.bins or _MEDIAN
-        labels = bin_names(bins)
-        edges = fit_edges([item.value for item in kept["train"] if item.value is not None], bins)
-        kept = {split: [_binned(item, edges, labels) for item in kept[split]] for split in SPLITS}
-        facts["edges"] = list(edges)
+        values = [item.value for item in kept["train"] if item.value is not None]
+        bins = fit_bins(task.name, chosen_rule(task.numbers, choice), values, counts)
+        labels = bins.names
+        kept = {split: [_binned(item, bins) for item in kept[split]] for split in SPLITS}
+        facts["edges"] = list(bins.edges)
     _check_classes(task, labels, kept["train"])
     if labels and task.family != "structure":
         facts["labels"] = {
@@ -164,8 +163,8 @@ def _split_task(
     return kept, labels, facts
 
 
-def _binned(item: Item, edges: Sequence[float], labels: Sequence[str]) -> Item:
-    return replace(item, target=labels[bin_of(item.value or 0.0, edges)])
+def _binned(item: Item, bins: Bins) -> Item:
+    return item if item.value is None else replace(item, target=bins.name_of(item.value))
 
 
 def _check_classes(task: Task, labels: Sequence[str], train: Sequence[Item]) -> None:

@@ -111,18 +111,33 @@ def instruction_rows(
         raise error.__cause__ or error from None
 
 
-def encode_instruction(record: dict[str, Any], tokenizer: GeneTokenizer, *, whole_text: bool) -> tuple[list[int], int]:
-    """Token ids of prompt, answer and end token, and where the targets start.
+def encode_instruction(
+    record: dict[str, Any], tokenizer: GeneTokenizer, *, whole_text: bool
+) -> tuple[list[int], list[int]]:
+    """Token ids of prompt, answer and end token, and of each 1 where it is a target, else 0.
 
     Args:
-        record: An instruction record.
+        record: An instruction record; with a `history` every answer of it is a target as well.
         tokenizer: Of the model.
-        whole_text: Targets start at the second token, as in the paper; else at the answer.
+        whole_text: Every token but the first is a target, as in the paper; else those of the answers.
     """
-    question = Message("user", user_content(record["instruction"], record["input"]))
-    prompt = tokenizer.encode_prompt(render([question], bos=tokenizer.bos, eos=tokenizer.eos))
-    answer = tokenizer.encode_answer(record["output"])
-    return [*prompt, *answer, tokenizer.eos_id], 1 if whole_text else len(prompt)
+    turns: list[Message] = []
+    ids: list[int] = []
+    targets: list[int] = []
+    last = (user_content(record["instruction"], record["input"]), record["output"])
+    for asked, answered in (*record.get("history", ()), last):
+        seen = len(_encode_turns(turns, tokenizer)) if turns else 0
+        turns.append(Message("user", asked))
+        prompt = _encode_turns(turns, tokenizer)[seen:]
+        answer = [*tokenizer.encode_answer(answered), tokenizer.eos_id]
+        turns.append(Message("assistant", answered))
+        ids += [*prompt, *answer]
+        targets += [*[0] * len(prompt), *[1] * len(answer)]
+    return ids, [0, *[1] * (len(ids) - 1)] if whole_text else targets
+
+
+def _encode_turns(turns: Sequence[Message], tokenizer: GeneTokenizer) -> list[int]:
+    return tokenizer.encode_prompt(render(turns, bos=tokenizer.bos, eos=tokenizer.eos))
 
 
 def _pack_file(file: Path, tokenizer_folder: Path, config: FinetuneConfig, at_most: int | None) -> Iterator[Any]:
@@ -142,7 +157,15 @@ def _read_record(line: bytes, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: not JSON ({error}). Build the instructions again.") from None
     if not isinstance(record, dict) or any(not isinstance(record.get(name), str) for name in _FIELDS):
         raise DataError(f"{where}: expected an object with {', '.join(_FIELDS)}. Build the instructions again.")
+    if not _is_history(record.get("history", [])):
+        raise DataError(f"{where}: history is no list of [question, answer]. Build the instructions again.")
     return record
+
+
+def _is_history(turns: Any) -> bool:
+    return isinstance(turns, list) and all(
+        isinstance(turn, list) and len(turn) == 2 and all(isinstance(text, str) for text in turn) for turn in turns
+    )
 
 
 def _stride(file: Path, at_most: int) -> int:
@@ -166,7 +189,7 @@ def _pack_group(
         yield {
             "input_ids": [token for ids, _ in chosen for token in ids],
             "lengths": [len(ids) for ids, _ in chosen],
-            "targets": [int(place >= start) for ids, start in chosen for place in range(len(ids))],
+            "targets": [target for _, targets in chosen for target in targets],
         }
 
 

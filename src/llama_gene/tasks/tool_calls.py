@@ -1,0 +1,174 @@
+"""A number by a tool: the model writes which tool to call, a specialist computes, and the answer holds its number.
+
+The paper, section 2.2.2.5, leaves numbers to "smaller, specialized models" by way of a function call. The call is one
+JSON object, `{"tool": "predict_expression", "sequence": "@input"}`; `@input` stands for the sequences of the question,
+so that no letter has to be copied. A call is read by `json` and compared with names that are known; nothing of it is
+evaluated, and none of its words chooses a file.
+
+A conversation of four turns: question, call, result of the tool, answer. Training shows all four
+(`with_result`); held-out questions end before the call.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, NamedTuple
+
+from llama_gene.config import TaskChoice
+from llama_gene.errors import ConfigError
+from llama_gene.prompts import Message, defuse, render, user_content
+from llama_gene.tasks.definitions import Task
+from llama_gene.tokenizer.load import GeneTokenizer
+
+INPUT = "@input"
+TOOL_WORDING = "Determine the {title} of following {kind} sequence, The result will be a number computed by a tool."
+RESULT = "The tool {tool} gives {number}."
+ANSWER = "The {title} gives {number}."
+# As long as a number gets, when room is kept for one that is not yet known.
+_LONGEST_NUMBER = "-1.234e+05"
+_FIELDS = ("tool", "sequence")
+
+CallProblem = Literal["no JSON object", "fields other than tool and sequence", "unknown tool", "sequence not @input"]
+
+
+class Call(NamedTuple):
+    """A call as it was read: the tool, or what is wrong with it (then `tool` is "")."""
+
+    tool: str
+    problem: CallProblem | None = None
+
+
+def tool_name(task: Task) -> str:
+    """What the tool of a task is called.
+
+    >>> from llama_gene.tasks.definitions import load_task
+    >>> tool_name(load_task("promoter-strength-yeast"))
+    'predict_expression'
+    """
+    return task.numbers.tool or "predict_" + re.sub(r"[^a-z0-9]+", "_", task.name)
+
+
+def write_call(tool: str) -> str:
+    """The call of a tool on the sequences of the question.
+
+    >>> write_call("predict_expression")
+    '{"tool": "predict_expression", "sequence": "@input"}'
+    """
+    return json.dumps({"tool": tool, "sequence": INPUT})
+
+
+def read_call(text: str, tools: Collection[str]) -> Call:
+    """A call that a model wrote, strictly: one JSON object of exactly two fields, a known tool, `@input`.
+
+    Args:
+        text: What the model wrote; white space around it does not count.
+        tools: Names that may be called.
+
+    >>> read_call(write_call("predict_expression"), {"predict_expression"})
+    Call(tool='predict_expression', problem=None)
+    >>> read_call("high", {"predict_expression"}).problem
+    'no JSON object'
+    """
+    try:
+        # Pairs rather than a dict: of a field given twice, neither is believed.
+        pairs = json.loads(text, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return Call("", "no JSON object")
+    if not isinstance(pairs, tuple):
+        return Call("", "no JSON object")
+    if sorted(name for name, _ in pairs) != sorted(_FIELDS):
+        return Call("", "fields other than tool and sequence")
+    fields = dict(pairs)
+    if not isinstance(fields["tool"], str) or fields["tool"] not in tools:
+        return Call("", "unknown tool")
+    if fields["sequence"] != INPUT:
+        return Call("", "sequence not @input")
+    return Call(fields["tool"])
+
+
+def format_number(value: float) -> str:
+    """A number as results and answers write it: four digits that count.
+
+    >>> format_number(11.41682), format_number(-0.00042)
+    ('11.42', '-0.00042')
+    """
+    return f"{value:.4g}"
+
+
+def write_result(tool: str, number: str) -> str:
+    """The turn that brings the result of a tool.
+
+    >>> write_result("predict_expression", "11.42")
+    'The tool predict_expression gives 11.42.'
+    """
+    return RESULT.format(tool=tool, number=number)
+
+
+def write_answer(title: str, number: str, unit: str = "") -> str:
+    """The final answer, with the number.
+
+    >>> write_answer("gene expression level prediction", "11.42")
+    'The gene expression level prediction gives 11.42.'
+    """
+    return ANSWER.format(title=title, number=f"{number} {unit}".rstrip())
+
+
+def as_asked(task: Task, choice: TaskChoice) -> Task:
+    """The definition as a run asks it: with `answer = "tool"`, the question is for a number.
+
+    Raises:
+        ConfigError: a tool is asked for where the answer is no number.
+    """
+    if choice.answer == "bins":
+        return task
+    if task.family != "regression":
+        raise ConfigError(
+            f"tasks.choices: {task.name!r} is a {task.family} task; answer = 'tool' is for regression. Leave it out."
+        )
+    return task.model_copy(update={"wordings": (TOOL_WORDING,)})
+
+
+def is_called(task: Task) -> bool:
+    """True for a definition of `as_asked` that a tool answers."""
+    return task.wordings == (TOOL_WORDING,)
+
+
+def call_row(task: Task, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An item of `tasks split` as it is asked: where a tool answers, the target is its call and there are no labels."""
+    return {**row, "target": write_call(tool_name(task)), "labels": None} if is_called(task) else row
+
+
+def with_result(task: Task, record: Mapping[str, Any], tokenizer: GeneTokenizer) -> dict[str, Any]:
+    """A training record of a call, gone on with its result and the answer.
+
+    The question and the call become the `history`, as in Alpaca records of several turns; a model is trained on every
+    answer, so on the call too. The result is the item's own number.
+
+    Args:
+        task: The task.
+        record: Instruction record whose output is a call.
+        tokenizer: Its special tokens are made harmless.
+    """
+    number, tool = format_number(record["value"]), tool_name(task)
+    answer = write_answer(task.title, number, task.numbers.unit)
+    return {
+        **record,
+        "instruction": write_result(tool, number),
+        "input": "",
+        "output": defuse(answer, tokenizer.special_tokens).text,
+        "history": [[user_content(record["instruction"], record["input"]), record["output"]]],
+    }
+
+
+def result_tokens(task: Task, tokenizer: GeneTokenizer) -> int:
+    """Tokens that the result and the answer add to a question and its call, at most."""
+    call = [Message("user", "?"), Message("assistant", write_call(tool_name(task)))]
+    more = [
+        Message("user", write_result(tool_name(task), _LONGEST_NUMBER)),
+        Message("assistant", write_answer(task.title, _LONGEST_NUMBER, task.numbers.unit)),
+    ]
+    whole, part = (
+        len(tokenizer.encode_prompt(render(turns, bos=tokenizer.bos, eos=tokenizer.eos)))
+        for turns in ([*call, *more], call)
+    )
+    return whole - part
