@@ -161,7 +161,7 @@ def test_a_model_that_cannot_call_scores_nothing_and_each_reason_is_counted(part
 @pytest.mark.slow
 def test_a_model_that_is_tuned_to_call_scores_what_its_specialist_does(parts: Path, tmp_path: Path) -> None:
     config = FinetuneConfig(
-        method="full", epochs=12, row_tokens=512, learning_rate=8e-3, rows_per_step=2, save_minutes=60, bf16="off"
+        method="full", epochs=14, row_tokens=512, learning_rate=8e-3, rows_per_step=2, save_minutes=60, bf16="off"
     )
     made = finetune(
         config, model=make_model(tmp_path, parts / "vocabulary"), instructions=parts / "tuned", seed=1,
