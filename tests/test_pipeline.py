@@ -230,6 +230,7 @@ VERBS = {
     "tasks show": "tasks show promoter-core",
     "tasks add": "tasks add RUN/data/tasks/splice.csv --output OUT",
     "tasks split": "tasks split --data RUN/data --config RECIPE --output OUT",
+    "tasks specialist": "tasks specialist demo-strength --splits RUN/splits --model kmer --output OUT",
     "tasks build": "tasks build --splits RUN/splits --tokenizer RUN/tokenizer --config RECIPE --output OUT",
     "model extend": "model extend --tokenizer RUN/tokenizer --output OUT",
     "pretrain": "pretrain RUN/model --blocks RUN/blocks --output OUT SHORT",

@@ -126,6 +126,8 @@ def test_a_uniprot_entry_carries_function_go_ec_and_product(tmp_path):
         "ec": "3.1.1.1",
         "function": "Cuts esters. Also binds zinc.",
         "go": ("cytoplasm(GO:0005737)", "hydrolase activity(GO:0016787)"),
+        "go_component": ("cytoplasm(GO:0005737)",),
+        "go_function": ("hydrolase activity(GO:0016787)",),
     }
 
 
