@@ -7,8 +7,8 @@ Test items are scored as well, to see whether the choice holds; they choose noth
 the same residues, and is also asked letter by letter with the letters on both sides (`unit = "letter"`). A model this
 small, with so few items, compares ways of asking; it does not say how well a task can be answered.
 
-Quick: the demo's synthetic organism, few steps. Else LLAMA_GENE_DATA where that is set: about a quarter of an hour on
-one core; with `--folder` it goes on after the last finished arm when it is started again.
+Quick: the demo's synthetic organism, few steps. Else LLAMA_GENE_DATA where that is set: about half an hour on one
+core; with `--folder` it goes on after the last finished arm when it is started again.
 """
 
 import json
