@@ -168,7 +168,7 @@ def test_labels_are_weighed_after_the_steps_the_model_wrote(model_folder: Path, 
     monkeypatch.setattr("llama_gene.evaluation.steps.generate_answers", writes(text))
     model, tokenizer = load_pair(model_folder, dtype=torch.float32)
     items = [stepped(id="1"), stepped(id="2", input="GGCC")]
-    answers = answer_items(EvaluateConfig(), model.eval(), tokenizer, items, seed=1)
+    answers = answer_items(EvaluateConfig(), model.eval(), tokenizer, items, train=items, seed=1)
     written = (split_answer(text) or (text, ""))[0]
     questions = [
         Question(
