@@ -47,7 +47,9 @@ from llama_gene.config.section import (
     KINDS,
     GeneKind,
     Kind,
+    OnConflict,
     OnInvalid,
+    OnRareClass,
     Section,
     Share,
     SourceFormat,
@@ -57,6 +59,7 @@ from llama_gene.config.section import (
     describe,
     resolve,
 )
+from llama_gene.config.splits import SplitRule
 
 __all__ = [
     "GENE_KINDS",
@@ -82,7 +85,9 @@ __all__ = [
     "NcbiEntry",
     "NearDuplicateConfig",
     "NetworkConfig",
+    "OnConflict",
     "OnInvalid",
+    "OnRareClass",
     "OptimizerConfig",
     "PackConfig",
     "Phase",
@@ -97,6 +102,7 @@ __all__ = [
     "SourceFormat",
     "Spelling",
     "Split",
+    "SplitRule",
     "TaskChoice",
     "TasksConfig",
     "TokenizerConfig",

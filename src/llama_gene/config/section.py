@@ -17,6 +17,8 @@ Unit = Literal["bpe", "kmer", "letter"]
 Split = Literal["train", "valid", "test"]
 Spelling = Literal["joined", "spaced"]
 OnInvalid = Literal["error", "skip"]
+OnConflict = Literal["drop", "keep"]
+OnRareClass = Literal["error", "drop"]
 SourceFormat = Literal[
     "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "json", "jsonl"
 ]

@@ -31,7 +31,7 @@ from llama_gene.tasks.wordings import PAPER_WORDINGS
 from llama_gene.tokenizer.load import load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 1
+_CODE = 2
 _BATCH_ROWS = 1024
 
 
@@ -130,6 +130,8 @@ def _records(
             "sequences": list(made.sequences),
             "kinds": row["kinds"],
             "value": row["value"],
+            "nearest": row["nearest"],
+            "pair_class": row["pair_class"],
         }
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from llama_gene.config import Section, SourceFormat, Spelling, Split
+from llama_gene.config import Section, SourceFormat, Spelling, Split, SplitRule
 from llama_gene.errors import ConfigError
 from llama_gene.tasks.wordings import Family, check_wording
 
@@ -138,25 +138,6 @@ class AnswerRule(Section):
     pattern: str | None = Field(None, description="Regular expression; its first group is the answer.")
     exclude: str | None = Field(None, description="Regular expression; an answer that holds it is left out, counted.")
     sentences: int | None = Field(None, ge=1, description="Only the first sentences.")
-
-
-class SplitRule(Section):
-    """What keeps items together, and the shares of the splits that no file gives."""
-
-    by: Literal["item", "sequence", "prefix"] = Field(
-        "item", description="item: equal items; sequence: items that share any sequence; prefix: equal first letters."
-    )
-    prefix_letters: int = Field(15, ge=1, description="Letters of `prefix`.")
-    similarity: float | None = Field(
-        None, gt=0, le=1, description="Sequences sharing at least this part of their k-mers stay together; none: off."
-    )
-    shares: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="train, valid, test.")
-
-    @model_validator(mode="after")
-    def _check(self) -> "SplitRule":
-        if min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-6:
-            raise ValueError("shares must be > 0 and sum to 1")
-        return self
 
 
 class Published(Section):

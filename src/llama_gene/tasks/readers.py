@@ -48,7 +48,7 @@ def read_items(task: Task, data: Path, inspector: Inspector) -> Iterator[RawItem
     if isinstance(reader, FastaReader):
         return _read_fasta_items(reader, data, inspector)
     if isinstance(reader, StatesReader):
-        return _read_states(reader, data)
+        return _read_states(reader, data, inspector)
     if isinstance(reader, PairsReader):
         return _read_pairs(reader, data, inspector)
     if isinstance(reader, CodingReader):
@@ -93,6 +93,7 @@ def _table_item(reader: TableReader, file: TaskFile, row: Mapping[Column, Any], 
         answer=label or "",
         value=None if reader.value is None else _number(_cell(row, reader.value, where), where),
         split=file.split or _marked(reader.marks, lambda mark: _cell(row, mark.column or 0, where)),
+        about=row,
     )
 
 
@@ -170,6 +171,7 @@ def _read_fasta_items(reader: FastaReader, data: Path, inspector: Inspector) -> 
                 sequences=sequences,
                 answer=label,
                 split=file.split or _marked(reader.marks, lambda mark, title=title: title),
+                about={None: title},
             )
 
 
@@ -189,7 +191,7 @@ def _fasta_rows(file: TaskFile, data: Path) -> Iterator[tuple[str, tuple[str, ..
         yield title, (letters, mate)
 
 
-def _read_states(reader: StatesReader, data: Path) -> Iterator[RawItem]:
+def _read_states(reader: StatesReader, data: Path, inspector: Inspector) -> Iterator[RawItem]:
     chains = {_first_word(title): letters for title, letters in read_fasta(reader.sequences, data)}
     masks = {_first_word(title): mask for title, mask in read_fasta(reader.mask, data)} if reader.mask else {}
     name = task_path(reader.states, data)
@@ -201,10 +203,17 @@ def _read_states(reader: StatesReader, data: Path) -> Iterator[RawItem]:
                 f"{where}: no such chain in {reader.sequences}. Every chain needs a sequence; mend the file."
             )
         mask = masks.get(identifier, "")
-        if mask and len(mask) == len(states):
+        if mask and len(mask) != len(states):
+            inspector.refuse(
+                "mask does not fit the states",
+                f"{where}: a mask of {len(mask)} letters for {len(states)} states. Expected one a state; mend the file "
+                "or set on_invalid = 'skip'.",
+            )
+            continue
+        if mask:
             states = "".join(s if known == "1" else UNKNOWN_STATE for s, known in zip(states, mask, strict=True))
         split = _marked(reader.marks, lambda mark, title=title: title)
-        yield RawItem(id=identifier, where=where, sequences=(chains[identifier],), answer=states, split=split)
+        yield RawItem(identifier, where, (chains[identifier],), states, split=split, about={None: title})
 
 
 def _first_word(title: str) -> str:
@@ -232,6 +241,7 @@ def _read_pairs(reader: PairsReader, data: Path, inspector: Inspector) -> Iterat
                     sequences=tuple(lookup[key] for key, lookup in zip(ids, lookups, strict=True)),
                     answer=cells[reader.label],
                     split=file.split,
+                    about=dict(enumerate(cells)),
                 )
 
 
