@@ -13,7 +13,11 @@ _TEXT_FIELDS = ("id", "instruction", "output", "task", "family")
 
 @dataclass(frozen=True)
 class Item:
-    """One question with its expected answer."""
+    """One question with its expected answer.
+
+    `nearest` is the identity of its sequences to training, `pair_class` what training holds of a pair; both None where
+    nobody looked.
+    """
 
     id: str
     instruction: str
@@ -27,6 +31,8 @@ class Item:
     sequences: tuple[str, ...]
     kinds: tuple[str, ...]
     value: float | None
+    nearest: float | None = None
+    pair_class: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The record as plain JSON values."""
@@ -75,4 +81,6 @@ def _item(line: bytes, where: str) -> Item:
         sequences=tuple(record.get("sequences") or ()),
         kinds=tuple(record.get("kinds") or ()),
         value=None if record.get("value") is None else float(record["value"]),
+        nearest=None if record.get("nearest") is None else float(record["nearest"]),
+        pair_class=record.get("pair_class"),
     )

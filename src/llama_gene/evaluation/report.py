@@ -115,7 +115,15 @@ def report_markdown(report: Report) -> str:
                 f"{start} {f'**{name}**' if place == 0 else name} | {task.n} | {interval(found.ours)} "
                 f"| {number(found.majority.value)} | {interval(found.kmer)} | {VERDICTS[found.verdict]} |"
             )
-    lines += ["", _generation_lines(report), *_curve_lines(report), "", _setting_line(report), ""]
+    lines += [
+        "",
+        _generation_lines(report),
+        _strata_lines(report),
+        *_curve_lines(report),
+        "",
+        _setting_line(report),
+        "",
+    ]
     return "\n".join(line for line in lines if line is not None)
 
 
@@ -187,6 +195,25 @@ def _generation_lines(report: Report) -> str:
         for task, one in found
     ]
     return "\n".join([*lines, ""])
+
+
+def _strata_lines(report: Report) -> str:
+    rows = [
+        f"| {task.task} | {METRIC_NAMES[task.headline.metric]} | {part.name} | {part.n} | {interval(part.ours)} "
+        f"| {number(part.majority.value)} | {interval(part.kmer)} |"
+        for task in report.tasks
+        for part in task.strata
+    ]
+    if not rows:
+        return ""
+    head = [
+        "Scores by identity to the nearest training item, and by what training holds of a pair (C1 all its sequences, "
+        "C2 some, C3 none); parts of 20 items and more:",
+        "",
+        "| task | metric | part | n | model [95 % interval] | majority | k-mer [95 % interval] |",
+        "|---|---|---|--:|---|--:|---|",
+    ]
+    return "\n".join([*head, *rows, ""])
 
 
 def _curve_lines(report: Report) -> list[str]:

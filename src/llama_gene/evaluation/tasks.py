@@ -17,6 +17,7 @@ from llama_gene.evaluation.answers import is_exact, read_answer, rouge_l, token_
 from llama_gene.evaluation.baselines import Answers, kmer_baseline, majority
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Estimate, label_scores, mean_score, rank_score, unit_of_items
+from llama_gene.evaluation.strata import strata_of
 
 Verdict = Literal["above", "below", "open", "undefined"]
 
@@ -34,6 +35,17 @@ class Comparison:
     majority: Estimate
     kmer: Estimate | None
     verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """The headline score on a part of the items: a band of identity to training, or a class of pairs."""
+
+    name: str
+    n: int
+    ours: Estimate
+    majority: Estimate
+    kmer: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,7 @@ class TaskReport:
     confusion: tuple[tuple[int, ...], ...]
     per_token_accuracy: float | None
     generation: Generation | None
+    strata: tuple[Stratum, ...]
 
     @property
     def headline(self) -> Comparison:
@@ -132,7 +145,8 @@ def compare(
     units, drawn_as = unit_of_items([item.group for item in test])
     scorer = _Scorer(tuple(test), units, config.bootstrap, seed)
     common, kmer = majority(train, test), kmer_baseline(train, valid, test, kmer_max=config.kmer_max)
-    ours = scorer.scores(Answers("model", answers.texts, expected_values(answers.probabilities, train, test)))
+    model = Answers("model", answers.texts, expected_values(answers.probabilities, train, test))
+    ours = scorer.scores(model)
     theirs = scorer.scores(common)
     kmers = scorer.scores(kmer) if kmer else {}
     labels = test[0].labels or ()
@@ -154,7 +168,31 @@ def compare(
         confusion=scorer.confusion(answers.texts),
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
         generation=_generation(scorer, answers) if answers.generated else None,
+        strata=tuple(
+            _stratum(name, scorer.part(places), places, next(iter(ours)), model, common, kmer)
+            for name, places in strata_of(test).items()
+        ),
     )
+
+
+def _stratum(
+    name: str,
+    scorer: "_Scorer",
+    places: Sequence[int],
+    metric: str,
+    model: Answers,
+    common: Answers,
+    kmer: Answers | None,
+) -> Stratum:
+    def score(answers: Answers) -> Estimate:
+        return scorer.scores(_part(answers, places))[metric]
+
+    return Stratum(name, len(places), score(model), score(common), score(kmer) if kmer else None)
+
+
+def _part(answers: Answers, places: Sequence[int]) -> Answers:
+    values = None if answers.values is None else tuple(answers.values[place] for place in places)
+    return Answers(answers.method, tuple(answers.texts[place] for place in places), values)
 
 
 def verdict(ours: Estimate, other: Estimate) -> Verdict:
@@ -198,6 +236,11 @@ class _Scorer:
     units: Array
     resamples: int
     seed: int
+
+    def part(self, places: Sequence[int]) -> "_Scorer":
+        """For some of the items."""
+        units = np.unique(self.units[list(places)], return_inverse=True)[1]
+        return _Scorer(tuple(self.items[place] for place in places), units, self.resamples, self.seed)
 
     def scores(self, answers: Answers) -> dict[str, Estimate]:
         """Name to score, headline first."""
