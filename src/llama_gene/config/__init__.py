@@ -49,7 +49,9 @@ from llama_gene.config.section import (
     AskedUnit,
     GeneKind,
     Kind,
+    OnConflict,
     OnInvalid,
+    OnRareClass,
     Section,
     Share,
     SourceFormat,
@@ -61,6 +63,7 @@ from llama_gene.config.section import (
     resolve,
     spellings_of,
 )
+from llama_gene.config.splits import SplitRule
 
 __all__ = [
     "GENE_KINDS",
@@ -87,7 +90,9 @@ __all__ = [
     "NcbiEntry",
     "NearDuplicateConfig",
     "NetworkConfig",
+    "OnConflict",
     "OnInvalid",
+    "OnRareClass",
     "OptimizerConfig",
     "PackConfig",
     "Phase",
@@ -102,6 +107,7 @@ __all__ = [
     "SourceFormat",
     "Spelling",
     "Split",
+    "SplitRule",
     "TaskChoice",
     "TaskSpelling",
     "TasksConfig",

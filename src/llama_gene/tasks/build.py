@@ -35,7 +35,7 @@ from llama_gene.tasks.terms import split_terms
 from llama_gene.tokenizer.load import load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 3
+_CODE = 4
 _BATCH_ROWS = 1024
 
 
@@ -205,6 +205,8 @@ def _records(
             "sequences": list(made.sequences),
             "kinds": row["kinds"],
             "value": row["value"],
+            "nearest": row["nearest"],
+            "pair_class": row["pair_class"],
             **_for_the_score(setting.task, row, asked.part, made),
         }
 
