@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RATIOS = {
     "corpus_build": {"pipeline"},
+    "splits": {"exhaustive"},
     "tokenizer_encode": {"tokenizers", "tiktoken", "sentencepiece"},
     "tokenizer_extend": {"dna_sentencepiece", "protein_sentencepiece", "dna_tiktoken", "protein_tiktoken"},
     "tokenizer_learn": {"sentencepiece", "tokenizers"},
