@@ -123,8 +123,9 @@ class RunEncoder:
 
     def encode_into(self, texts: Texts, out: Encoded) -> None:
         """Encode those of the texts that wait and are runs of this alphabet, on as many cores as numba may use."""
-        number = numba.config.NUMBA_NUM_THREADS if len(texts.letters) > _WORTH_THREADS else 1
-        borders = np.linspace(texts.starts[0], texts.starts[-1], number + 1).astype(np.int64)
+        begin, end = texts.starts[0], texts.starts[-1]
+        number = numba.config.NUMBA_NUM_THREADS if end - begin > _WORTH_THREADS else 1
+        borders = np.linspace(begin, end, number + 1).astype(np.int64)
         firsts = [0, *np.searchsorted(texts.starts, borders[1:-1]).tolist(), len(texts.lengths)]
         if number == 1:
             self._encode(texts, out, 0, firsts[-1])
