@@ -1,36 +1,34 @@
-"""Score closed answers by the probability the model gives each label, end token included.
+"""Weigh closed answers by the probability the model gives each, end token included.
 
-Tree attention: a row holds the prompt once and, after it, every label. Each label starts at the position after the
-prompt and sees the prompt and itself, so one forward pass scores all labels of a batch of items. What all prompts of
-a call start with (the preamble and the task's question) is computed once and kept in the cache.
+One pass of the model scores all answers of a batch of questions (`rows`); what their prompts start with (the preamble
+and the task's question) is read once (`starts`), and no layer computes more than it must (`forward`). Questions are
+taken in windows, so that memory stays flat in their number.
 
-Axes: B items in a batch, T tokens of a row after the shared start, S tokens of the shared start, P answer tokens,
-V vocabulary, H width.
+Axes: B rows, P last places of a row, N answer tokens, V vocabulary, H width.
 """
 
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from llama_gene.errors import DataError
-from llama_gene.evaluation.batches import by_length
+from llama_gene.evaluation.batches import BATCH_TOKENS, by_length
+from llama_gene.evaluation.forward import KeysValues, llama_of, read_rows, read_start
 from llama_gene.evaluation.metrics import Array
+from llama_gene.evaluation.rows import Question, lay_out
+from llama_gene.evaluation.starts import share_starts
+from llama_gene.evaluation.threads import side_by_side
 from llama_gene.progress import show_progress
 
-_PROMPT, _PADDING = 0, -1
-_LOGITS_AT_ONCE = 64_000_000
+__all__ = ["AnswerScores", "Question", "score_answers"]
 
-
-@dataclass(frozen=True)
-class Question:
-    """A prompt and the answers to weigh, as token ids; each answer closes with the end token."""
-
-    prompt: tuple[int, ...]
-    answers: tuple[tuple[int, ...], ...]
+_WINDOW = 4096
+_LOGITS_AT_ONCE = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -52,45 +50,54 @@ class AnswerScores:
         return self.log_probability / self.tokens
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Rows of tokens after the shared start, each (B, T), and where each answer token is predicted, each (P,)."""
-
-    ids: torch.Tensor
-    positions: torch.Tensor
-    segments: torch.Tensor
-    rows: torch.Tensor
-    places: torch.Tensor
-    targets: torch.Tensor
-    owners: torch.Tensor
-
-
 def score_answers(
-    model: PreTrainedModel, questions: Sequence[Question], *, batch_items: int, title: str = "scoring"
+    model: PreTrainedModel,
+    questions: Iterable[Question],
+    *,
+    batch_items: int,
+    batch_tokens: int = BATCH_TOKENS,
+    title: str = "scoring",
+    total: int | None = None,
 ) -> list[AnswerScores]:
     """The scores of every question's answers, in the order given.
 
     Args:
-        model: A LLaMA-type model in evaluation mode, on its device.
-        questions: Prompts and answers; fastest where they share their start and number of answers.
-        batch_items: Questions in one forward pass, > 0.
+        model: A LLaMA in evaluation mode, on its device.
+        questions: Prompts and answers, read as they are needed; fastest where many prompts start alike.
+        batch_items: Most questions in one forward pass, > 0.
+        batch_tokens: Most tokens in one forward pass, > 0; a longer question goes alone.
         title: Name of the progress bar.
+        total: Number of questions, for the progress bar.
 
     Raises:
         DataError: a prompt with its longest answer exceeds the model's context.
+        ModelError: the model is no LLaMA.
     """
-    if not questions:
-        return []
-    _check_lengths(model, questions)
-    shared = _shared_start([question.prompt for question in questions])
-    found: dict[int, AnswerScores] = {}
-    lengths = [len(question.prompt) + sum(map(len, question.answers)) for question in questions]
-    with torch.inference_mode():
-        start = _read_start(model, questions[0].prompt[:shared])
-        for members in show_progress(by_length(lengths, batch_items), title):
-            chosen = [questions[member] for member in members]
-            found.update(zip(members, _score_batch(model, chosen, start, shared), strict=True))
-    return [found[place] for place in range(len(questions))]
+    scored = _score(model, iter(questions), batch_items, batch_tokens)
+    found = dict(show_progress(scored, title, total=total))
+    return [found[place] for place in range(len(found))]
+
+
+def _score(
+    model: PreTrainedModel, questions: Iterator[Question], batch_items: int, batch_tokens: int
+) -> Iterator[tuple[int, AnswerScores]]:
+    """Place and scores of each question, window by window, batches of like length."""
+    base = llama_of(model)
+    done = 0
+    while window := list(islice(questions, _WINDOW)):
+        _check_lengths(model, window)
+        for shared, members in share_starts([question.prompt for question in window], worth=batch_tokens):
+            start = read_start(base, window[members[0]].prompt[:shared])
+            score = partial(_score_batch, model, window, start, shared)
+            lengths = [_row_length(window[member], shared) for member in members]
+            batches = [[members[place] for place in batch] for batch in by_length(lengths, batch_items, batch_tokens)]
+            for batch, scores in zip(batches, side_by_side(score, batches, model.device), strict=True):
+                yield from ((done + member, one) for member, one in zip(batch, scores, strict=True))
+        done += len(window)
+
+
+def _row_length(question: Question, shared: int) -> int:
+    return len(question.prompt) - shared + sum(map(len, question.answers)) - len(question.answers)
 
 
 def _check_lengths(model: PreTrainedModel, questions: Sequence[Question]) -> None:
@@ -102,109 +109,38 @@ def _check_lengths(model: PreTrainedModel, questions: Sequence[Question]) -> Non
         )
 
 
-def _shared_start(prompts: Sequence[tuple[int, ...]]) -> int:
-    """How many tokens all prompts start with; the last token of a prompt is never shared, it foretells the answer."""
-    first, last = min(prompts), max(prompts)
-    limit = min(map(len, prompts)) - 1
-    return next((place for place in range(limit) if first[place] != last[place]), limit)
-
-
-def _read_start(model: PreTrainedModel, start: Sequence[int]) -> DynamicCache | None:
-    if not start:
-        return None
-    cache = DynamicCache(config=model.config)
-    ids_1S = torch.tensor([start], device=model.device)
-    model.base_model(input_ids=ids_1S, past_key_values=cache, use_cache=True)
-    return cache
-
-
+@torch.inference_mode()
 def _score_batch(
-    model: PreTrainedModel, questions: Sequence[Question], start: DynamicCache | None, shared: int
+    model: PreTrainedModel,
+    questions: Sequence[Question],
+    start: Sequence[KeysValues],
+    shared: int,
+    members: Sequence[int],
 ) -> list[AnswerScores]:
-    batch = _lay_out(questions, shared, model.device)
-    cache = deepcopy(start)
-    if cache is not None:
-        cache.batch_repeat_interleave(len(questions))
-    hidden_BTH = model.base_model(
-        input_ids=batch.ids,
-        position_ids=batch.positions,
-        attention_mask=_tree_mask(batch.segments, shared),
-        past_key_values=cache,
-        use_cache=cache is not None,
-    ).last_hidden_state
-    nats_P = _target_log_probabilities(model, hidden_BTH, batch)
-    owners = batch.owners.cpu().numpy()
-    tokens = np.bincount(owners)
-    sums = np.bincount(owners, weights=nats_P.double().cpu().numpy())
-    borders = np.cumsum([len(question.answers) for question in questions])[:-1]
+    """The scores of some of the questions, which start with `shared` tokens that the model read."""
+    chosen = [questions[member] for member in members]
+    rows = lay_out(chosen, shared)
+    ids, positions, visible, sites, targets = (
+        torch.from_numpy(part).to(model.device)
+        for part in (rows.ids, rows.positions, rows.visible, rows.sites, rows.targets)
+    )
+    hidden_BPH = read_rows(llama_of(model), start, ids, positions, visible, rows.last)
+    nats_N = _log_probabilities(model, hidden_BPH.flatten(0, 1), sites, targets).double().cpu().numpy()
+    tokens = np.bincount(rows.owners)
+    sums = np.bincount(rows.owners, weights=nats_N)
+    borders = np.cumsum([len(question.answers) for question in chosen])[:-1]
     return [
         AnswerScores(log_probability, counts)
         for log_probability, counts in zip(np.split(sums, borders), np.split(tokens, borders), strict=True)
     ]
 
 
-def _lay_out(questions: Sequence[Question], shared: int, device: torch.device) -> _Batch:
-    """Rows `rest of the prompt, answer 0, answer 1, …`; the last token of an answer is predicted, never read."""
-    ids, positions, segments = [], [], []
-    rows: list[int] = []
-    places: list[int] = []
-    targets: list[int] = []
-    owners: list[int] = []
-    owner = 0
-    for row, question in enumerate(questions):
-        length = len(question.prompt)
-        row_ids = list(question.prompt[shared:])
-        row_positions = list(range(shared, length))
-        row_segments = [_PROMPT] * len(row_ids)
-        end_of_prompt = len(row_ids) - 1
-        for branch, answer in enumerate(question.answers, start=1):
-            rows += [row] * len(answer)
-            places += [end_of_prompt, *range(len(row_ids), len(row_ids) + len(answer) - 1)]
-            targets += answer
-            owners += [owner] * len(answer)
-            owner += 1
-            row_ids += answer[:-1]
-            row_positions += range(length, length + len(answer) - 1)
-            row_segments += [branch] * (len(answer) - 1)
-        ids.append(row_ids)
-        positions.append(row_positions)
-        segments.append(row_segments)
-    return _Batch(
-        ids=_pad(ids, 0).to(device),
-        positions=_pad(positions, 0).to(device),
-        segments=_pad(segments, _PADDING).to(device),
-        rows=torch.tensor(rows, device=device),
-        places=torch.tensor(places, device=device),
-        targets=torch.tensor(targets, device=device),
-        owners=torch.tensor(owners, device=device),
-    )
-
-
-def _pad(rows: Sequence[Sequence[int]], filler: int) -> torch.Tensor:
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
-
-
-def _tree_mask(segments_BT: torch.Tensor, shared: int) -> torch.Tensor:
-    """True where a token (row) may see another (column): (B, 1, T, S + T)."""
-    length = segments_BT.shape[1]
-    asking, asked = segments_BT[:, :, None], segments_BT[:, None, :]
-    order = torch.ones(length, length, dtype=torch.bool, device=segments_BT.device).tril()
-    inside = ((asked == _PROMPT) | (asked == asking)) & order
-    before = torch.ones(*segments_BT.shape, shared, dtype=torch.bool, device=segments_BT.device)
-    return torch.cat([before, inside], dim=2)[:, None]
-
-
-def _target_log_probabilities(model: PreTrainedModel, hidden_BTH: torch.Tensor, batch: _Batch) -> torch.Tensor:
-    """Log-probability of each target, (P,).
-
-    The vocabulary is wide: a place that foretells several targets (the end of the prompt) meets it once, and only
-    some places at a time.
-    """
+def _log_probabilities(
+    model: PreTrainedModel, hidden_SH: torch.Tensor, sites_N: torch.Tensor, targets_N: torch.Tensor
+) -> torch.Tensor:
+    """Log-probability of each target at its site, (N,); the vocabulary is wide, so only some sites at a time."""
     rows_VH = model.get_output_embeddings().weight
-    flat_H = hidden_BTH.flatten(0, 1)
-    sites, site_of_target = torch.unique(batch.rows * hidden_BTH.shape[1] + batch.places, return_inverse=True)
     at_once = max(1, _LOGITS_AT_ONCE // rows_VH.shape[0])
-    totals = torch.cat([(flat_H[part] @ rows_VH.T).float().logsumexp(dim=1) for part in sites.split(at_once)])
-    chosen = (flat_H[sites][site_of_target].float() * rows_VH[batch.targets].float()).sum(dim=1)
-    return chosen - totals[site_of_target]
+    totals_S = torch.cat([(part @ rows_VH.T).float().logsumexp(dim=1) for part in hidden_SH.split(at_once)])
+    chosen_N = (hidden_SH[sites_N].float() * rows_VH[targets_N].float()).sum(dim=1)
+    return chosen_N - totals_S[sites_N]
