@@ -1,31 +1,43 @@
 """Read a free answer.
 
-The rule for a closed set of labels: case, spaces, quotes around and punctuation at the end do not count; the answer
-is the longest label that the text starts with, ending at a word border. So "promoter AGCC GGG" answers "promoter",
-"Non-promoter" does not, and "Not Conform" is never "Conform". A text that starts with no label, or that goes on to
-offer a second one ("low or high"), is no answer.
+The rule for a closed set of labels: an answer that is a label letter for letter is that label. Otherwise letter case,
+spaces, ways to write the same sign (full width, the many dashes, marks nobody sees), quotes around and punctuation at
+the end do not count, and the answer is the longest label that the text starts with, ending at a word border. So
+"promoter AGCC GGG" answers "promoter", "Non-promoter" and "promoters" do not, and "Not Conform" is never "Conform". A
+text that starts with no label, or that goes on to offer another one ("low or high"), is no answer.
 
 `is_right_by_paper` is the rule of the paper's own scripts, kept to compare with its figures: it takes "Not Conform"
 for "Conform".
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 _AROUND = " \"'`*“”‘’"
-_AT_END = _AROUND + ".,;:!?"
-_ANOTHER = re.compile(r"\s*(?:,|/|\||\bor\b|\band\b|\bto\b)\s*(?:or\b|and\b)?\s*")
-_LISTED = re.compile(r"one of the following:[ \t]*([^\n]+)", re.IGNORECASE)
+_AT_END = _AROUND + ".,;:!?。"
+_DASHES = re.compile(r"[\u2010-\u2015\u2212\u2E3A\u2E3B\u301C\u3030]")
+# What may stand between two labels that are offered together.
+_BETWEEN = re.compile(r"^(?:\s|[,;/|、]|\b(?:or|and|to|vs)\b)*")
+_LISTED = re.compile(r"one of the following:[ \t]*([^\n]+?)(?=\.(?:\s+[A-Z#]|\s*$)|\s*(?:\n|$))", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 
 
 def normalise(text: str) -> str:
-    """Lower case, single spaces, no quotes around, no punctuation at the end.
+    """Lower case, single spaces, one form of each sign, no quotes around, no punctuation at the end.
 
-    >>> normalise('  "Alpha  Helix". ')
-    'alpha helix'
+    Signs take their Unicode form NFKC (full width becomes plain), dashes become "-", and invisible format characters
+    go.
+
+    >>> normalise('  "Alpha  Helix". '), normalise("Ｎｏｎ‑promoter")
+    ('alpha helix', 'non-promoter')
     """
-    return " ".join(text.casefold().split()).lstrip(_AROUND).rstrip(_AT_END)
+    plain = _DASHES.sub("-", unicodedata.normalize("NFKC", text))
+    seen = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+    # Lower case can bring back what NFKC took away.
+    words = " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
+    return words.lstrip(_AROUND).rstrip(_AT_END)
 
 
 def read_answer(text: str, labels: Sequence[str]) -> str | None:
@@ -42,14 +54,14 @@ def read_answer(text: str, labels: Sequence[str]) -> str | None:
     >>> read_answer("Jefferson Davis", ["Conform", "Not Conform"]) is None
     True
     """
-    words = normalise(text)
-    found = _leading_label(words, labels)
-    if found is None:
-        return None
-    rest = words[len(normalise(found)) :]
-    separator = _ANOTHER.match(rest)
-    second = _leading_label(rest[separator.end() :], labels) if separator else None
-    return found if second in (None, found) else None
+    if text.strip() in labels:
+        return text.strip()
+    rest = normalise(text)
+    offered: list[str] = []
+    while label := _leading_label(rest, labels):
+        offered.append(label)
+        rest = _BETWEEN.sub("", rest[len(normalise(label)) :], count=1)
+    return offered[0] if len(set(offered)) == 1 else None
 
 
 def _leading_label(words: str, labels: Sequence[str]) -> str | None:
@@ -59,9 +71,24 @@ def _leading_label(words: str, labels: Sequence[str]) -> str | None:
 
 
 def _starts_with(words: str, label: str) -> bool:
-    following = words[len(label) : len(label) + 1]
-    ends_word = not following or not (following.isalnum() or following in "_-+") or not label[-1].isalnum()
-    return words.startswith(label) and ends_word
+    """Whether the label stands there as whole words: "1" is not what "1.5" starts with."""
+    following = words[len(label) : len(label) + 2]
+    goes_on = following[:1].isalnum() or following[:1] in tuple("_-+") or re.match(r"[.,:]\d", following)
+    return words.startswith(label) and not (label[-1].isalnum() and goes_on)
+
+
+def read_number(text: str) -> float | None:
+    """The number that a text answers with: the one it starts with, or the only one in it; None without.
+
+    >>> read_number("-0.53 (low)"), read_number("The solubility is 0.4."), read_number("between 1 and 2")
+    (-0.53, 0.4, None)
+    """
+    words = normalise(text)
+    found = _NUMBER.match(words)
+    if found and not words[found.end() : found.end() + 1].isalpha():
+        return float(found[0])
+    alone = re.findall(rf"(?<![\w.])({_NUMBER.pattern})(?![\w])", words, re.IGNORECASE)
+    return float(alone[0]) if len(alone) == 1 else None
 
 
 def is_right_by_paper(text: str, expected: str) -> bool:
@@ -80,7 +107,11 @@ def labels_in(instruction: str) -> tuple[str, ...]:
     ('Non-promoter', 'promoter')
     """
     listed = _LISTED.search(instruction)
-    return tuple(filter(None, (label.strip(" .") for label in listed[1].split(",")))) if listed else ()
+    if not listed:
+        return ()
+    separator = next((sign for sign in (";", "|", ",") if sign in listed[1]), " or ")
+    parts = (re.sub(r"^(?:or|and)\s+", "", part.strip()) for part in listed[1].split(separator))
+    return tuple(dict.fromkeys(label for part in parts if (label := part.strip(" .\"'"))))
 
 
 def is_exact(text: str, expected: str) -> bool:
