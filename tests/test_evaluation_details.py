@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from answering import LABELS, function_items, item
-from llama_gene.evaluation.details import hardest, profile, reliability, shorten
+from llama_gene.evaluation.details import hardest, profile, shorten
 
 
 def bands(items, ours, name, *, nearest=None):
@@ -45,19 +45,6 @@ def test_mcc_stands_beside_the_share_of_right_answers_in_a_band():
     items = [item(output=LABELS[n % 2], sequences=("A" * (10 + n),)) for n in range(40)]
     for band in bands(items, [one.output for one in items], "length"):
         assert (band.ours.value, band.mcc) == (1.0, pytest.approx(1.0))
-
-
-def test_reliability_of_two_bins_is_the_hand_computed_one():
-    items = [item(output=LABELS[1]), item(output=LABELS[0]), item(output=LABELS[1]), item(output=LABELS[1])]
-    found = reliability(items, np.array([[0.05, 0.95], [0.05, 0.95], [0.35, 0.65], [0.38, 0.62]]))
-    assert [(one.low, one.n, one.right) for one in found.bins] == [(0.6, 2, 1.0), (0.9, 2, 0.5)]
-    # (2 * |0.635 - 1| + 2 * |0.95 - 0.5|) / 4
-    assert found.ece == pytest.approx((0.365 + 0.45) / 2)
-
-
-def test_a_probability_of_one_falls_into_the_last_bin():
-    found = reliability([item()], np.array([[0.0, 1.0]]))
-    assert [(one.low, one.high) for one in found.bins] == [(0.9, 1.0)]
 
 
 def test_the_hardest_items_are_the_wrong_answers_that_were_surest():

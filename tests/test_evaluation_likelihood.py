@@ -5,12 +5,18 @@ import random
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from answering import write_answering_model
-from llama_gene.errors import DataError
+from llama_gene.errors import DataError, ModelError
+from llama_gene.evaluation import generate, likelihood
 from llama_gene.evaluation.batches import by_length
-from llama_gene.evaluation.generate import generate_answers
+from llama_gene.evaluation.generate import generate_answers, generate_labels
 from llama_gene.evaluation.likelihood import Question, score_answers
+from llama_gene.evaluation.starts import share_starts
+from llama_gene.evaluation.threads import side_by_side
 from llama_gene.model.folders import load_pair
 
 
@@ -51,6 +57,79 @@ def test_batched_likelihoods_equal_one_answer_at_a_time(pair, start, batch_items
     found = score_answers(model, asked, batch_items=batch_items)
     for question, scores in zip(asked, found, strict=True):
         assert np.allclose(scores.log_probability, one_by_one(model, question), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"num_key_value_heads": 2, "attention_bias": True, "mlp_bias": True},
+        {"num_hidden_layers": 1, "tie_word_embeddings": True},
+        {"head_dim": 16, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 500.0}},
+    ],
+    ids=["grouped heads and biases", "one layer, tied", "wide heads, scaled positions"],
+)
+def test_every_shape_of_llama_gives_the_models_own_likelihoods(shape):
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 4} | shape
+    torch.manual_seed(3)
+    model = LlamaForCausalLM(
+        LlamaConfig(vocab_size=320, hidden_size=32, intermediate_size=64, max_position_embeddings=128, **sizes)
+    ).eval()
+    for weights in model.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    asked = questions(5)
+    for question, scores in zip(asked, score_answers(model, asked, batch_items=3), strict=True):
+        assert np.allclose(scores.log_probability, one_by_one(model, question), atol=1e-4)
+
+
+def test_questions_of_several_wordings_windows_and_lengths_are_scored_in_the_order_given(pair, monkeypatch):
+    model, _ = pair
+    monkeypatch.setattr(likelihood, "_WINDOW", 7)
+    asked = [
+        question
+        for pairs in zip(questions(8, seed=1), questions(8, start=(256, 90, 91, 92, 93), seed=2), strict=True)
+        for question in pairs
+    ]
+    asked[3] = Question(asked[3].prompt, ((257,), (5, 6, 7, 8, 9, 257)))
+    found = score_answers(model, iter(asked), batch_items=4, batch_tokens=64, total=16)
+    for question, scores in zip(asked, found, strict=True):
+        assert np.allclose(scores.log_probability, one_by_one(model, question), atol=1e-4)
+
+
+def test_a_model_that_is_no_llama_is_refused():
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = MistralForCausalLM(MistralConfig(vocab_size=320, **sizes))
+    with pytest.raises(ModelError, match="of type 'mistral': labels are weighed with LLaMA models alone"):
+        score_answers(model, questions(1), batch_items=1)
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=5).map(tuple), max_size=12), st.integers(1, 6))
+def test_groups_hold_every_prompt_once_and_never_share_its_last_token(prompts, worth):
+    groups = share_starts(prompts, worth=worth)
+    assert sorted(member for group in groups for member in group.members) == list(range(len(prompts)))
+    for shared, members in groups:
+        starts = {prompts[member][:shared] for member in members}
+        assert len(starts) == 1
+        assert all(shared < len(prompts[member]) for member in members)
+
+
+def test_prompts_of_two_tasks_are_parted_where_their_own_starts_save_enough():
+    prompts = [(1, 2, 2, 2, place) for place in range(10)] + [(1, 3, 3, 3, place) for place in range(10)]
+    # Parted, 2 * 4 * 9 tokens need not be read; together, 1 * 19.
+    assert [group.shared for group in share_starts(prompts, worth=53)] == [4, 4]
+    assert [group.shared for group in share_starts(prompts, worth=54)] == [1]
+
+
+def test_threads_give_results_in_order_and_the_cores_back():
+    cores = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        assert list(side_by_side(sum, [[n] for n in range(20)], torch.device("cpu"))) == list(range(20))
+        assert torch.get_num_threads() == 4
+        with pytest.raises(TypeError):
+            list(side_by_side(sum, [[1], ["a"], [2]], torch.device("cpu")))
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(cores)
 
 
 def test_one_question_alone_is_scored(pair):
@@ -113,3 +192,52 @@ def test_generation_stays_inside_the_context(pair):
     assert len(tokenizer.encode(generate_answers(model, tokenizer, [prompt], max_new_tokens=40, batch_items=1)[0])) <= 6
     with pytest.raises(DataError, match="reads 512"):
         generate_answers(model, tokenizer, [[65] * 512], max_new_tokens=4, batch_items=1)
+
+
+def test_windows_do_not_change_the_order_of_written_answers(pair, monkeypatch):
+    model, tokenizer = pair
+    prompts = [tokenizer.encode_prompt("<s>Say " + "A" * length) for length in (5, 1, 9, 2, 7)]
+    together = generate_answers(model, tokenizer, prompts, max_new_tokens=4, batch_items=5)
+    monkeypatch.setattr(generate, "_WINDOW", 2)
+    apart = generate_answers(model, tokenizer, iter(prompts), max_new_tokens=4, batch_items=5, batch_tokens=30)
+    assert apart == together
+
+
+def greedy_label(model, tokenizer, prompt, labels):
+    """The path of likeliest allowed tokens, a plain forward pass a step."""
+    answers = {(*tokenizer.encode_answer(label), tokenizer.eos_id): label for label in labels}
+    written = ()
+    while written not in answers:
+        allowed = sorted({answer[len(written)] for answer in answers if answer[: len(written)] == written})
+        with torch.inference_mode():
+            logits = model(torch.tensor([[*prompt, *written]])).logits[0, -1]
+        written += (max(allowed, key=lambda token: logits[token].item()),)
+    return answers[written]
+
+
+LABEL_SETS = [("promoter", "Non-promoter"), ("low", "lower", "lowest", "low one"), ("NPP", "non-NPP"), ("only",)]
+
+
+@pytest.mark.parametrize("labels", LABEL_SETS, ids=lambda labels: labels[0])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_constrained_writing_follows_the_likeliest_allowed_tokens_to_a_label(tmp_path_factory, labels, seed):
+    folder = write_answering_model(tmp_path_factory.mktemp("constrained"), seed=seed)
+    model, tokenizer = load_pair(folder)
+    model.eval()
+    prompts = [tokenizer.encode_prompt(f"<s>{'ACGT' * length}?") for length in (1, 4, 2, 3)]
+    found = generate_labels(model, tokenizer, prompts, labels, batch_items=3)
+    assert set(found) <= set(labels)
+    assert found == [greedy_label(model, tokenizer, prompt, labels) for prompt in prompts]
+
+
+def test_a_label_that_begins_another_can_be_written_and_so_can_the_other(pair):
+    model, tokenizer = pair
+    prompts = [tokenizer.encode_prompt(f"<s>{number} {'ACGT' * (number % 5)}") for number in range(24)]
+    found = generate_labels(model, tokenizer, prompts, ("A", "AA"), batch_items=24)
+    assert set(found) == {"A", "AA"}
+
+
+def test_a_prompt_without_room_for_the_longest_label_is_refused(pair):
+    model, tokenizer = pair
+    with pytest.raises(DataError, match=r"has 510 tokens and its answer needs 5, the model reads 512"):
+        generate_labels(model, tokenizer, [[65] * 510], ("a", "abcd"), batch_items=1)

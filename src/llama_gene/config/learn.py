@@ -143,7 +143,19 @@ class EvaluateConfig(Section):
     """Answer the test instructions and write the report."""
 
     split: Literal["valid", "test"] = Field("test", description="Which items to answer.")
-    batch_items: int = Field(16, ge=1, description="Items in one forward pass.")
+    batch_items: int = Field(32, ge=1, description="Most items in one forward pass.")
+    batch_tokens: int = Field(4096, ge=64, description="Most tokens in one forward pass; bounds the memory.")
+    decide_by: Literal["sum", "per_token"] = Field(
+        "sum", description="Likelihood of a label: of all its tokens, or their mean."
+    )
+    calibrate: Literal["none", "temperature", "priors"] = Field(
+        "temperature", description="Correct the labels' probabilities by validation items; priors: a bias a label too."
+    )
+    calibrate_items: int = Field(50, ge=10, description="Fewest validation items to calibrate by.")
+    calibrate_most: int = Field(1000, ge=10, description="Validation items answered for it at most.")
+    decoding: Literal["free", "constrained"] = Field(
+        "free", description="How labels are written: any text, or nothing but a label."
+    )
     generate_items: int = Field(200, ge=0, description="Items per closed task also answered by generation.")
     max_new_tokens: int = Field(48, ge=1, description="Longest generated answer.")
     max_step_tokens: int = Field(

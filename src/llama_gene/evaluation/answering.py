@@ -1,17 +1,24 @@
-"""The model's answers to the items of a task: labels weighed, other answers written, calls handed to their tool."""
+"""The model's answers to the items of a task: labels weighed, other answers written, calls handed to their tool.
 
-from collections.abc import Sequence
+Axes: N items, L labels.
+"""
+
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from transformers import PreTrainedModel
 
 from llama_gene.config import EvaluateConfig
-from llama_gene.evaluation.generate import generate_answers
+from llama_gene.evaluation.calibration import Attempt, calibrate
+from llama_gene.evaluation.generate import generate_answers, generate_labels
 from llama_gene.evaluation.items import Item
-from llama_gene.evaluation.likelihood import Question, score_answers
-from llama_gene.evaluation.steps import Stepped, write_steps
+from llama_gene.evaluation.likelihood import AnswerScores, Question, score_answers
+from llama_gene.evaluation.metrics import Array
+from llama_gene.evaluation.scorer import label_numbers
+from llama_gene.evaluation.steps import write_steps
 from llama_gene.evaluation.tasks import ModelAnswers, with_values
 from llama_gene.evaluation.tools import Tool, answer_calls
 from llama_gene.model.folders import load_pair
@@ -29,6 +36,12 @@ def load_answerer(folder: Path) -> tuple[PreTrainedModel, GeneTokenizer]:
     return model.to("cuda" if cuda else "cpu").eval(), tokenizer
 
 
+def prompt_ids(item: Item, tokenizer: GeneTokenizer) -> list[int]:
+    """Token ids of an item's question, up to the response heading: the same text as in training."""
+    question = Message("user", user_content(item.instruction, item.input))
+    return tokenizer.encode_prompt(render([question], bos=tokenizer.bos, eos=tokenizer.eos))
+
+
 def answer_items(
     config: EvaluateConfig,
     model: PreTrainedModel,
@@ -37,6 +50,7 @@ def answer_items(
     *,
     train: Sequence[Item],
     seed: int,
+    valid: Sequence[Item] = (),
     tool: Tool | None = None,
 ) -> ModelAnswers:
     """The model's answers to the items of one task: by likelihood where the labels are closed, else written freely.
@@ -44,50 +58,124 @@ def answer_items(
     Where a tool answers, the model writes its calls; a right call always has room.
 
     Args:
-        config: Batch size, longest answer, and how many closed items are also answered freely.
+        config: Batch size, longest answer, how labels are weighed and calibrated, and how many are also written.
         model: In evaluation mode, on its device.
         tokenizer: Of the model.
         items: All of one task.
         train: Training items of the task, for the numbers that answers stand for.
-        seed: Chooses the closed items that are also answered freely.
+        seed: Chooses the closed items that are also answered in writing, and the validation items.
+        valid: Validation items of the task, to calibrate by; none of them may be among the items.
         tool: Answers the calls; None: the task has none.
     """
-    prompts = [prompt_ids(item, tokenizer) for item in items]
-    task, labels = items[0].task, items[0].labels
-
-    def write(places: Sequence[int], longest: int = config.max_new_tokens) -> list[str]:
-        return generate_answers(
-            model, tokenizer, [prompts[place] for place in places], max_new_tokens=longest,
-            batch_items=config.batch_items, title=f"{task}: answering",
-        )  # fmt: skip
-
     if tool is not None:
         room = max(config.max_new_tokens, len(tokenizer.encode_answer(items[0].output)) + _CALL_ROOM_TOKENS)
-        return answer_calls(items, write(range(len(items)), room), tool, train=train)
-    if labels is None:
-        return ModelAnswers(tuple(write(range(len(items)))), None, (), {})
-    stepped: list[Stepped] = []
+        return answer_calls(items, _write(config, model, tokenizer, items, room), tool, train=train)
+    if items[0].labels is None:
+        return ModelAnswers(tuple(_write(config, model, tokenizer, items, config.max_new_tokens)), None, (), {})
     if any(item.steps for item in items):
-        stepped = write_steps(
-            model, tokenizer, prompts, labels, max_new_tokens=config.max_step_tokens, batch_items=config.batch_items,
-            title=f"{task}: writing steps",
-        )  # fmt: skip
-    options = tuple((*tokenizer.encode_answer(label), tokenizer.eos_id) for label in labels)
-    questions = [each.question for each in stepped] or [Question(tuple(prompt), options) for prompt in prompts]
-    scores = score_answers(model, questions, batch_items=config.batch_items, title=f"{task}: weighing labels")
-    probabilities = np.array([score.probability for score in scores])
-    size = min(config.generate_items, len(items))
-    sample = np.sort(np.random.default_rng(seed).choice(len(items), size=size, replace=False)).tolist()
-    answers = ModelAnswers(
-        texts=tuple(labels[best] for best in probabilities.argmax(axis=1)),
-        probabilities=probabilities,
-        per_token=tuple(labels[int(score.per_token.argmax())] for score in scores),
-        generated=dict(enumerate(each.text for each in stepped)) or dict(zip(sample, write(sample), strict=True)),
-    )
+        answers = _answer_in_steps(config, model, tokenizer, items)
+    else:
+        answers = _answer_by_label(config, model, tokenizer, items, valid, seed)
     return with_values(config, answers, train, items)
 
 
-def prompt_ids(item: Item, tokenizer: GeneTokenizer) -> list[int]:
-    """Token ids of an item's question, up to the response heading: the same text as in training."""
-    question = Message("user", user_content(item.instruction, item.input))
-    return tokenizer.encode_prompt(render([question], bos=tokenizer.bos, eos=tokenizer.eos))
+def _answer_by_label(
+    config: EvaluateConfig,
+    model: PreTrainedModel,
+    tokenizer: GeneTokenizer,
+    items: Sequence[Item],
+    valid: Sequence[Item],
+    seed: int,
+) -> ModelAnswers:
+    labels = items[0].labels or ()
+    scores = _weigh(config, model, tokenizer, items)
+    attempt = None
+    if config.calibrate != "none":
+        known = [valid[place] for place in _sample(len(valid), config.calibrate_most, seed)]
+        attempt = calibrate(
+            config.calibrate, _logits(config, _weigh(config, model, tokenizer, known), len(labels)),
+            label_numbers([item.output for item in known], labels), fewest=config.calibrate_items,
+        )  # fmt: skip
+    sample = _sample(len(items), config.generate_items, seed)
+    written = _write(config, model, tokenizer, [items[place] for place in sample], config.max_new_tokens)
+    return _decide(config, labels, scores, attempt, dict(zip(sample, written, strict=True)))
+
+
+def _answer_in_steps(
+    config: EvaluateConfig, model: PreTrainedModel, tokenizer: GeneTokenizer, items: Sequence[Item]
+) -> ModelAnswers:
+    """Steps are written first, then the labels are weighed after them; all items have a written answer."""
+    task, labels = items[0].task, items[0].labels or ()
+    stepped = write_steps(
+        model, tokenizer, [prompt_ids(item, tokenizer) for item in items], labels,
+        max_new_tokens=config.max_step_tokens, batch_items=config.batch_items, title=f"{task}: writing steps",
+    )  # fmt: skip
+    scores = score_answers(
+        model, [each.question for each in stepped], batch_items=config.batch_items, batch_tokens=config.batch_tokens,
+        title=f"{task}: weighing labels", total=len(items),
+    )  # fmt: skip
+    return _decide(config, labels, scores, None, dict(enumerate(each.text for each in stepped)))
+
+
+def _decide(
+    config: EvaluateConfig,
+    labels: Sequence[str],
+    scores: Sequence[AnswerScores],
+    attempt: Attempt | None,
+    written: dict[int, str],
+) -> ModelAnswers:
+    logits_NL = _logits(config, scores, len(labels))
+    plain_NL = softmax(logits_NL, axis=1)
+    fitted = attempt.fitted if attempt else None
+    probabilities_NL = fitted.apply(logits_NL) if fitted else plain_NL
+    return ModelAnswers(
+        texts=tuple(labels[best] for best in probabilities_NL.argmax(axis=1)),
+        probabilities=probabilities_NL,
+        per_token=tuple(labels[int(score.per_token.argmax())] for score in scores),
+        generated=written,
+        uncalibrated=plain_NL if fitted else None,
+        calibration=attempt,
+    )
+
+
+def _logits(config: EvaluateConfig, scores: Sequence[AnswerScores], labels: int) -> Array:
+    """What decides, (N, L): the log-likelihood of each label, or its mean over the label's tokens."""
+    chosen = [score.per_token if config.decide_by == "per_token" else score.log_probability for score in scores]
+    return np.array(chosen).reshape(-1, labels)
+
+
+def _weigh(
+    config: EvaluateConfig, model: PreTrainedModel, tokenizer: GeneTokenizer, items: Sequence[Item]
+) -> list[AnswerScores]:
+    """The scores of each item's labels; prompts are made as they are needed."""
+    labels = items[0].labels or () if items else ()
+    options = tuple((*tokenizer.encode_answer(label), tokenizer.eos_id) for label in labels)
+    questions = (Question(tuple(prompt_ids(item, tokenizer)), options) for item in items)
+    return score_answers(
+        model, questions, batch_items=config.batch_items, batch_tokens=config.batch_tokens, total=len(items),
+        title=f"{items[0].task}: weighing labels" if items else "",
+    )  # fmt: skip
+
+
+def _write(
+    config: EvaluateConfig, model: PreTrainedModel, tokenizer: GeneTokenizer, items: Sequence[Item], longest: int
+) -> list[str]:
+    """Written answers: of closed items as the settings say, else free."""
+    if not items:
+        return []
+    prompts: Iterable[list[int]] = (prompt_ids(item, tokenizer) for item in items)
+    batches = {
+        "batch_items": config.batch_items, "batch_tokens": config.batch_tokens, "total": len(items),
+    }  # fmt: skip
+    title = f"{items[0].task}: answering"
+    if items[0].labels and config.decoding == "constrained":
+        return generate_labels(model, tokenizer, prompts, items[0].labels, title=title, **batches)
+    return generate_answers(
+        model, tokenizer, prompts, max_new_tokens=longest, title=title, **batches
+    )  # fmt: skip
+
+
+def _sample(count: int, most: int, seed: int) -> list[int]:
+    """At most so many places, drawn without replacement, in order."""
+    drawn = np.random.default_rng(seed).choice(count, size=min(most, count), replace=False) if count else np.array([])
+    return np.sort(drawn).astype(int).tolist()

@@ -13,7 +13,6 @@ from llama_gene.evaluation.metrics import Array, Estimate, draw_scores, estimate
 from llama_gene.evaluation.scorer import label_numbers, score_each
 
 _MOST_BANDS = 5
-_CONFIDENCE_BINS = 10
 _IDENTITY_EDGES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
 _HARDEST = 12
 _SHOWN_LETTERS = 60
@@ -58,55 +57,6 @@ class Example:
     probability: float | None
     expected_probability: float | None
     nearest: float | None
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """Items whose answer got a probability in low <= p < high: mean of it, and the share of right answers."""
-
-    low: float
-    high: float
-    n: int
-    mean: float
-    right: float
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How far the probabilities of answers can be believed.
-
-    `ece`: expected calibration error, the mean over items of |mean probability - share right| of their bin (Guo et al.
-    2017, ICML).
-    """
-
-    ece: float
-    bins: tuple[Confidence, ...]
-
-
-def reliability(items: Sequence[Item], probabilities: Array) -> Reliability:
-    """Compare the probability of each answer with how often such answers are right.
-
-    Args:
-        items: Closed items of one task, N of them.
-        probabilities: Of each label, (N, L).
-    """
-    sure = probabilities.max(axis=1)
-    expected = label_numbers([item.output for item in items], items[0].labels or ())
-    right = probabilities.argmax(axis=1) == expected
-    place = np.minimum((sure * _CONFIDENCE_BINS).astype(int), _CONFIDENCE_BINS - 1)
-    bins = []
-    for number in np.unique(place).tolist():
-        here = place == number
-        bins.append(
-            Confidence(
-                low=number / _CONFIDENCE_BINS,
-                high=(number + 1) / _CONFIDENCE_BINS,
-                n=int(here.sum()),
-                mean=float(sure[here].mean()),
-                right=float(right[here].mean()),
-            )
-        )
-    return Reliability(sum(abs(one.mean - one.right) * one.n for one in bins) / len(items), tuple(bins))
 
 
 def profile(

@@ -78,7 +78,10 @@ def evaluate(
         with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
             for task, items in asked.items():
                 train, tool = splits["train"].get(task, []), tools.get(task)
-                answers = answer_items(config, network, tokenizer, items, train=train, seed=seed, tool=tool)
+                valid = splits["valid"].get(task, []) if config.split == "test" else []
+                answers = answer_items(
+                    config, network, tokenizer, items, train=train, valid=valid, seed=seed, tool=tool
+                )
                 predictions.writelines(prediction_line(item, place, answers, tool) for place, item in enumerate(items))
                 simple = find_baselines(config, splits, task, seed=seed, kept=kept)
                 reports.append(

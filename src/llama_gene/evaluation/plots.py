@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from llama_gene.evaluation.baselines import BASELINE_NAMES
-from llama_gene.evaluation.details import Profile, Reliability
+from llama_gene.evaluation.details import Profile
 from llama_gene.evaluation.metrics import Estimate
+from llama_gene.evaluation.reliability import Reliability
 from llama_gene.evaluation.tasks import Comparison, TaskReport
 from llama_gene.pages.drawing import FIRST, GRID, INK, ON_FIRST, SECOND, STYLE, THIRD, svg
 
@@ -139,24 +140,33 @@ def confusion(task: TaskReport) -> str:
         return svg(figure, f"Confusion matrix of {task.task}. {words}.", f"confusion-{task.task}")
 
 
-def reliability_plot(found: Reliability, task: str) -> str:
-    """Share of right answers over the probability that the model gave them; on the diagonal it can be believed."""
+def reliability_plot(found: Reliability, task: str, before: Reliability | None = None) -> str:
+    """Share of right answers over the probability that the model gave them; on the diagonal it can be believed.
+
+    `before`: of the same answers before their probabilities were calibrated.
+    """
+    shown = [(before, SECOND, "before")] if before else []
+    shown.append((found, FIRST, "calibrated" if before else "as answered"))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.2, 3.6))
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=GRID, linewidth=1.4)
-        most = max(one.n for one in found.bins)
-        axes.plot([one.mean for one in found.bins], [one.right for one in found.bins], color=FIRST, linewidth=1.4)
-        axes.scatter(
-            [one.mean for one in found.bins], [one.right for one in found.bins], color=FIRST,
-            s=[18 + 110 * one.n / most for one in found.bins], zorder=3,
-        )  # fmt: skip
+        for one, colour, name in shown:
+            means, rights, counts = zip(*((each.mean, each.right, each.n) for each in one.bins), strict=True)
+            axes.plot(means, rights, color=colour, linewidth=1.4, label=name)
+            axes.scatter(means, rights, color=colour, s=[18 + 110 * n / max(counts) for n in counts], zorder=3)
         axes.set_xlim(0, 1.02)
         axes.set_ylim(-0.02, 1.04)
         axes.set_xlabel("probability of the answer")
         axes.set_ylabel("share of right answers")
-        words = "; ".join(f"{one.n} items at {one.mean:.2f}: {one.right:.2f} right" for one in found.bins)
-        return svg(figure, f"Reliability of {task}, ECE {found.ece:.3f}. {words}.", f"reliability-{task}")
+        if before:
+            axes.legend(loc="upper left")
+        words = "; ".join(
+            f"{name}, ECE {one.ece:.3f}: "
+            + ", ".join(f"{each.n} items at {each.mean:.2f}: {each.right:.2f} right" for each in one.bins)
+            for one, _, name in shown
+        )
+        return svg(figure, f"Reliability of {task}. {words}.", f"reliability-{task}")
 
 
 def profile_plot(found: Profile, task: TaskReport) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from llama_gene.errors import DataError
 from llama_gene.evaluation.answers import is_exact
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.metrics import Array
 from llama_gene.evaluation.numbers import is_number
 from llama_gene.evaluation.tasks import ModelAnswers
 from llama_gene.evaluation.terms import first_is_true
@@ -21,23 +22,29 @@ _SAME = ("output", "labels", "value", "kinds")
 
 
 def prediction_line(item: Item, place: int, answers: ModelAnswers, tool: Tool | None = None) -> str:
-    """One line: the item, the response, the probability of each label, its number if any, whether it is right."""
+    """One line: the item, the response, the probability of each label (before calibration too), its number if any."""
     if tool is not None:
         return tool_prediction(item, place, answers, tool)
     response = answers.texts[place]
     closed = item.labels is not None and answers.probabilities is not None
     found: Mapping[str, Any] = {
         "response": response,
-        "scores": dict(zip(item.labels, answers.probabilities[place].tolist(), strict=True))
-        if item.labels is not None and answers.probabilities is not None
-        else None,
+        "scores": _by_label(item, answers.probabilities, place),
         "correct": response == item.output if closed else _is_right(response, item),
     }
+    if answers.uncalibrated is not None:
+        found = {**found, "uncalibrated": _by_label(item, answers.uncalibrated, place)}
     if answers.values is not None:
         found = {**found, "predicted_value": answers.values[place]}
     if place in answers.generated:
         found = {**found, "generated": answers.generated[place]}
     return json.dumps({**item.record(), **found}, ensure_ascii=False) + "\n"
+
+
+def _by_label(item: Item, probabilities: Array | None, place: int) -> dict[str, float] | None:
+    if item.labels is None or probabilities is None:
+        return None
+    return dict(zip(item.labels, probabilities[place].tolist(), strict=True))
 
 
 def _is_right(response: str, item: Item) -> bool:

@@ -83,7 +83,9 @@ def task_page(report: Report, task: TaskReport) -> str:
         baseline_names=BASELINE_NAMES,
         number=number,
         confusion=Markup(confusion(task)) if task.closed and len(task.classes) <= _MOST_CLASSES_DRAWN else "",
-        reliability=Markup(reliability_plot(task.reliability, task.task)) if task.reliability else "",
+        reliability=Markup(reliability_plot(task.reliability, task.task, task.uncalibrated))
+        if task.reliability
+        else "",
         profiles=[(one, Markup(profile_plot(one, task))) for one in task.profiles],
         setting=setting_line(report),
     )

@@ -15,7 +15,8 @@ from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.answers import read_answer
 from llama_gene.evaluation.baseline_answers import TaskBaselines
 from llama_gene.evaluation.baselines import Answers
-from llama_gene.evaluation.details import Example, Profile, Reliability, hardest, profile, reliability
+from llama_gene.evaluation.calibration import Attempt
+from llama_gene.evaluation.details import Example, Profile, hardest, profile
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import (
     Array,
@@ -30,8 +31,9 @@ from llama_gene.evaluation.metrics import (
 )
 from llama_gene.evaluation.notes import TaskNote
 from llama_gene.evaluation.numbers import expected_values, is_number
+from llama_gene.evaluation.reliability import Reliability, reliability
 from llama_gene.evaluation.residues import Residues, are_spans, count_residues
-from llama_gene.evaluation.scorer import count_confusion, measure_answers
+from llama_gene.evaluation.scorer import count_confusion, label_numbers, measure_answers
 from llama_gene.tasks.steps import split_answer
 
 Verdict = Literal["above", "below", "open", "undefined"]
@@ -90,8 +92,9 @@ class Generation:
 class TaskReport:
     """All that is known of one task; the first comparison is the headline.
 
-    `best_baseline` is chosen on validation; `methods` says of each baseline how it was fitted.
-    `calls`: where a tool answers, the number of valid calls, and of wrong ones by reason.
+    `best_baseline` is chosen on validation; `methods` says of each baseline how it was fitted. `calls`: where a tool
+    answers, the number of valid calls, and of wrong ones by reason. `reliability` is that of the probabilities that
+    decided, `uncalibrated` that of the probabilities before they were calibrated.
     """
 
     task: str
@@ -116,6 +119,8 @@ class TaskReport:
     note: TaskNote
     residues: Residues | None = None
     calls: Mapping[str, int] = field(default_factory=dict)
+    uncalibrated: Reliability | None = None
+    calibration: Attempt | None = None
 
     @property
     def headline(self) -> Comparison:
@@ -135,9 +140,9 @@ class TaskReport:
 class ModelAnswers:
     """What the model said: one text per item; for closed items the probability of each label, (N, L).
 
-    `per_token` holds the labels chosen by length-normalised likelihood; `generated` the free answer of some items,
+    `per_token` holds the labels chosen by length-normalised likelihood; `generated` the written answer of some items,
     by place; `values` the number each answer stands for, of tasks that ask for one; `calls`, where a tool answers,
-    "valid" or what is wrong with the call.
+    "valid" or what is wrong with the call. `uncalibrated` are the probabilities before they were calibrated.
     """
 
     texts: tuple[str, ...]
@@ -146,6 +151,8 @@ class ModelAnswers:
     generated: Mapping[int, str]
     values: tuple[float, ...] | None = None
     calls: tuple[str, ...] = ()
+    uncalibrated: Array | None = None
+    calibration: Attempt | None = None
 
 
 def with_values(
@@ -198,6 +205,13 @@ def compare(
     drawn = draw_scores(measured, units=units, resamples=config.bootstrap, seed=seed)
     metrics = [metric for name, metric in drawn if name == _MODEL]
     labels = test[0].labels or ()
+
+    def believed(probabilities: Array | None) -> Reliability | None:
+        if probabilities is None or not labels:
+            return None
+        expected = label_numbers([item.output for item in test], labels)
+        return reliability(probabilities, expected, units=units, resamples=config.bootstrap, seed=seed)
+
     return TaskReport(
         task=test[0].task,
         family=test[0].family,
@@ -215,12 +229,14 @@ def compare(
         confusion=count_confusion(test, answers.texts),
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
         generation=_generation(config, answers, test, seed) if answers.generated else None,
-        reliability=reliability(test, answers.probabilities) if labels and answers.probabilities is not None else None,
+        reliability=believed(answers.probabilities),
         profiles=_profiles(config, answers, baselines, test, units, seed),
         hardest=hardest(test, answers.texts, answers.probabilities, baselines.nearest),
         note=note,
         residues=count_residues(test) if are_spans(test) else None,
         calls=dict(sorted(Counter(answers.calls).items())),
+        uncalibrated=believed(answers.uncalibrated),
+        calibration=answers.calibration,
     )
 
 
