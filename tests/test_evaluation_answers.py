@@ -10,6 +10,7 @@ from llama_gene.evaluation.answers import (
     labels_in,
     normalise,
     read_answer,
+    read_number,
     rouge_l,
     token_f1,
 )
@@ -55,6 +56,71 @@ def test_an_answer_is_the_longest_label_it_starts_with(text, labels, answer):
     assert read_answer(text, labels) == answer
 
 
+NPP = ("NPP", "non-NPP")
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "answer"),
+    [
+        ("non-NPP", NPP, "non-NPP"),
+        ("NPP", NPP, "NPP"),
+        ("Non-NPP.", NPP, "non-NPP"),
+        ("NPPs", NPP, None),
+        ("NPP non-NPP", NPP, None),
+        ("non-", NPP, None),
+        ("non\u2010NPP", NPP, "non-NPP"),  # hyphen
+        ("non\u2011NPP", NPP, "non-NPP"),  # non-breaking hyphen
+        ("non\u2013NPP", NPP, "non-NPP"),  # en dash
+        ("non\u2212NPP", NPP, "non-NPP"),  # minus
+        ("\uff2e\uff4f\uff4e\uff0d\uff30romoter", PROMOTER, "Non-promoter"),  # full width
+        ("pro\u00admoter", PROMOTER, "promoter"),  # soft hyphen
+        ("\u200bpromoter\u200b", PROMOTER, "promoter"),  # zero-width spaces
+        ("promoter\u3002", PROMOTER, "promoter"),  # ideographic full stop
+        ("promoter\uff0cNon-promoter", PROMOTER, None),  # full-width comma
+        ("promoter\u2013like", PROMOTER, None),
+        ("\u542f\u52a8\u5b50", PROMOTER, None),  # Chinese
+        ("\u043f\u0440\u043e\u043c\u043e\u0442\u043e\u0440", PROMOTER, None),  # Russian
+        ("Promotor", PROMOTER, None),  # German
+        ("promoter\u662f", PROMOTER, None),  # a letter goes on
+        ("low high", ("low", "high"), None),
+        ("low; high", ("low", "high"), None),
+        ("low low low, high", ("low", "high"), None),
+        ("low | low", ("low", "high"), "low"),
+        ("low. High would be wrong", ("low", "high"), "low"),
+        ("unpromoter", PROMOTER, None),
+        ("**promoter**", PROMOTER, "promoter"),
+        ("the promoter", PROMOTER, None),
+        ("I think that this sequence, which is long, might be a promoter", PROMOTER, None),
+        ("promoter because it holds a TATA box, and Non-promoter DNA does not", PROMOTER, "promoter"),
+        ("1.5", ("1", "2"), None),
+        ("1.", ("1", "2"), "1"),
+        ("1.1.1.1", ("1.1.1.1", "1.1.1.2"), "1.1.1.1"),
+        (".", (".", "(", ")"), "."),
+        ("(", (".", "(", ")"), "("),
+    ],
+)
+def test_signs_languages_and_rambling_are_read_by_the_same_rule(text, labels, answer):
+    assert read_answer(text, labels) == answer
+
+
+@given(st.sampled_from((*PROMOTER, *CONFORM, *NPP, *STATES)), st.sampled_from(["", " ", "\n", ".", " AGCC", ", so"]))
+def test_a_label_is_read_whatever_follows_it_as_another_word(label, rest):
+    labels = next(group for group in (PROMOTER, CONFORM, NPP, STATES) if label in group)
+    assert read_answer(label + rest, labels) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0.53", 0.53), ("-1.5e-3", -0.0015), ("\u22120.5", -0.5), ("2.", 2.0), (".5", 0.5), ("0.53 (low)", 0.53),
+        ("The value is 0.4.", 0.4), ("between 1 and 2", None), ("1 to 2", 1.0), ("none", None), ("", None),
+        ("H2O", None), ("12kg", None),
+    ],
+)  # fmt: skip
+def test_a_number_is_the_one_an_answer_starts_with_or_its_only_one(text, number):
+    assert read_number(text) == number
+
+
 @given(st.text(max_size=40))
 def test_reading_gives_a_label_or_nothing_whatever_the_text(text):
     assert read_answer(text, CONFORM) in (*CONFORM, None)
@@ -94,6 +160,11 @@ def test_the_papers_rule_is_kept_with_its_faults(text, expected, right):
         ("one of the following: Cellwall,Cytoplasmic,Periplasmic.", ("Cellwall", "Cytoplasmic", "Periplasmic")),
         ("Of A, B, The result will be one of the following: Not Conform, Conform.\nx", ("Not Conform", "Conform")),
         ("Determine its function.", ()),
+        ("one of the following: yes, no, or maybe.", ("yes", "no", "maybe")),
+        ("one of the following: yes or no?", ("yes", "no")),
+        ("one of the following: E. coli; B. subtilis.", ("E. coli", "B. subtilis")),
+        ("One of the following: low, high. Sequence: ACGT, TTTT", ("low", "high")),
+        ('one of the following: "low", "high"', ("low", "high")),
     ],
 )
 def test_labels_are_read_from_the_instruction(instruction, labels):

@@ -1,10 +1,16 @@
 """`score FILE`: columns, labels and rules."""
 
 import json
+import random
 
+import numpy as np
 import pytest
+from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import average_precision_score, matthews_corrcoef, roc_auc_score
 
 from llama_gene.errors import DataError
+from llama_gene.evaluation.answer_columns import Wanted
+from llama_gene.evaluation.ranking import rank_labels
 from llama_gene.evaluation.score import score_file
 
 ASK = "Determine it, The result will be one of the following: Conform, Not Conform."
@@ -74,7 +80,8 @@ def test_a_list_inside_a_table_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.json", "", "not JSON"),
+        ("a.json", "", "the file is empty"),
+        ("a.json", "{", "not JSON"),
         ("a.json", "[]", "expected a list of records"),
         ("a.json", "[1, 2]", "expected a list of records"),
         ("a.jsonl", '{"output": "a", "response": "a"}\n{"output"\n', r"a\.jsonl:2: not JSON"),
@@ -94,3 +101,165 @@ def test_a_missing_file_and_bytes_are_refused(tmp_path):
     (tmp_path / "junk.json").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(DataError, match="not UTF-8"):
         score_file(tmp_path / "junk.json")
+
+
+# --- several tasks ----------------------------------------------------------------------------------------------------
+
+
+def task_rows(task, pairs):
+    return [{"task": task, "output": expected, "response": given} for expected, given in pairs]
+
+
+def test_tasks_of_a_file_are_scored_apart_and_their_mcc_is_averaged(tmp_path):
+    good = task_rows("good", [("a", "a"), ("b", "b")] * 4)
+    bad = task_rows("bad", [("a", "b"), ("b", "a")] * 2)
+    found = score_file(write(tmp_path / "a.json", [*good, *bad]))
+    assert {task.task: (task.n, task.scores["mcc"].value) for task in found.tasks} == {
+        "good": (8, pytest.approx(1)), "bad": (4, pytest.approx(-1))
+    }  # fmt: skip
+    assert found.tasks_by == "column 'task'"
+    assert (found.accuracy, found.mcc, found.n) == (pytest.approx(8 / 12), pytest.approx(0), 12)
+
+
+def test_questions_with_other_labels_are_other_tasks_without_being_told(tmp_path):
+    yes = "one of the following: yes, no."
+    low = "one of the following: low, high."
+    rows = [{"instruction": f"{number} {yes}", "output": "yes", "response": "yes"} for number in range(3)]
+    rows += [{"instruction": f"{number} {low}", "output": "low", "response": "no"} for number in range(3)]
+    found = score_file(write(tmp_path / "a.json", rows))
+    assert found.tasks_by == "the labels offered"
+    assert [(task.labels, task.unread) for task in found.tasks] == [(("yes", "no"), 0), (("low", "high"), 3)]
+
+
+def test_questions_asked_in_other_words_are_other_tasks(tmp_path):
+    rows = [
+        {"instruction": f"{what}: one of the following: Non-promoter, promoter.", "output": "promoter",
+         "response": given}
+        for what, given in (("core promoter", "promoter"), ("promoter", "Non-promoter"))
+        for _ in range(5)
+    ]  # fmt: skip
+    found = score_file(write(tmp_path / "a.json", rows))
+    assert (found.tasks_by, [task.scores["accuracy"].value for task in found.tasks]) == ("the instruction", [1, 0])
+
+
+def test_a_column_that_names_items_does_not_tell_tasks_apart(tmp_path):
+    rows = [{"dataset": str(number), "output": "a", "response": "a"} for number in range(6)]
+    path = write(tmp_path / "a.json", rows)
+    assert len(score_file(path).tasks) == 1
+    assert len(score_file(path, wanted=Wanted(task="dataset")).tasks) == 6
+
+
+# --- what a task expects ----------------------------------------------------------------------------------------------
+
+
+def test_numbers_are_scored_by_correlation_and_an_answer_without_one_counts_as_their_mean(tmp_path):
+    rng = random.Random(1)
+    expected = [rng.random() for _ in range(40)]
+    given = [round(one + rng.gauss(0, 0.2), 4) for one in expected]
+    rows = [
+        {"output": str(one), "response": f"{other} (predicted)"} for one, other in zip(expected, given, strict=True)
+    ]
+    rows[3]["response"] = "I do not know"
+    (task,) = score_file(write(tmp_path / "a.json", rows)).tasks
+    given[3] = np.mean([*given[:3], *given[4:]])
+    assert (task.kind, task.unread) == ("numbers", 1)
+    assert task.scores["spearman"].value == pytest.approx(spearmanr(expected, given).statistic)
+    assert task.scores["pearson"].value == pytest.approx(pearsonr(expected, given).statistic)
+    residual = np.sum((np.array(expected) - given) ** 2) / np.sum((np.array(expected) - np.mean(expected)) ** 2)
+    assert task.scores["r2"].value == pytest.approx(1 - residual)
+    assert "1 answers hold no number" in task.notes[0]
+    assert task.scores["spearman"].low < task.scores["spearman"].value < task.scores["spearman"].high
+
+
+def test_numbers_that_are_classes_are_labels(tmp_path):
+    rows = [{"label": number % 2, "prediction": number % 2} for number in range(8)]
+    (task,) = score_file(write(tmp_path / "a.json", rows)).tasks
+    assert (task.kind, task.labels, task.scores["mcc"].value) == ("labels", ("0", "1"), pytest.approx(1))
+
+
+def test_free_text_is_scored_by_its_words(tmp_path):
+    rows = [{"output": f"ATP synthase subunit {number}", "response": "ATP synthase"} for number in range(3)]
+    (task,) = score_file(write(tmp_path / "a.json", rows)).tasks
+    assert (task.kind, task.scores["accuracy"].value) == ("text", 0)
+    assert task.scores["token_f1"].value == pytest.approx(2 / 3)
+
+
+def test_labels_that_nobody_listed_are_said(tmp_path):
+    (task,) = score_file(write(tmp_path / "a.json", task_rows("t", [("a", "a"), ("b", "b")] * 3))).tasks
+    assert task.notes == ("no labels are listed; taken from the expected answers: a, b",)
+
+
+def test_an_expected_answer_outside_the_labels_is_counted(tmp_path):
+    found = score_file(write(tmp_path / "a.json", rows(("Conform", "Conform"), ("perhaps", "perhaps"))))
+    assert found.accuracy == 1
+    assert found.tasks[0].notes == ("1 expected answers are none of the labels offered",)
+
+
+def test_an_expected_label_may_differ_from_the_offered_one_in_case(tmp_path):
+    found = score_file(write(tmp_path / "a.json", rows(("conform", "Conform"), ("Not conform", "Conform"))))
+    assert (found.accuracy, found.exact, found.tasks[0].notes) == (0.5, 0, ())
+
+
+# --- probabilities ----------------------------------------------------------------------------------------------------
+
+
+def probable_rows(count=60, seed=1):
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet((1, 1, 1), size=count).round(1) + 1e-9
+    shares /= shares.sum(axis=1, keepdims=True)
+    expected = [rng.choice(3, p=row) for row in shares]
+    return shares, np.array(expected)
+
+
+def test_probabilities_are_scored_as_scikit_learn_does(tmp_path):
+    shares, expected = probable_rows()
+    names = ["a", "b", "c"]
+    rows = [
+        {"output": names[right], "response": names[int(row.argmax())], "labels": names,
+         "scores": dict(zip(names, row.tolist(), strict=True))}
+        for row, right in zip(shares, expected, strict=True)
+    ]  # fmt: skip
+    (task,) = score_file(write(tmp_path / "a.json", rows)).tasks
+    each = range(3)
+    assert task.scores["auroc"].value == pytest.approx(
+        np.mean([roc_auc_score(expected == label, shares[:, label]) for label in each])
+    )
+    assert task.scores["auprc"].value == pytest.approx(
+        np.mean([average_precision_score(expected == label, shares[:, label]) for label in each])
+    )
+    assert task.scores["mcc"].value == pytest.approx(matthews_corrcoef(expected, shares.argmax(axis=1)))
+    assert 0 <= task.errors["ece"] <= 1
+    for name in ("auroc", "auprc", "brier", "log_loss"):
+        assert task.scores[name].low <= task.scores[name].value <= task.scores[name].high
+
+
+def test_a_resample_of_ranks_is_scored_as_scikit_learn_scores_repeated_items():
+    shares, expected = probable_rows(30, seed=2)
+    units = np.arange(30) // 2
+    found = rank_labels(shares, expected, units=units, resamples=1, seed=5)["auroc"]
+    weights = np.random.default_rng(5).multinomial(15, np.full(15, 1 / 15))[units]
+    assert found.low == pytest.approx(
+        np.mean([roc_auc_score(expected == label, shares[:, label], sample_weight=weights) for label in range(3)])
+    )
+
+
+def test_probabilities_of_a_table_stand_in_a_column_a_label(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("label,prediction,prob_a,prob_b\n" + "a,a,0.9,0.1\nb,b,0.2,0.8\n" * 3)
+    assert score_file(path).tasks[0].scores["auroc"].value == 1
+
+
+def test_rows_without_probabilities_leave_them_unscored_and_that_is_said(tmp_path):
+    rows = [{"output": word, "response": word, "scores": {"a": 0.5, "b": 0.5}} for word in "abab"]
+    del rows[2]["scores"]
+    (task,) = score_file(write(tmp_path / "a.json", rows)).tasks
+    assert "auroc" not in task.scores
+    assert "1 rows have no probabilities, so none are scored" in task.notes
+
+
+@pytest.mark.parametrize("scores", [{"a": 0.9, "b": 0.9}, {"a": -0.1, "b": 1.1}, {"a": -3.2, "b": -1.0}])
+def test_what_is_no_probability_is_refused_with_its_row(tmp_path, scores):
+    rows = [{"output": word, "response": word, "scores": {"a": 0.5, "b": 0.5}} for word in "abab"]
+    rows[2]["scores"] = scores
+    with pytest.raises(DataError, match=r"a\.json: row 3: the probabilities of its labels are .* sum to 1"):
+        score_file(write(tmp_path / "a.json", rows))

@@ -3,17 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_table
 from llama_gene.cli.registry import Definitions, add_registry_commands
+from llama_gene.cli.scoring import score
 
 if TYPE_CHECKING:
     from llama_gene.config import Recipe
 
-ScoringRule = Literal["strict", "paper"]
 SpecialistModel = Literal["kmer", "cnn", "auto"]
 Tasks = Annotated[
     list[str], typer.Option("--task", help="A task to take, instead of those of the recipe; may be repeated.")
@@ -157,26 +157,6 @@ def _show_baselines(recipe: "Recipe", instructions: Path, kept: Path | None, out
     if not as_json:
         show_table("baselines, with 95 % intervals; * is best on validation", *scores_table(output))
     show(made, output, as_json=as_json)
-
-
-def score(
-    file: Annotated[Path, typer.Argument(help="Predictions: .json, .jsonl or .csv.", show_default=False)],
-    rule: Annotated[ScoringRule, typer.Option(help="strict: the documented reading; paper: its author's.")] = "strict",
-    config: Config = None,
-    overrides: Set = [],  # noqa: B006
-    as_json: Json = False,
-) -> None:
-    """Score a file of answers; no model needed."""
-    from dataclasses import asdict
-
-    from llama_gene.evaluation.score import score_file
-
-    settings(config, overrides)
-    found = asdict(score_file(file, rule=rule))
-    if as_json:
-        show_json(found)
-    else:
-        show_table(str(file), ("what", "value"), list(found.items()))
 
 
 def chat_with(

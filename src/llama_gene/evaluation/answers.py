@@ -20,7 +20,7 @@ _AT_END = _AROUND + ".,;:!?。"
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\u2E3A\u2E3B\u301C\u3030]")
 # What may stand between two labels that are offered together.
 _BETWEEN = re.compile(r"^(?:\s|[,;/|、]|\b(?:or|and|to|vs)\b)*")
-_LISTED = re.compile(r"one of the following:[ \t]*([^\n]+?)(?=\.(?:\s+[A-Z#]|\s*$)|\s*(?:\n|$))", re.IGNORECASE)
+_LISTED = re.compile(r"one of the following:[ \t]*([^\n]+?)(?=\.(?:\s+(?-i:[A-Z#])|\s*$)|\s*(?:\n|$))", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 
 
@@ -111,7 +111,7 @@ def labels_in(instruction: str) -> tuple[str, ...]:
         return ()
     separator = next((sign for sign in (";", "|", ",") if sign in listed[1]), " or ")
     parts = (re.sub(r"^(?:or|and)\s+", "", part.strip()) for part in listed[1].split(separator))
-    return tuple(dict.fromkeys(label for part in parts if (label := part.strip(" .\"'"))))
+    return tuple(dict.fromkeys(label for part in parts if (label := part.strip(" .?!\"'"))))
 
 
 def is_exact(text: str, expected: str) -> bool:

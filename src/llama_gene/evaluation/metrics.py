@@ -13,7 +13,7 @@ Axes: N items, K sums, U units drawn together, R resamples, L labels.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from scipy.stats import rankdata
@@ -93,13 +93,14 @@ def measure_labels(expected: Array, predicted: Array, labels: int) -> dict[str, 
         predicted: Index of the answer, shape (N,); `labels` stands for no answer.
         labels: Number of labels.
     """
-    width = labels + 1
-    cells_NK = np.zeros((len(expected), width * width))
-    cells_NK[np.arange(len(expected)), expected * width + predicted] = 1
+    # Three counts a label are all that the scores need of the confusion table, which would be its square.
+    expected_NL, predicted_NL = np.eye(labels)[expected], np.eye(labels + 1)[predicted]
+    right_NL = expected_NL * predicted_NL[:, :labels]
+    counts_NK = np.concatenate([expected_NL, right_NL, predicted_NL], axis=1)
     return {
-        "mcc": Measured(cells_NK, lambda sums: _mcc(_tables(sums, width))),
-        "accuracy": Measured(cells_NK, lambda sums: _accuracy(_tables(sums, width))),
-        "macro_f1": Measured(cells_NK, lambda sums: _macro_f1(_tables(sums, width))),
+        "mcc": Measured(counts_NK, lambda sums: _mcc(_counts(sums, labels))),
+        "accuracy": Measured(counts_NK, lambda sums: _accuracy(_counts(sums, labels))),
+        "macro_f1": Measured(counts_NK, lambda sums: _macro_f1(_counts(sums, labels))),
     }
 
 
@@ -247,19 +248,27 @@ def _interval(value: float, drawn: Array) -> tuple[float | None, float | None, f
     return value, float(low), float(high)
 
 
-def _tables(sums_RK: Array, width: int) -> Array:
-    """Confusion tables (R, L + 1, L + 1): expected by predicted, the last column no answer."""
-    return sums_RK.reshape(len(sums_RK), width, width)
+class _Counts(NamedTuple):
+    """How often each label is expected, is rightly answered, (R, L), and is answered, (R, L + 1), last no answer."""
+
+    expected: Array
+    right: Array
+    predicted: Array
 
 
-def _accuracy(tables: Array) -> Array:
-    return np.trace(tables, axis1=1, axis2=2) / tables.sum(axis=(1, 2))
+def _counts(sums_RK: Array, labels: int) -> _Counts:
+    return _Counts(sums_RK[:, :labels], sums_RK[:, labels : 2 * labels], sums_RK[:, 2 * labels :])
 
 
-def _mcc(tables: Array) -> Array:
+def _accuracy(counts: _Counts) -> Array:
+    return counts.right.sum(axis=1) / counts.expected.sum(axis=1)
+
+
+def _mcc(counts: _Counts) -> Array:
     """Gorodkin 2004, as scikit-learn: 0 where every answer is the same, nan where every expectation is."""
-    expected, predicted, total = tables.sum(axis=2), tables.sum(axis=1), tables.sum(axis=(1, 2))
-    covariance = np.trace(tables, axis1=1, axis2=2) * total - (expected * predicted).sum(axis=1)
+    expected, right, predicted = counts
+    total = expected.sum(axis=1)
+    covariance = right.sum(axis=1) * total - (expected * predicted[:, :-1]).sum(axis=1)
     spread_expected = total**2 - (expected**2).sum(axis=1)
     spread_predicted = total**2 - (predicted**2).sum(axis=1)
     found = covariance / np.sqrt(spread_expected * spread_predicted)
@@ -267,12 +276,10 @@ def _mcc(tables: Array) -> Array:
     return np.where(spread_expected > 0, found, np.nan)
 
 
-def _macro_f1(tables: Array) -> Array:
+def _macro_f1(counts: _Counts) -> Array:
     """Mean F1 of the labels that are expected somewhere."""
-    right = np.diagonal(tables, axis1=1, axis2=2)
-    expected, predicted = tables.sum(axis=2), tables.sum(axis=1)
-    f1 = np.where(expected + predicted > 0, 2 * right / np.maximum(expected + predicted, 1), 0.0)
-    occurring = expected > 0
+    occurring = counts.expected > 0
+    f1 = 2 * counts.right / np.maximum(counts.expected + counts.predicted[:, :-1], 1)
     found = np.where(occurring, f1, 0.0).sum(axis=1) / occurring.sum(axis=1)
     return np.where(occurring.sum(axis=1) > 1, found, np.nan)
 
