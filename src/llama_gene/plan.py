@@ -15,6 +15,7 @@ from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM
 
 from llama_gene.artifacts import MANIFEST
 from llama_gene.config import FinetuneConfig, Kind, OptimizerConfig, PretrainConfig, Recipe, resolve
+from llama_gene.corpus.english import control_files
 from llama_gene.errors import ConfigError, DataError, ModelError
 from llama_gene.model.adapters import Share, add_adapters, count_parameters
 from llama_gene.model.extend import llama_sizes
@@ -62,6 +63,7 @@ def make_plan(recipe: Recipe, output: Path) -> dict[str, dict[str, Any]]:
     letters = 0.0 if recipe.demo else _letters(recipe, data)
     if recipe.demo is None:
         _check_task_files(recipe, data)
+        control_files(recipe.evaluate.controls, data)
     config = _model_config(recipe, data)
     stages = {step.name: "made before" if (step.folder / MANIFEST).is_file() else "to make" for step in chain}
     return {

@@ -16,6 +16,7 @@ from llama_gene.corpus.build import build_corpus
 from llama_gene.corpus.pack import pack_corpus
 from llama_gene.demo.organism import write_demo
 from llama_gene.errors import ConfigError
+from llama_gene.evaluation.controls import EnglishSources
 from llama_gene.evaluation.evaluate import evaluate
 from llama_gene.evaluation.specialist_train import train_specialist
 from llama_gene.model.extend import extend_model
@@ -99,7 +100,13 @@ def _vocabulary_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
             "corpus build",
             corpus,
             lambda: build_corpus(
-                recipe.corpus, data=data, exclude=splits, seed=seed, output=corpus, engine=recipe.engine
+                recipe.corpus,
+                data=data,
+                exclude=splits,
+                controls=recipe.evaluate.controls,
+                seed=seed,
+                output=corpus,
+                engine=recipe.engine,
             ),
         ),
         Step(
@@ -143,13 +150,15 @@ def _specialist_folder(choice: TaskChoice, output: Path) -> Path:
 def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
     """From a base model to a report."""
     seed = recipe.seed
-    splits, vocabulary, blocks, extended, pretrained, instructions, tuned, report = (
+    splits, corpus, vocabulary, blocks, extended, pretrained, instructions, tuned, report = (
         output / name
         for name in (
-            "splits", "tokenizer", "blocks", "model", "pretrained", "instructions", "finetuned", "evaluation"
+            "splits", "corpus", "tokenizer", "blocks", "model", "pretrained", "instructions", "finetuned", "evaluation"
         )
     )  # fmt: skip
     model_base = None if recipe.model.base == "tiny" else resolve(recipe.model.base, data)
+    # Random weights have no English to lose: where they are the base, what tuning took is told.
+    english = EnglishSources(data=data, corpus=corpus, before=pretrained if model_base is None else extended)
     return [
         Step(
             "model extend",
@@ -191,6 +200,7 @@ def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
                     for choice in recipe.tasks.choices
                     if choice.answer == "tool"
                 },
+                english=english,
                 seed=seed,
                 output=report,
                 title=recipe.name,

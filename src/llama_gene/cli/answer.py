@@ -127,12 +127,23 @@ def evaluate_model(
     specialist: Annotated[
         list[Path], typer.Option("--specialist", help="Folder of `tasks specialist`, for a task a tool answers.")
     ] = [],  # noqa: B006
+    before: Annotated[
+        Path | None, typer.Option("--before", help="Model before gene training: tells what English was lost.")
+    ] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option("--corpus", help="Folder of `corpus build`: its validation texts are the English read."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder that paths of evaluate.controls start from.")
+    ] = None,
     config: Config = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
     """Answer the held-out instructions; write report.json, report.md and report.html."""
     from llama_gene.errors import ConfigError
+    from llama_gene.evaluation.controls import EnglishSources
     from llama_gene.evaluation.evaluate import evaluate
     from llama_gene.evaluation.specialist import task_folders
 
@@ -146,6 +157,7 @@ def evaluate_model(
         recipe.evaluate, model=model, instructions=instructions, baselines=baselines, against=against,
         training=training, seed=recipe.seed, output=output, title=recipe.name, synthetic=recipe.demo is not None,
         specialists=task_folders(specialist),
+        english=EnglishSources(data or Path(recipe.data), corpus, before),
     )  # fmt: skip
     show(made, output, as_json=as_json)
 

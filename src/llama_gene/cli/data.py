@@ -178,8 +178,9 @@ def build(
     recipe = settings(config, overrides)
     place = data or Path(recipe.data)
     made = build_corpus(
-        recipe.corpus, data=place, exclude=exclude, seed=recipe.seed, output=output, engine=recipe.engine
-    )
+        recipe.corpus, data=place, exclude=exclude, controls=recipe.evaluate.controls, seed=recipe.seed, output=output,
+        engine=recipe.engine,
+    )  # fmt: skip
     show(made, output, as_json=as_json)
 
 

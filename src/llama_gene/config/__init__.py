@@ -5,6 +5,7 @@ Relative paths of a recipe are read from `data`.
 """
 
 from llama_gene.config.clean import CleanConfig
+from llama_gene.config.controls import ControlsConfig
 from llama_gene.config.data import (
     LOCAL,
     AuditConfig,
@@ -73,6 +74,7 @@ __all__ = [
     "ChatConfig",
     "CleanConfig",
     "ContaminationConfig",
+    "ControlsConfig",
     "CorpusConfig",
     "DemoConfig",
     "EngineConfig",

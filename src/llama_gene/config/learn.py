@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from llama_gene.config.controls import ControlsConfig
 from llama_gene.config.section import AskedUnit, OnInvalid, Section, Share, TaskSpelling
 
 
@@ -171,6 +172,7 @@ class EvaluateConfig(Section):
         8_000_000, ge=1, description="Letters the convolutional baseline reads in training, about; 2 s a million."
     )
     bin_centre: Literal["mean", "median"] = Field("mean", description="Number of a bin, of its training values.")
+    controls: ControlsConfig = Field(ControlsConfig(), description="English that the model must keep.")
 
 
 class ChatConfig(Section):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
-from llama_gene.config import KINDS, LOCAL, CorpusConfig, EngineConfig, Kind
+from llama_gene.config import KINDS, LOCAL, ControlsConfig, CorpusConfig, EngineConfig, Kind
 from llama_gene.corpus.accounts import imbalances, removed_reasons
 from llama_gene.corpus.arrays import load_array, save_array
 from llama_gene.corpus.collect import (
@@ -33,7 +33,8 @@ from llama_gene.corpus.collect import (
 from llama_gene.corpus.decide import decide
 from llama_gene.corpus.documents import PartTask, make_part
 from llama_gene.corpus.engine import Work, run_tasks
-from llama_gene.corpus.items import count_items, read_items, save_items
+from llama_gene.corpus.english import control_files, held_out_english
+from llama_gene.corpus.items import Sought, count_items, read_items, save_items
 from llama_gene.corpus.shards import ShardTask, write_shard
 from llama_gene.corpus.spool import count_batches
 from llama_gene.errors import DataError
@@ -53,6 +54,7 @@ def build_corpus(
     seed: int,
     output: Path,
     exclude: Path | None = None,
+    controls: ControlsConfig | None = None,
     engine: EngineConfig = LOCAL,
 ) -> Manifest:
     """Build the corpus folder, unless it is up to date.
@@ -63,6 +65,7 @@ def build_corpus(
         seed: Seed of every choice; the same inputs and seed give the same bytes, whatever the engine.
         output: Stage folder: train/*.parquet and valid/*.parquet with columns id, kind, text, source, split.
         exclude: `tasks split` folder whose validation and test items must not be in the training split.
+        controls: Names English that is asked about later and must not be in it either.
         engine: What runs the tasks.
 
     Raises:
@@ -74,6 +77,7 @@ def build_corpus(
     inputs = {f"{number:06d} {file.label}": file.path for number, file in enumerate(files)}
     if exclude is not None:
         inputs["exclude"] = exclude
+    inputs |= control_files(controls, data) if controls else {}
 
     def build(work: Path, ledger: Ledger) -> None:
         scratch = work / _SCRATCH
@@ -81,7 +85,7 @@ def build_corpus(
             folder.mkdir(exist_ok=True)
         size = sum(file.path.stat().st_size for file in files)
         builder = _Builder(config, files, seed, work, Work(scratch / "done", size, engine), ledger)
-        builder.build(exclude)
+        builder.build(exclude, held_out_english(controls, data) if controls else ())
         ledger.facts["scratch_bytes"] = sum(tree_bytes(scratch / name) for name in ("spool", "plan", "parts"))
         remove_tree(scratch)
 
@@ -99,21 +103,26 @@ class _Builder:
     work: Work
     ledger: Ledger
 
-    def build(self, exclude: Path | None) -> None:
+    def build(self, exclude: Path | None, english: Iterable[Sought]) -> None:
         """All passes."""
         chunks = make_chunks(self.files)
         collected = self._collect(chunks)
         spool, plan = self._folder("spool"), self._folder("plan")
         decide(chunks, self.files, self.config, self.seed, spool=spool, plan=plan, ledger=self.ledger)
-        items = None
-        if exclude is not None and self.config.contamination.enabled:
-            items = self._folder("items")
-            indexes = read_items(exclude, self.config.contamination)
-            self.ledger.facts["task_items"] = count_items(indexes)
-            save_items(indexes, items)
-        parts, available = self._make_parts(chunks, collected, items)
+        parts, available = self._make_parts(chunks, collected, self._index_items(exclude, english))
         self._write_shards(parts, available)
         self._check(available)
+
+    def _index_items(self, exclude: Path | None, english: Iterable[Sought]) -> Path | None:
+        """A folder with what must not be read; None where nothing is looked for."""
+        limits = self.config.contamination
+        indexes = read_items(exclude, limits, english) if limits.enabled else {}
+        if not indexes:
+            return None
+        items = self._folder("items")
+        self.ledger.facts["task_items"] = count_items(indexes)
+        save_items(indexes, items)
+        return items
 
     def _folder(self, name: str) -> Path:
         folder = self.output / _SCRATCH / name

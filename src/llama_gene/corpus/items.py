@@ -9,8 +9,9 @@ A folder of plain arrays (`save_items`) is opened memory-mapped, so that many pr
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,12 +78,13 @@ def word_length(kind: Kind, limits: ContaminationConfig) -> int:
     return {"dna": DNA_WORD, "protein": PROTEIN_WORD, "text": limits.text_words}[kind]
 
 
-def read_items(splits: Path, limits: ContaminationConfig) -> dict[Kind, ItemIndex]:
-    """Index the validation and test items of a `tasks split` folder.
+def read_items(splits: Path | None, limits: ContaminationConfig, also: Iterable[Sought] = ()) -> dict[Kind, ItemIndex]:
+    """Index the validation and test items of a `tasks split` folder, and what else is asked later.
 
     Args:
-        splits: Folder with valid.parquet and test.parquet.
+        splits: Folder with valid.parquet and test.parquet; None: no tasks.
         limits: Its `text_words` is the length of the runs.
+        also: Further things to look for.
 
     Returns:
         An index for each kind that has an item.
@@ -91,9 +93,9 @@ def read_items(splits: Path, limits: ContaminationConfig) -> dict[Kind, ItemInde
         ArtifactError: a file is missing or has other columns.
     """
     found: dict[Kind, dict[Sought, None]] = {kind: {} for kind in KINDS}
-    for split in _SPLITS:
-        for sought in _sought_in(splits / f"{split}.parquet"):
-            found[sought.kind][sought] = None
+    of_tasks = (sought for split in _SPLITS for sought in _sought_in(splits / f"{split}.parquet")) if splits else ()
+    for sought in chain(of_tasks, also):
+        found[sought.kind][sought] = None
     return {kind: index_items(list(items), kind, word_length(kind, limits)) for kind, items in found.items() if items}
 
 

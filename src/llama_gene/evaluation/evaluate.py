@@ -13,6 +13,7 @@ from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_m
 from llama_gene.config import EvaluateConfig, describe
 from llama_gene.evaluation.answering import answer_items, load_answerer
 from llama_gene.evaluation.baseline_answers import beside, find_baselines
+from llama_gene.evaluation.controls import EnglishSources, begin_controls
 from llama_gene.evaluation.items import read_splits
 from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
@@ -23,7 +24,7 @@ from llama_gene.evaluation.tools import open_tools
 from llama_gene.model.machine import reuse_memory
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 2
+CODE = 3
 
 
 def evaluate(
@@ -35,6 +36,7 @@ def evaluate(
     output: Path,
     baselines: Path | None = None,
     against: Sequence[Path] = (),
+    english: EnglishSources | None = None,
     title: str = "",
     synthetic: bool = False,
     notes: Sequence[str] = (),
@@ -52,6 +54,7 @@ def evaluate(
         baselines: Folder where the answers of the baselines are kept; None: `baselines` beside the instructions, where
             the next model finds them.
         against: Folders of other evaluations of the same items, to compare with item by item.
+        english: The model before gene training, the corpus and the folder of data, for the English controls.
         title: Name of the run, for the report.
         synthetic: The data is made up, and every page says so.
         notes: Sentences for the report.
@@ -73,6 +76,7 @@ def evaluate(
         others = {name: read_run(folder, asked) for name, folder in runs.items()}
         told = read_notes(instructions)
         tools = open_tools(instructions, [items[0] for items in asked.values()], specialists or {})
+        controls = begin_controls(config, english or EnglishSources())
         network, tokenizer = load_answerer(model)
         reports = []
         with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
@@ -102,6 +106,7 @@ def evaluate(
             model=_describe_model(network, tokenizer),
             config=describe(config),
             hardware=describe_hardware(),
+            controls=controls.report(network, tokenizer, name=model.name, seed=seed),
         )
         _enter(ledger, report)
         write_report(report, work)
@@ -110,6 +115,7 @@ def evaluate(
     inputs |= {f"training {place}": folder for place, folder in enumerate(training)}
     inputs |= {f"specialist {task}": folder for task, folder in (specialists or {}).items()}
     inputs |= {f"against {name}": folder for name, folder in runs.items()}
+    inputs |= (english or EnglishSources()).inputs(config.controls)
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
 
@@ -156,6 +162,7 @@ def _processor() -> str:
 def _enter(ledger: Ledger, report: Report) -> None:
     ledger.facts["families_above_majority"] = list(report.families_above_majority)
     ledger.facts["headline"] = {task.task: _headline(task) for task in report.tasks}
+    ledger.facts["english"] = report.controls.headline if report.controls else {}
     for task in report.tasks:
         ledger.counts["items"] += task.n
         ledger.counts[f"items of {task.task}"] = task.n

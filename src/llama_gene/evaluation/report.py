@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from llama_gene.evaluation.baselines import BASELINE_NAMES
+from llama_gene.evaluation.controls import ControlsReport
 from llama_gene.evaluation.metrics import Difference, Estimate
 from llama_gene.evaluation.plots import number
 from llama_gene.evaluation.summaries import Mean, Table9Row, means_by_metric, table9
@@ -52,6 +53,7 @@ class Report:
     model: Mapping[str, Any]
     config: Mapping[str, Any]
     hardware: Mapping[str, Any]
+    controls: ControlsReport | None = None
 
     @property
     def families(self) -> dict[str, list[TaskReport]]:

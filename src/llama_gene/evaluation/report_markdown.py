@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from llama_gene.evaluation.controls_report import controls_lines, controls_sentence
 from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.plots import METRIC_NAMES, number
 from llama_gene.evaluation.report import (
@@ -25,7 +26,12 @@ def report_markdown(report: Report) -> str:
     if report.synthetic:
         lines += [f"> **{SYNTHETIC}**", ""]
     lines += [*(f"{note}\n" for note in report.notes), summary(report), ""]
-    parts = (_task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _call_lines, _curve_lines)
+    if report.controls:
+        lines += [controls_sentence(report.controls), ""]
+    parts = (
+        _task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _call_lines, _control_lines,
+        _curve_lines,
+    )  # fmt: skip
     for part in parts:
         if found := list(part(report)):
             lines += [*found, ""]
@@ -124,6 +130,10 @@ def _call_lines(report: Report) -> Iterator[str]:
     for task in found:
         wrong = ", ".join(f"{reason}: {count}" for reason, count in task.calls.items() if reason != VALID)
         yield f"| {task.task} | {task.n} | {task.calls.get(VALID, 0)} | {wrong} |"
+
+
+def _control_lines(report: Report) -> Iterator[str]:
+    return controls_lines(report.controls) if report.controls else iter(())
 
 
 def _curve_lines(report: Report) -> Iterator[str]:

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from llama_gene.artifacts import write_json, write_text
 from llama_gene.evaluation.baselines import BASELINE_NAMES
+from llama_gene.evaluation.controls_report import controls_section, controls_sentence
 from llama_gene.evaluation.plots import METRIC_NAMES, bars, confusion, curve, number, profile_plot, reliability_plot
 from llama_gene.evaluation.report import (
     AGAINST,
@@ -64,6 +65,8 @@ def report_page(report: Report) -> str:
         pages={task.task: page_of(place, task) for place, task in enumerate(report.tasks)},
         bars=[(family, Markup(bars(tasks))) for family, tasks in report.families.items()],
         curves=[(one, Markup(curve(one.steps, one.losses, one.stage)) if one.steps else "") for one in report.curves],
+        controls=controls_section(report.controls) if report.controls else "",
+        controls_told=controls_sentence(report.controls) if report.controls else "",
         setting=setting_line(report),
     )
 
