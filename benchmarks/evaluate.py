@@ -33,6 +33,7 @@ from llama_gene.tokenizer.load import GeneTokenizer
 NEW_TOKENS = 8
 BATCH_ITEMS = 16
 UNIT = "questions_per_second"
+RATIOS = {"demo": "generate_one_by_one", "real-cpu": "generate_one_by_one_real_cpu"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def main() -> None:
         },
         ours={name: summary(pair.ours, UNIT) for name, pair in found.items()},
         peers={"generate_one_by_one": {name: summary(pair.peer, UNIT) for name, pair in found.items()}},
-        ratios={"generate_one_by_one": found[sizes[-1].name].ratio},
+        ratios={RATIOS[name]: pair.ratio for name, pair in found.items()},
         table=rows,
     )
 
