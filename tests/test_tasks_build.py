@@ -186,6 +186,8 @@ def test_a_task_goes_from_a_table_to_instructions(tmp_path: Path, folder: Path) 
     assert list(records[0]) == [
         "id", "instruction", "input", "output", "task", "family", "split", "labels", "group", "sequences", "kinds",
         "value",
+        "nearest",
+        "pair_class",
     ]  # fmt: skip
     assert records[0]["input"] == " ".join(records[0]["sequences"][0])
     plain = {record["instruction"] for record in records if "example" not in record["instruction"]}

@@ -16,9 +16,11 @@ from llama_gene.artifacts import Manifest
 from llama_gene.config import TaskChoice, TasksConfig
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.tasks.alike import near_identical
+from llama_gene.tasks.assign import assign_splits
 from llama_gene.tasks.decoys import make_decoys
 from llama_gene.tasks.definitions import Task, load_task
-from llama_gene.tasks.groups import assign_splits, group_items, near_identical
+from llama_gene.tasks.groups import group_items
 from llama_gene.tasks.items import Item
 from llama_gene.tasks.split import SPLITS, split_tasks
 
@@ -274,7 +276,7 @@ def test_a_bad_row_stops_or_is_counted(tmp_path: Path, case: str) -> None:
         ("", "holds no items"),
         ("sequence,label\n", "holds no items"),
         (dna_table().replace(",1\n", ",0\n"), "one class only"),
-        ("sequence,label\nACGT,1\n", "leave 'valid' empty"),
+        ("sequence,label\nACGT,1\nCCCC,1\n", "leave 'valid' empty"),
     ],
 )
 def test_a_bad_table_is_explained_in_one_line(tmp_path: Path, table: str, said: str) -> None:

@@ -51,7 +51,9 @@ from llama_gene.config.section import (
     AskedUnit,
     GeneKind,
     Kind,
+    OnConflict,
     OnInvalid,
+    OnRareClass,
     Section,
     Share,
     SourceFormat,
@@ -63,6 +65,7 @@ from llama_gene.config.section import (
     resolve,
     spellings_of,
 )
+from llama_gene.config.splits import SplitRule
 
 __all__ = [
     "GENE_KINDS",
@@ -90,7 +93,9 @@ __all__ = [
     "NcbiEntry",
     "NearDuplicateConfig",
     "NetworkConfig",
+    "OnConflict",
     "OnInvalid",
+    "OnRareClass",
     "OptimizerConfig",
     "PackConfig",
     "Phase",
@@ -106,6 +111,7 @@ __all__ = [
     "SpecialistConfig",
     "Spelling",
     "Split",
+    "SplitRule",
     "TaskChoice",
     "TaskSpelling",
     "TasksConfig",

@@ -6,7 +6,17 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from llama_gene.config.controls import ControlsConfig
-from llama_gene.config.section import AskedUnit, OnInvalid, Section, Share, TaskSpelling
+from llama_gene.config.section import (
+    AskedUnit,
+    OnConflict,
+    OnInvalid,
+    OnRareClass,
+    Section,
+    Share,
+    Split,
+    TaskSpelling,
+)
+from llama_gene.config.splits import SplitRule
 
 
 class ModelConfig(Section):
@@ -81,6 +91,10 @@ class TaskChoice(Section):
     specialist: Literal["kmer", "cnn", "auto"] | None = Field(
         None, exclude=True, description="Train a specialist on this task; none: where answer = 'tool', auto."
     )
+    split: SplitRule | None = Field(None, description="Keys that replace those of the task's own [split].")
+    balance: tuple[Split, ...] = Field(
+        (), description="Splits that get as many items of every class; else classes keep their shares."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "TaskChoice":
@@ -113,6 +127,15 @@ class TasksConfig(Section):
     max_tokens: int = Field(512, ge=64, description="Longest instruction with its answer; sequences are shortened.")
     max_answer_tokens: int = Field(64, ge=1, description="Longer free-text answers are refused and counted.")
     on_invalid: OnInvalid = Field("skip", description="error: stop at a bad item; skip: count it.")
+    on_conflict: OnConflict = Field(
+        "drop", description="Equal sequences with different answers are dropped or kept, counted."
+    )
+    on_rare_class: OnRareClass = Field(
+        "error", description="A class with one example stops the split, or is dropped and counted."
+    )
+    leak_items: int = Field(
+        10_000, ge=0, description="Most held-out items of a task and split whose nearest training item is looked up."
+    )
 
 
 class FinetuneConfig(OptimizerConfig):

@@ -20,6 +20,8 @@ TaskSpelling = Literal["joined", "spaced", "both"]
 # What a structure task asks about.
 AskedUnit = Literal["token", "letter"]
 OnInvalid = Literal["error", "skip"]
+OnConflict = Literal["drop", "keep"]
+OnRareClass = Literal["error", "drop"]
 SourceFormat = Literal[
     "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "json", "jsonl"
 ]

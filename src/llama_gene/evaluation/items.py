@@ -37,6 +37,8 @@ class Item:
         span: What a structure question asks about.
         terms: All true terms, where the answer is a list of terms.
         steps: The text before the answer, in tasks whose answers show their steps.
+        nearest: Identity of its sequences to training, 0 to 1; None where nobody looked.
+        pair_class: What training holds of a pair (C1, C2, C3); None where nobody looked.
     """
 
     id: str
@@ -54,6 +56,8 @@ class Item:
     span: Span | None = None
     terms: tuple[str, ...] = ()
     steps: str = ""
+    nearest: float | None = None
+    pair_class: str | None = None
 
     def record(self) -> dict[str, Any]:
         """The record as plain JSON values, as it was read."""
@@ -158,6 +162,8 @@ def _item(line: bytes, where: str) -> Item:
         span=_span(record["span"], labels or (), where) if record.get("span") else None,
         terms=tuple(record.get("terms") or ()),
         steps=record["output"].removesuffix(answer),
+        nearest=None if record.get("nearest") is None else float(record["nearest"]),
+        pair_class=record.get("pair_class"),
     )
 
 

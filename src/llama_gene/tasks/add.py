@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from llama_gene.config import Split
+from llama_gene.config import Split, SplitRule
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.sequences.files import Inspector, list_files
+from llama_gene.tasks.assign import assign_splits
 from llama_gene.tasks.cleaning import clean_items, drop_duplicates
-from llama_gene.tasks.definitions import SplitRule, Task, task_files
+from llama_gene.tasks.definitions import Task, task_files
 from llama_gene.tasks.drafts import Draft, draft_table
 from llama_gene.tasks.fasta_drafts import draft_fasta
-from llama_gene.tasks.groups import SPLITS, assign_splits, group_items
+from llama_gene.tasks.groups import SPLITS, group_items
 from llama_gene.tasks.infer import Inferred, Wishes
 from llama_gene.tasks.items import Item, RawItem
 from llama_gene.tasks.profile import FileFormat, detect_file
@@ -77,7 +78,7 @@ def try_task(draft: Draft, data: Path, seed: int) -> tuple[Draft, Trial]:
     inspector = Inspector("skip", Counter())
     task = draft.task
     raw = _sample(read_items(task, data, inspector), np.random.default_rng(seed))
-    items = drop_duplicates(task, clean_items(task, raw, inspector), inspector.counts)
+    items = drop_duplicates(task, clean_items(task, raw, inspector), "drop", inspector.counts)
     if not items:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in inspector.counts.most_common(3))
         raise DataError(f"task {task.name!r}: no item can be used ({reasons}). Check the columns and kinds.")

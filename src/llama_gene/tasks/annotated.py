@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from llama_gene.config import Kind
 from llama_gene.errors import DataError
@@ -31,9 +32,10 @@ def read_pairs_of_coding(reader: CodingReader, data: Path, inspector: Inspector)
             ):
                 name = coding.locus_tag or f"{coding.record_id}.{number}"
                 where = f"{path}: {name}"
+                about = {None: coding.record_id, "organism": coding.organism}
                 if reader.answer == "product":
                     if coding.product:
-                        yield RawItem(name, where, (coding.dna,), coding.product, split=file.split)
+                        yield RawItem(name, where, (coding.dna,), coding.product, split=file.split, about=about)
                     else:
                         inspector.counts["coding sequence without a product"] += 1
                     continue
@@ -41,7 +43,7 @@ def read_pairs_of_coding(reader: CodingReader, data: Path, inspector: Inspector)
                 if pair is None:
                     inspector.counts["coding sequence not in register with its protein"] += 1
                 else:
-                    yield RawItem(name, where, pair, "", split=file.split, reading=_reading(coding))
+                    yield RawItem(name, where, pair, "", split=file.split, reading=_reading(coding), about=about)
 
 
 def _in_register(coding: CodingSequence) -> tuple[str, str] | None:
@@ -79,4 +81,5 @@ def read_annotations(reader: AnnotationReader, kind: Kind, data: Path, inspector
                     inspector.counts[f"record without {reader.field}"] += 1
                     continue
                 answer = join_terms(answers) if reader.field.startswith("go") else answers[0]
-                yield RawItem(record.id, f"{path}: {record.id}", (record.text,), answer, split=file.split)
+                about: dict[Any, Any] = {None: record.id, **record.annotations}
+                yield RawItem(record.id, f"{path}: {record.id}", (record.text,), answer, split=file.split, about=about)

@@ -44,7 +44,7 @@ from llama_gene.tasks.tool_calls import (
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 3
+_CODE = 4
 _BATCH_ROWS = 1024
 
 
@@ -225,6 +225,8 @@ def _records(
             "sequences": list(made.sequences),
             "kinds": row["kinds"],
             "value": row["value"],
+            "nearest": row["nearest"],
+            "pair_class": row["pair_class"],
             **_for_the_score(setting.task, row, asked.part, made),
         }
 

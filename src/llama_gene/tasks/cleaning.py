@@ -6,15 +6,22 @@ What cannot be used is refused through one door (`Inspector`): an error that nam
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from llama_gene.config import OnConflict, OnRareClass, Split
+from llama_gene.errors import DataError
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
 from llama_gene.sequences.files import Inspector
+from llama_gene.tasks.by_column import origin_of
 from llama_gene.tasks.definitions import AnswerRule, Task
+from llama_gene.tasks.groups import SPLITS, canonical
 from llama_gene.tasks.items import Item, RawItem
 from llama_gene.tasks.readers import UNKNOWN_STATE
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
+_MOST_SHARED = 0.5
+_MISSING = frozenset(("", "nan", "na", "n/a", "none", "null"))
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 
 
@@ -36,8 +43,18 @@ def clean_items(task: Task, raw: Iterable[RawItem], inspector: Inspector) -> Ite
             continue
         sequences = _clean_sequences(task, item, inspector)
         target = _target(task, item, names, inspector) if sequences is not None else None
-        if sequences is not None and target is not None:
-            yield Item(item.id, sequences, target, item.value, item.split, words=item.words, reading=item.reading)
+        origin = origin_of(task.split, item, inspector) if target is not None else None
+        if sequences is not None and target is not None and origin is not None:
+            yield Item(
+                item.id,
+                sequences,
+                target,
+                item.value,
+                item.split,
+                words=item.words,
+                reading=item.reading,
+                origin=origin,
+            )
 
 
 def _clean_sequences(task: Task, item: RawItem, inspector: Inspector) -> tuple[str, ...] | None:
@@ -83,7 +100,11 @@ def _value(item: RawItem, inspector: Inspector) -> str | None:
 
 
 def _label(item: RawItem, names: Mapping[str, str], inspector: Inspector) -> str | None:
-    if item.answer not in names:
+    if item.answer not in names and item.answer.casefold() in _MISSING:
+        inspector.refuse(
+            "no label", f"{item.where}: no label ({item.answer!r}). Mend the file or set on_invalid = 'skip'."
+        )
+    elif item.answer not in names:
         inspector.refuse(
             "label never seen",
             f"{item.where}: label {item.answer!r} is not one of {', '.join(names)}. Add it to the task's definition, "
@@ -128,26 +149,130 @@ def _text(rule: AnswerRule, text: str, inspector: Inspector) -> str | None:
     return answer
 
 
-def drop_duplicates(task: Task, items: Iterable[Item], counts: Counter[str]) -> list[Item]:
+def refuse_equal_sets(task: Task, items: Sequence[Item]) -> None:
+    """Refuse a held-out set that the files give and that stands in training for more than half.
+
+    Sequences are compared as they are, on either strand and, where the order means nothing, either way round.
+
+    Raises:
+        DataError: as said, unless the split rule allows leaks.
+    """
+    if task.split.allow_leaks:
+        return
+    keys: dict[Split | None, list[int]] = defaultdict(list)
+    for item in items:
+        if item.split is not None:
+            letters = [canonical(text, put.kind) for text, put in zip(item.sequences, task.inputs, strict=True)]
+            keys[item.split].append(hash(tuple(sorted(letters) if task.swappable else letters)))
+    known = set(keys["train"])
+    for split in ("test", "valid"):
+        held_out = keys[split]
+        shared = sum(key in known for key in held_out)
+        if shared > _MOST_SHARED * len(held_out):
+            raise DataError(
+                f"task {task.name!r}: {shared:,} of {len(held_out):,} {split} items stand in training, too. Name other "
+                "files, deal all items anew ([split] source = 'ignore') or keep the leaks ([split] allow_leaks = true)."
+            )
+
+
+def drop_duplicates(task: Task, items: Iterable[Item], on_conflict: OnConflict, counts: Counter[str]) -> list[Item]:
     """One item for equal sequences; none where equal sequences have different closed labels, states or numbers.
 
-    A held-out copy (one that a file gives to test, else to valid) is the one that stays.
+    A held-out copy (one that a file gives to test, else to valid) is the one that stays; where the split rule allows
+    leaks, one copy in each split.
+
+    Args:
+        task: The definition.
+        items: Checked items.
+        on_conflict: keep: of items with equal sequences one of each answer stays.
+        counts: Receives the copies and the conflicts.
 
     >>> from llama_gene.tasks.definitions import load_task
     >>> items = [Item("a", ("AC",), "promoter"), Item("b", ("AC",), "Non-promoter"), Item("c", ("GG",), "promoter")]
-    >>> [item.id for item in drop_duplicates(load_task("promoter-core"), items, Counter())]
+    >>> [item.id for item in drop_duplicates(load_task("promoter-core"), items, "drop", Counter())]
     ['c']
     """
-    alike: dict[tuple[str, ...], list[Item]] = defaultdict(list)
+    alike: dict[tuple[Split | None, tuple[str, ...]], list[Item]] = defaultdict(list)
     for item in items:
         own = () if item.words is None else (item.words.instruction, item.words.input, item.target)
-        alike[(*(sorted(item.sequences) if task.swappable else item.sequences), *own)].append(item)
+        letters = (*(sorted(item.sequences) if task.swappable else item.sequences), *own)
+        alike[item.split if task.split.allow_leaks else None, letters].append(item)
     free_text = task.family == "function" and not task.labels
-    kept = []
+    kept: list[Item] = []
     for copies in alike.values():
-        if len({(item.target, item.value) for item in copies}) > 1 and not free_text:
+        answers: dict[Any, list[Item]] = defaultdict(list)
+        for item in copies:
+            answers[None if free_text else (item.target, item.value)].append(item)
+        if len(answers) > 1:
             counts["equal sequences with different answers"] += len(copies)
-            continue
-        counts["duplicate"] += len(copies) - 1
-        kept.append(min(copies, key=lambda item: ("test", "valid", "train", None).index(item.split)))
+            if on_conflict == "drop":
+                continue
+        for same in answers.values():
+            counts["duplicate"] += len(same) - 1
+            kept.append(min(same, key=lambda item: ("test", "valid", "train", None).index(item.split)))
     return kept
+
+
+def drop_rare_classes(
+    task: Task, items: Sequence[Item], on_rare_class: OnRareClass, counts: Counter[str]
+) -> list[Item]:
+    """The items whose class has two examples at least: one to learn from and one to be asked.
+
+    Raises:
+        DataError: a class has one example, and such are not to be dropped.
+    """
+    if not task.labels or task.family == "structure" or task.split_makes_decoys:
+        return list(items)
+    sizes = Counter(item.target for item in items)
+    rare = sorted(label for label, size in sizes.items() if size == 1)
+    if rare and on_rare_class == "error":
+        raise DataError(
+            f"task {task.name!r}: class {rare[0]!r} has 1 example. A class needs one to learn from and one to be "
+            "asked; add items or set tasks.on_rare_class = 'drop'."
+        )
+    counts["class with one example"] += len(rare)
+    return [item for item in items if item.target not in rare]
+
+
+def check_training(
+    task: Task,
+    labels: Sequence[str],
+    kept: dict[Split, list[Item]],
+    on_rare_class: OnRareClass,
+    counts: Counter[str],
+) -> dict[Split, list[Item]]:
+    """The items of each split that training can teach: at least two classes, and none that only others have.
+
+    Args:
+        task: The definition.
+        labels: Closed answers; with none there is nothing to check.
+        kept: Items of each split.
+        on_rare_class: drop: held-out items of a class without training item go, counted.
+        counts: Receives their number.
+
+    Raises:
+        DataError: training has one class only, or lacks one that is asked.
+    """
+    if not labels:
+        return kept
+    if task.family == "structure":
+        shown = set("".join(item.target for item in kept["train"])) - {UNKNOWN_STATE}
+    else:
+        shown = {item.target for item in kept["train"]}
+    if len(shown) < 2:
+        raise DataError(
+            f"task {task.name!r}: its {len(kept['train'])} training items have one class only "
+            f"({', '.join(sorted(shown))}). A task needs at least two; check the label column and the limits."
+        )
+    if task.family == "structure":
+        return kept
+    strange = [item for split in SPLITS for item in kept[split] if item.target not in shown]
+    if strange and on_rare_class == "error":
+        label = strange[0].target
+        size = sum(item.target == label for item in strange)
+        raise DataError(
+            f"task {task.name!r}: class {label!r} has {size} held-out examples and none in training. Add items, raise "
+            "`train`, or set tasks.on_rare_class = 'drop'."
+        )
+    counts["held out, of a class that training lacks"] += len(strange)
+    return {split: [item for item in kept[split] if item.target in shown] for split in SPLITS}

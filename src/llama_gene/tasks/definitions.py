@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from llama_gene.config import AskedUnit, GeneKind, Section, TaskSpelling
+from llama_gene.config import AskedUnit, GeneKind, Section, SplitRule, TaskSpelling
 from llama_gene.errors import ConfigError
 from llama_gene.tasks.bins import NumberRule
 from llama_gene.tasks.sources import (
@@ -70,25 +70,6 @@ class AnswerRule(Section):
         ge=1,
         description="The answer is a list of terms or names parted by '; ': at most so many are written, all are true.",
     )
-
-
-class SplitRule(Section):
-    """What keeps items together, and the shares of the splits that no file gives."""
-
-    by: Literal["item", "sequence", "prefix"] = Field(
-        "item", description="item: equal items; sequence: items that share any sequence; prefix: equal first letters."
-    )
-    prefix_letters: int = Field(15, ge=1, description="Letters of `prefix`.")
-    similarity: float | None = Field(
-        None, gt=0, le=1, description="Sequences sharing at least this part of their k-mers stay together; none: off."
-    )
-    shares: tuple[float, float, float] = Field((0.8, 0.1, 0.1), description="train, valid, test.")
-
-    @model_validator(mode="after")
-    def _check(self) -> "SplitRule":
-        if min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-6:
-            raise ValueError("shares must be > 0 and sum to 1")
-        return self
 
 
 class ExampleRule(Section):

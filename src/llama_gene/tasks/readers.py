@@ -111,6 +111,7 @@ def _table_item(reader: TableReader, file: TaskFile, row: Mapping[Column, Any], 
         answer=label or "",
         value=None if reader.value is None else _number(_cell(row, reader.value, where), where),
         split=file.split or _marked(reader.marks, lambda mark: _cell(row, mark.column or 0, where)),
+        about=row,
     )
 
 
@@ -206,6 +207,7 @@ def _read_fasta_items(reader: FastaReader, data: Path, inspector: Inspector) -> 
                 sequences=sequences,
                 answer=label,
                 split=file.split or _marked(reader.marks, lambda mark, title=title: title),
+                about={None: title},
             )
 
 
@@ -247,7 +249,7 @@ def _read_states(reader: StatesReader, data: Path, inspector: Inspector) -> Iter
         if mask:
             states = "".join(s if known == "1" else UNKNOWN_STATE for s, known in zip(states, mask, strict=True))
         split = _marked(reader.marks, lambda mark, title=title: title)
-        yield RawItem(id=identifier, where=where, sequences=(chains[identifier],), answer=states, split=split)
+        yield RawItem(identifier, where, (chains[identifier],), states, split=split, about={None: title})
 
 
 def _first_word(title: str) -> str:
@@ -276,6 +278,7 @@ def _read_pairs(reader: PairsReader, data: Path, inspector: Inspector) -> Iterat
                     sequences=tuple(lookup[key] for key, lookup in zip(ids, lookups, strict=True)),
                     answer=cells[reader.label],
                     split=file.split,
+                    about=dict(enumerate(cells)),
                 )
 
 

@@ -1,16 +1,17 @@
 """Stage `tasks split`: sequences, labels and splits of every chosen task, before any tokenizer exists.
 
-Writes train.parquet, valid.parquet, test.parquet and tasks.json, the definitions used. One task is held in memory at
-a time.
+Writes train.parquet, valid.parquet, test.parquet and tasks.json, the definitions used; leaks.parquet, leaks.json and
+leaks.md, how near each held-out item is to training; balance.json and balance.md, the classes. One task is held in
+memory at a time.
 """
 
 import json
-import math
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,33 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from llama_gene.artifacts import Ledger, Manifest, build_stage, read_manifest, write_json
+from llama_gene.artifacts import Ledger, Manifest, build_stage, read_manifest, write_json, write_text
 from llama_gene.config import Split, TaskChoice, TasksConfig, resolve
 from llama_gene.errors import ArtifactError, ConfigError, DataError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Inspector, list_files
+from llama_gene.tasks.assign import assign_splits
+from llama_gene.tasks.balance import balance_page, count_classes, describe_classes, sample
 from llama_gene.tasks.bins import Bins, chosen_rule, fit_bins
-from llama_gene.tasks.cleaning import clean_items, drop_duplicates
+from llama_gene.tasks.by_column import deal_values
+from llama_gene.tasks.cleaning import check_training, clean_items, drop_duplicates, drop_rare_classes, refuse_equal_sets
 from llama_gene.tasks.decoys import make_decoys
 from llama_gene.tasks.definitions import Task, load_task, task_files
-from llama_gene.tasks.groups import SPLITS, assign_splits, group_items
+from llama_gene.tasks.groups import SPLITS, group_items
+from llama_gene.tasks.identity import choose_finder
 from llama_gene.tasks.items import Item
+from llama_gene.tasks.leaks import (
+    HELD_OUT,
+    Leaks,
+    band_names,
+    describe_leaks,
+    find_leaks,
+    leak_rows,
+    leaks_page,
+    nearest_of,
+)
+from llama_gene.tasks.partners import PairClass, deal_partners, pair_classes
 from llama_gene.tasks.readers import data_files, read_items
-from llama_gene.tasks.states import chains_within
 
 STAGE = "tasks-split"
 # What of a choice no split depends on.
@@ -52,8 +67,33 @@ SCHEMA = pa.schema(
         ("split", pa.string()),
         ("words", pa.struct([("instruction", pa.string()), ("input", pa.string())])),
         ("reading", pa.struct([("code", pa.int32()), ("residues", pa.string())])),
+        ("nearest", pa.float64()),
+        ("pair_class", pa.string()),
     ]
 )
+LEAKS = pa.schema(
+    [
+        ("task", pa.string()),
+        ("split", pa.string()),
+        ("id", pa.string()),
+        ("input", pa.string()),
+        ("neighbour", pa.string()),
+        ("identity", pa.float64()),
+        ("coverage", pa.float64()),
+        ("strand", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SplitItems:
+    """The items of one task by split, the labels they may have, and what was found out about them."""
+
+    kept: Mapping[Split, Sequence[Item]]
+    labels: tuple[str, ...]
+    facts: dict[str, Any]
+    leaks: Leaks
+    pair_classes: Mapping[Split, Sequence[PairClass | None]]
 
 
 def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> Manifest:
@@ -67,7 +107,7 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
 
     Raises:
         ConfigError: no such task, or one chosen twice.
-        DataError: a file is missing or wrong, or a task has one class only.
+        DataError: a file is missing or wrong, a task has one class only, or held-out items that are those of training.
     """
     extra = [resolve(folder, data) for folder in config.definitions]
     tasks = chosen_tasks(config, data)
@@ -78,30 +118,40 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
 
     def build(work: Path, ledger: Ledger) -> None:
         write_json(work / CHOSEN, {task.name: task.model_dump(mode="json") for task in tasks})
+        reports: dict[str, tuple[dict[str, Any], Mapping[Split, Mapping[str, int]]]] = {}
         with ExitStack() as stack:
             writers = {
                 split: stack.enter_context(pq.ParquetWriter(work / f"{split}.parquet", SCHEMA)) for split in SPLITS
             }
+            leaks = stack.enter_context(pq.ParquetWriter(work / "leaks.parquet", LEAKS))
             for choice, task in show_progress(list(zip(config.choices, tasks, strict=True)), "Splitting tasks"):
                 counts: Counter[str] = Counter()
-                kept, labels, facts = _split_task(task, choice, config, data, seed, counts)
+                made = _split_task(task, choice, config, data, seed, counts)
                 for split in SPLITS:
-                    for start in range(0, len(kept[split]), _ROWS_AT_ONCE):
-                        rows = [_row(task, item, labels, split) for item in kept[split][start : start + _ROWS_AT_ONCE]]
+                    for rows in _row_batches(task, made, split):
                         writers[split].write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+                leaks.write_table(pa.Table.from_pylist(leak_rows(task, made.leaks), schema=LEAKS))
+                reports[task.name] = _report(task, made)
                 ledger.counts.update({f"{task.name}: {reason}": count for reason, count in counts.items() if count})
-                ledger.facts[task.name] = facts
+                ledger.facts[task.name] = made.facts
+        _write_reports(work, reports)
 
+    # What `tasks build` alone reads changes nothing here.
     settings = config.model_dump(
         mode="json",
-        include={"choices", "definitions", "on_invalid"},
-        exclude={"choices": {"__all__": READ_BY_BUILD}},
+        exclude={
+            "choices": {"__all__": READ_BY_BUILD},
+            "max_tokens": True,
+            "max_answer_tokens": True,
+            "wording": True,
+        },
     )
+    settings["identity_by"] = {task.name: finders for task in tasks if (finders := _finders(task))}
     return build_stage(STAGE, output, build, config=settings, inputs=inputs, seed=seed, code=_CODE)
 
 
 def chosen_tasks(config: TasksConfig, data: Path) -> list[Task]:
-    """The definitions of the chosen tasks, in order.
+    """The definitions of the chosen tasks, in order, with the split rules of the run.
 
     Raises:
         ConfigError: no choice, no such task, or one chosen twice.
@@ -113,7 +163,11 @@ def chosen_tasks(config: TasksConfig, data: Path) -> list[Task]:
     if twice:
         raise ConfigError(f"tasks.choices names {twice[0]!r} twice. Keep one of them.")
     extra = [resolve(folder, data) for folder in config.definitions]
-    return [load_task(choice.name, extra) for choice in config.choices]
+    tasks = [load_task(choice.name, extra) for choice in config.choices]
+    return [
+        task.model_copy(update={"split": task.split.changed(choice.split)})
+        for task, choice in zip(tasks, config.choices, strict=True)
+    ]
 
 
 def read_chosen(splits: Path) -> dict[str, Task]:
@@ -132,22 +186,23 @@ def _inside(path: Path, data: Path) -> str:
     return path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()
 
 
+def _finders(task: Task) -> dict[str, str]:
+    """Who finds alike sequences on this machine, by kind; it can change the split, so the stage is known by it."""
+    if task.split.identity is None:
+        return {}
+    return {wanted.kind: choose_finder(task.split.identity_by, wanted.kind) for wanted in task.inputs}
+
+
 def _split_task(
     task: Task, choice: TaskChoice, config: TasksConfig, data: Path, seed: int, counts: Counter[str]
-) -> tuple[Mapping[Split, list[Item]], tuple[str, ...], dict[str, Any]]:
-    """Items per split, the labels they may have, and what the manifest keeps of the task."""
+) -> SplitItems:
+    """Read, deal and sample the items of one task, and look at what came of it."""
     rng = np.random.default_rng([seed, zlib.crc32(task.name.encode())])
-    inspector = Inspector(config.on_invalid, counts)
-    items = drop_duplicates(task, clean_items(task, read_items(task, data, inspector), inspector), counts)
-    if not items:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.most_common(3)) or "no items in the files"
-        raise DataError(f"task {task.name!r}: nothing is left to ask ({reasons}). Check the files and the definition.")
-    items = group_items(task, items)  # a step of its own: of millions of items no third copy is held
-    items = assign_splits(task, items, rng, counts)
+    items = _deal(task, _read(task, config, data, counts), rng, counts)
     if task.split_makes_decoys:
         items = make_decoys(task, items, rng, counts)
-    kept = {split: _sample(task, choice, items, split, rng, counts) for split in SPLITS}
-    facts: dict[str, Any] = {"family": task.family, "items": {split: len(kept[split]) for split in SPLITS}}
+    kept = {split: sample(task, choice, items, split, rng, counts) for split in SPLITS}
+    facts: dict[str, Any] = {"family": task.family}
     labels: tuple[str, ...] = task.label_names
     if task.family == "regression":
         values = [item.value for item in kept["train"] if item.value is not None]
@@ -155,69 +210,71 @@ def _split_task(
         labels = bins.names
         kept = {split: [_binned(item, bins) for item in kept[split]] for split in SPLITS}
         facts["edges"] = list(bins.edges)
-    _check_classes(task, labels, kept["train"])
-    if labels and task.family != "structure":
-        facts["labels"] = {
-            split: dict(sorted(Counter(item.target for item in kept[split]).items())) for split in SPLITS
-        }
-    return kept, labels, facts
+    kept = check_training(task, labels, kept, config.on_rare_class, counts)
+    facts["items"] = {split: len(kept[split]) for split in SPLITS}
+    if finders := _finders(task):
+        facts["identity_by"] = finders
+    return SplitItems(kept, labels, facts, find_leaks(task, kept, config.leak_items), pair_classes(task, kept))
+
+
+def _read(task: Task, config: TasksConfig, data: Path, counts: Counter[str]) -> list[Item]:
+    """The items that can be used, one for equal sequences."""
+    inspector = Inspector(config.on_invalid, counts)
+    items = list(clean_items(task, read_items(task, data, inspector), inspector))
+    if task.split.source == "ignore" or task.split.by in ("column", "partners"):
+        items = [replace(item, split=None) for item in items]
+    refuse_equal_sets(task, items)
+    items = drop_duplicates(task, items, config.on_conflict, counts)
+    items = drop_rare_classes(task, items, config.on_rare_class, counts)
+    if not items:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.most_common(3)) or "no items in the files"
+        raise DataError(f"task {task.name!r}: nothing is left to ask ({reasons}). Check the files and the definition.")
+    return items
+
+
+def _deal(task: Task, items: list[Item], rng: np.random.Generator, counts: Counter[str]) -> list[Item]:
+    """The items with their split, by the rule of the task; alike ones on one side."""
+    if task.split.by == "column":
+        items = deal_values(task, items, rng)
+    elif task.split.by == "partners":
+        items = deal_partners(task, items, rng, counts)
+    return assign_splits(task, group_items(task, items), rng, counts)
+
+
+def _report(task: Task, made: SplitItems) -> tuple[dict[str, Any], Mapping[Split, Mapping[str, int]]]:
+    """Leaks and classes of a task; what is most telling goes into its facts."""
+    leaks = describe_leaks(made.leaks, {split: len(made.kept[split]) for split in SPLITS}, made.pair_classes)
+    classes = count_classes(task, made.labels, made.kept)
+    made.facts["nearest"] = {split: leaks[split]["bands"] for split in HELD_OUT}
+    if len(task.inputs) > 1:
+        made.facts["pair_classes"] = {split: leaks[split]["pair_classes"] for split in HELD_OUT}
+    if classes:
+        made.facts["labels"] = classes
+    return leaks, classes
+
+
+def _write_reports(work: Path, reports: Mapping[str, tuple[dict[str, Any], Mapping[Split, Mapping[str, int]]]]) -> None:
+    leaks = {name: found for name, (found, _) in reports.items()}
+    classes = {name: sizes for name, (_, sizes) in reports.items()}
+    write_json(work / "leaks.json", {"bands": band_names(), "tasks": leaks})
+    write_text(work / "leaks.md", leaks_page(leaks))
+    write_json(work / "balance.json", {name: describe_classes(sizes) for name, sizes in classes.items()})
+    write_text(work / "balance.md", balance_page(classes))
 
 
 def _binned(item: Item, bins: Bins) -> Item:
     return item if item.value is None else replace(item, target=bins.name_of(item.value))
 
 
-def _check_classes(task: Task, labels: Sequence[str], train: Sequence[Item]) -> None:
-    if not labels:
-        return
-    targets = set("".join(item.target for item in train)) if task.family == "structure" else {i.target for i in train}
-    if len(targets - {"-"}) < 2:
-        raise DataError(
-            f"task {task.name!r}: its {len(train)} training items have one class only ({', '.join(sorted(targets))}). "
-            "A task needs at least two; check the label column and the limits."
-        )
-
-
-def _sample(
-    task: Task, choice: TaskChoice, items: Sequence[Item], split: Split, rng: np.random.Generator, counts: Counter[str]
-) -> list[Item]:
-    """At most the asked number of items in random order, each class in its share.
-
-    A limit counts final questions: a chain of a structure task makes at most `positions` of them.
-    """
-    members = [item for item in items if item.split == split]
-    members = [members[place] for place in rng.permutation(len(members))]
-    limit: int | None = getattr(choice, split)
-    if limit is not None and task.family == "structure":
-        positions = task.positions if choice.positions is None else choice.positions
-        limit = chains_within(limit, positions, [len(item.sequences[0]) for item in members])
-    if limit is None or limit >= len(members):
-        return members
-    counts["over the limit"] += len(members) - limit
-    if not task.labels or task.family == "structure":
-        return members[:limit]
-    left = share_out(Counter(item.target for item in members), limit)
-    chosen = []
-    for item in members:
-        if left[item.target] > 0:
-            left[item.target] -= 1
-            chosen.append(item)
-    return chosen
-
-
-def share_out(sizes: Mapping[str, int], limit: int) -> dict[str, int]:
-    """How many of each class to take: in proportion, by largest remainder.
-
-    >>> share_out({"a": 90, "b": 10}, 11)
-    {'a': 10, 'b': 1}
-    """
-    total = sum(sizes.values())
-    exact = {name: limit * size / total for name, size in sizes.items()}
-    taken = {name: math.floor(share) for name, share in exact.items()}
-    by_remainder = sorted(sizes, key=lambda name: (taken[name] - exact[name], name))
-    for name in by_remainder[: limit - sum(taken.values())]:
-        taken[name] += 1
-    return taken
+def _row_batches(task: Task, made: SplitItems, split: Split) -> Iterator[list[dict[str, Any]]]:
+    """Rows of the Parquet file, a few thousand at a time; the nearest is known of the first held-out items."""
+    nearest = [nearest_of(found) for found in made.leaks.found.get(split, ())]
+    entries = zip_longest(made.kept[split], nearest, made.pair_classes[split])
+    while some := list(islice(entries, _ROWS_AT_ONCE)):
+        yield [
+            _row(task, item, made.labels, split) | {"nearest": near, "pair_class": pair_class}
+            for item, near, pair_class in some
+        ]
 
 
 def _row(task: Task, item: Item, labels: Sequence[str], split: Split) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""Align two sequences, through parasail (Daily 2016, BMC Bioinformatics 17:81).
+
+parasail, because its wheels hold vector code for every processor and score proteins by a substitution matrix, which
+edlib and rapidfuzz (edit distance) do not: below 60 % identity an edit distance no longer tells kin from chance.
+Alignments are local (Smith-Waterman) with the usual scores: BLOSUM62, gaps 11 + 1 for proteins; +5/-4, gaps 10 + 1 for
+DNA, where an ambiguous base scores 0.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import parasail
+
+from llama_gene.config import GeneKind
+
+
+class Scoring(NamedTuple):
+    """Substitution matrix, cost of a gap's first letter and of each further one."""
+
+    matrix: parasail.Matrix
+    gap_open: int
+    gap_extend: int
+
+
+_SCORING: dict[GeneKind, Scoring] = {
+    "dna": Scoring(parasail.matrix_create("ACGT", 5, -4), 25, 10),
+    "protein": Scoring(parasail.blosum62, 11, 1),
+}
+
+
+class Alignment(NamedTuple):
+    """The best local alignment of two sequences.
+
+    Attributes:
+        identity: Equal letters by the letters of the shorter sequence, 0 to 1 (as CD-HIT counts).
+        coverage: Columns of the alignment by the letters of the first sequence, 0 to 1.
+    """
+
+    identity: float
+    coverage: float
+
+
+def align(first: str, second: str, kind: GeneKind) -> Alignment:
+    """Identity and coverage of the best local alignment.
+
+    Args:
+        first: Upper-case letters, at least one.
+        second: The same; only the strand given is looked at.
+        kind: What both are.
+
+    >>> align("ACGTACGTTT", "ACGTACGTTTGGGG", "dna")
+    Alignment(identity=1.0, coverage=1.0)
+    >>> align("MKTAYIAKQR", "GGGGMKTAY", "protein")
+    Alignment(identity=0.5555555555555556, coverage=0.5)
+    """
+    found = parasail.sw_stats_striped_sat(first, second, *_costs(kind))
+    shorter = min(len(first), len(second))
+    return Alignment(found.matches / shorter, min(1.0, found.length / len(first)))
+
+
+def score_all(letters: str, others: Sequence[str], kind: GeneKind) -> list[int]:
+    """Score of the best local alignment with each of other sequences.
+
+    Args:
+        letters: Upper-case letters, at least one.
+        others: Upper-case letters.
+        kind: What all are.
+
+    >>> score_all("MKTAYIAKQR", ["GGGG", "MKTAYIAKQR", "MKTAY"], "protein")
+    [0, 49, 26]
+    """
+    scoring = _SCORING[kind]
+    profile = parasail.profile_create_sat(letters, scoring.matrix)
+    return [
+        parasail.sw_striped_profile_sat(profile, other, scoring.gap_open, scoring.gap_extend).score for other in others
+    ]
+
+
+def _costs(kind: GeneKind) -> tuple[int, int, parasail.Matrix]:
+    scoring = _SCORING[kind]
+    return scoring.gap_open, scoring.gap_extend, scoring.matrix
