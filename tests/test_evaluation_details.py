@@ -31,9 +31,19 @@ def test_gc_is_counted_in_dna_alone():
 
 def test_bands_of_identity_are_fixed_and_empty_ones_left_out():
     items = [item() for _ in range(6)]
-    low, high = bands(items, ["promoter"] * 6, "identity", nearest=[0.1, 0.29, 0.95, 0.9, 1.0, 1.0])
+    low, high, same = bands(items, ["promoter"] * 6, "identity", nearest=[0.1, 0.29, 0.95, 0.9, 1.0, 1.0])
     assert (low.low, low.high, low.n) == (0.0, 0.3, 2)
-    assert (high.low, high.high, high.n) == (0.9, 1.0, 4)
+    assert (high.low, high.high, high.n) == (0.9, 1.0, 2)
+    assert (same.low, same.high, same.n) == (1.0, 1.0, 2)
+
+
+def test_classes_of_pairs_are_parts_where_all_are_known():
+    items = [item(pair_class=f"C{1 + n % 3}") for n in range(9)]
+    ours = ["promoter" if n % 3 == 0 else "Non-promoter" for n in range(9)]
+    assert [(band.low, band.n, band.ours.value) for band in bands(items, ours, "pairs")] == [
+        (1, 3, 1.0), (2, 3, 0.0), (3, 3, 0.0),
+    ]  # fmt: skip
+    assert bands([*items, item()], [*ours, "promoter"], "pairs") is None
 
 
 def test_a_property_that_all_items_share_is_left_out():

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -263,6 +264,18 @@ def small_run(tmp_path, splits):
     model = write_answering_model(tmp_path / "model")
     instructions = write_instructions(tmp_path / "instructions", splits)
     return evaluate(CONFIG, model=model, instructions=instructions, seed=1, output=tmp_path / "out")
+
+
+def test_items_near_to_training_and_far_from_it_are_scored_apart(tmp_path):
+    test = motif_items(40, seed=2, split="test")
+    test = [replace(one, nearest=0.1 if place < 15 else 0.95) for place, one in enumerate(test)]
+    small_run(tmp_path, {"train": motif_items(40, seed=1), "test": test})
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    (identity,) = [one for one in report["tasks"][0]["profiles"] if one["property"] == "identity"]
+    assert [(band["low"], band["high"], band["n"]) for band in identity["bands"]] == [(0.0, 0.3, 15), (0.9, 1.0, 25)]
+    table = (tmp_path / "out" / "report.md").read_text()
+    assert "| boxes | identity 0 – 0.3 | 15 |" in table
+    assert "| boxes | identity 0.9 – 1 | 25 |" in table
 
 
 def test_a_test_split_of_one_class_is_reported_as_undefined(tmp_path):

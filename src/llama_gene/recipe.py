@@ -157,6 +157,9 @@ def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
         )
     )  # fmt: skip
     model_base = None if recipe.model.base == "tiny" else resolve(recipe.model.base, data)
+    specialists = {
+        choice.name: _specialist_folder(choice, output) for choice in recipe.tasks.choices if choice.answer == "tool"
+    }
     # Random weights have no English to lose: where they are the base, what tuning took is told.
     english = EnglishSources(data=data, corpus=corpus, before=pretrained if model_base is None else extended)
     return [
@@ -195,11 +198,7 @@ def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:
                 model=tuned,
                 instructions=instructions,
                 training=(pretrained, tuned),
-                specialists={
-                    choice.name: _specialist_folder(choice, output)
-                    for choice in recipe.tasks.choices
-                    if choice.answer == "tool"
-                },
+                specialists=specialists,
                 english=english,
                 seed=seed,
                 output=report,

@@ -1,4 +1,4 @@
-"""What a score hides: how right answers depend on length, GC and likeness to training, and which items fail worst.
+"""What a score hides: how right answers depend on length, GC, likeness to training and class of pairs; the worst items.
 
 Axes: N items.
 """
@@ -11,9 +11,12 @@ import numpy as np
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Estimate, draw_scores, estimate, measure_labels, measure_mean
 from llama_gene.evaluation.scorer import label_numbers, score_each
+from llama_gene.tasks.leaks import BANDS
 
 _MOST_BANDS = 5
-_IDENTITY_EDGES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
+# The last band holds what stands in training as it is.
+_IDENTITY_EDGES = (0.0, *BANDS, BANDS[-1])
+_PAIR_CLASSES = ("C1", "C2", "C3")
 _HARDEST = 12
 _SHOWN_LETTERS = 60
 
@@ -36,10 +39,23 @@ class Band:
 
 @dataclass(frozen=True)
 class Profile:
-    """Scores by bands of one property: "length", "gc" or "identity"."""
+    """Scores by bands of one property: "length", "gc", "identity", or "pairs": what training holds of a pair, 1 to 3."""
 
     property: str
     bands: tuple[Band, ...]
+
+    def name_of(self, band: Band) -> str:
+        """The band for a person.
+
+        >>> one = Estimate(None, None, None, 0)
+        >>> Profile("identity", ()).name_of(Band(0.3, 0.5, 9, one, one, None))
+        '0.3 – 0.5'
+        >>> Profile("pairs", ()).name_of(Band(2, 2, 9, one, one, None))
+        'C2'
+        """
+        if self.property == "pairs":
+            return f"C{band.low:.0f}"
+        return f"{band.low:.3g}" if band.low == band.high else f"{band.low:.3g} – {band.high:.3g}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +85,7 @@ def profile(
     resamples: int,
     seed: int,
 ) -> tuple[Profile, ...]:
-    """How scores depend on length, GC share (DNA) and identity to training (where known).
+    """How scores depend on length, GC share (DNA), identity to training and class of pairs (where known).
 
     A property that is the same for all items is left out.
 
@@ -89,6 +105,8 @@ def profile(
         properties["gc"] = (np.array([_gc(item) for item in items]), None)
     if nearest is not None:
         properties["identity"] = (np.array(nearest), np.array(_IDENTITY_EDGES))
+    if all(item.pair_class in _PAIR_CLASSES for item in items):
+        properties["pairs"] = (np.array([1.0 + _PAIR_CLASSES.index(item.pair_class or "") for item in items]), None)
     found = []
     for name, (values, edges) in properties.items():
         if edges is None and len(np.unique(values)) < 2:

@@ -3,8 +3,9 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from transformers import PreTrainedModel
@@ -14,17 +15,30 @@ from llama_gene.config import EvaluateConfig, describe
 from llama_gene.evaluation.answering import answer_items, load_answerer
 from llama_gene.evaluation.baseline_answers import beside, find_baselines
 from llama_gene.evaluation.controls import EnglishSources, begin_controls
-from llama_gene.evaluation.items import read_splits
+from llama_gene.evaluation.items import Item, read_splits
 from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
 from llama_gene.evaluation.report import Report, TrainingCurve
 from llama_gene.evaluation.report_pages import write_report
-from llama_gene.evaluation.tasks import TaskReport, compare, with_values
-from llama_gene.evaluation.tools import open_tools
+from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, compare, with_values
+from llama_gene.evaluation.tools import Tool, open_tools
 from llama_gene.model.machine import reuse_memory
 from llama_gene.tokenizer.load import GeneTokenizer
 
 CODE = 3
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """What is asked of the model, and what its answers are compared with."""
+
+    config: EvaluateConfig
+    splits: Mapping[str, Mapping[str, list[Item]]]
+    seed: int
+    baselines: Path
+    runs: Mapping[str, Mapping[str, ModelAnswers]]
+    notes: Mapping[str, TaskNote]
+    tools: Mapping[str, Tool]
 
 
 def evaluate(
@@ -73,28 +87,19 @@ def evaluate(
         reuse_memory()
         splits = read_splits(instructions, config.split)
         asked = splits[config.split]
-        others = {name: read_run(folder, asked) for name, folder in runs.items()}
-        told = read_notes(instructions)
-        tools = open_tools(instructions, [items[0] for items in asked.values()], specialists or {})
+        exam = _Exam(
+            config,
+            splits,
+            seed,
+            baselines=kept,
+            runs={name: read_run(folder, asked) for name, folder in runs.items()},
+            notes=read_notes(instructions),
+            tools=open_tools(instructions, [items[0] for items in asked.values()], specialists or {}),
+        )
         controls = begin_controls(config, english or EnglishSources())
         network, tokenizer = load_answerer(model)
-        reports = []
         with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
-            for task, items in asked.items():
-                train, tool = splits["train"].get(task, []), tools.get(task)
-                valid = splits["valid"].get(task, []) if config.split == "test" else []
-                answers = answer_items(
-                    config, network, tokenizer, items, train=train, valid=valid, seed=seed, tool=tool
-                )
-                predictions.writelines(prediction_line(item, place, answers, tool) for place, item in enumerate(items))
-                simple = find_baselines(config, splits, task, seed=seed, kept=kept)
-                reports.append(
-                    compare(
-                        config, answers, simple, train=train, test=items, seed=seed,
-                        others={name: with_values(config, run[task], train, items) for name, run in others.items()},
-                        note=told.get(task, TaskNote()),
-                    )
-                )  # fmt: skip
+            reports = [_score_task(exam, task, network, tokenizer, predictions) for task in asked]
         report = Report(
             title=title or model.name,
             synthetic=synthetic,
@@ -118,6 +123,27 @@ def evaluate(
     inputs |= (english or EnglishSources()).inputs(config.controls)
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
     return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
+
+
+def _score_task(
+    exam: _Exam, task: str, network: PreTrainedModel, tokenizer: GeneTokenizer, predictions: TextIO
+) -> TaskReport:
+    """Answer the items of one task, write the predictions, and compare them with all others."""
+    config, items, tool = exam.config, exam.splits[exam.config.split][task], exam.tools.get(task)
+    train = exam.splits["train"].get(task, [])
+    valid = exam.splits["valid"].get(task, []) if config.split == "test" else []
+    answers = answer_items(config, network, tokenizer, items, train=train, valid=valid, seed=exam.seed, tool=tool)
+    predictions.writelines(prediction_line(item, place, answers, tool) for place, item in enumerate(items))
+    return compare(
+        config,
+        answers,
+        find_baselines(config, exam.splits, task, seed=exam.seed, kept=exam.baselines),
+        train=train,
+        test=items,
+        seed=exam.seed,
+        others={name: with_values(config, run[task], train, items) for name, run in exam.runs.items()},
+        note=exam.notes.get(task, TaskNote()),
+    )
 
 
 def read_curve(folder: Path) -> TrainingCurve | None:

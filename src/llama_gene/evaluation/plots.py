@@ -24,6 +24,7 @@ PROPERTY_NAMES = {
     "length": "letters of the sequences",
     "gc": "share of G and C",
     "identity": "identity to the nearest training item",
+    "pairs": "training holds both partners (C1), one (C2), none (C3)",
 }
 
 
@@ -171,7 +172,7 @@ def reliability_plot(found: Reliability, task: str, before: Reliability | None =
 
 def profile_plot(found: Profile, task: TaskReport) -> str:
     """Scores by bands of one property: the model's and the best baseline's, with intervals."""
-    names = [f"{band.low:.3g} – {band.high:.3g}" for band in found.bands]
+    names = [found.name_of(band) for band in found.bands]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.8, 3.0))
         axes = figure.subplots()

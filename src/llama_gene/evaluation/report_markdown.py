@@ -29,7 +29,7 @@ def report_markdown(report: Report) -> str:
     if report.controls:
         lines += [controls_sentence(report.controls), ""]
     parts = (
-        _task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _call_lines, _control_lines,
+        _task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _call_lines, _part_lines, _control_lines,
         _curve_lines,
     )  # fmt: skip
     for part in parts:
@@ -130,6 +130,28 @@ def _call_lines(report: Report) -> Iterator[str]:
     for task in found:
         wrong = ", ".join(f"{reason}: {count}" for reason, count in task.calls.items() if reason != VALID)
         yield f"| {task.task} | {task.n} | {task.calls.get(VALID, 0)} | {wrong} |"
+
+
+def _part_lines(report: Report) -> Iterator[str]:
+    """Scores near to training and far from it; lengths and GC stand on the pages of the tasks."""
+    found = [
+        (task, one)
+        for task in report.tasks
+        for one in task.profiles
+        if one.property in ("identity", "pairs") and len(one.bands) > 1
+    ]
+    if not found:
+        return
+    yield "Right answers by identity to the nearest training item, and by whether training holds both partners of a pair"
+    yield "(C1), one (C2) or none (C3):"
+    yield ""
+    yield "| task | part | n | model [95 % interval] | best baseline [95 % interval] | model's MCC |"
+    yield "|---|---|--:|---|---|---|"
+    for task, one in found:
+        for band in one.bands:
+            kind = f"identity {one.name_of(band)}" if one.property == "identity" else f"pairs {one.name_of(band)}"
+            cells = [task.task, kind, str(band.n), interval(band.ours), interval(band.best)]
+            yield f"| {' | '.join([*cells, number(band.mcc) if task.closed else ''])} |"
 
 
 def _control_lines(report: Report) -> Iterator[str]:

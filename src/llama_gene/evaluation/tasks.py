@@ -7,6 +7,7 @@ The model is tested against it, and against other runs, on the same resamples of
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -195,6 +196,7 @@ def compare(
         note: What the task's definition says.
     """
     units, drawn_as = unit_of_items([item.group for item in test])
+    nearest = _nearest(baselines, test)
     said = {_MODEL: answers} | {f"run {name}": other for name, other in others.items()}
     methods = {name: Answers(name, one.texts, one.values) for name, one in said.items()}
     measured = {
@@ -205,13 +207,7 @@ def compare(
     drawn = draw_scores(measured, units=units, resamples=config.bootstrap, seed=seed)
     metrics = [metric for name, metric in drawn if name == _MODEL]
     labels = test[0].labels or ()
-
-    def believed(probabilities: Array | None) -> Reliability | None:
-        if probabilities is None or not labels:
-            return None
-        expected = label_numbers([item.output for item in test], labels)
-        return reliability(probabilities, expected, units=units, resamples=config.bootstrap, seed=seed)
-
+    believed = partial(_reliability, config, test, units, seed)
     return TaskReport(
         task=test[0].task,
         family=test[0].family,
@@ -230,8 +226,8 @@ def compare(
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
         generation=_generation(config, answers, test, seed) if answers.generated else None,
         reliability=believed(answers.probabilities),
-        profiles=_profiles(config, answers, baselines, test, units, seed),
-        hardest=hardest(test, answers.texts, answers.probabilities, baselines.nearest),
+        profiles=_profiles(config, answers, baselines, test, nearest, units, seed),
+        hardest=hardest(test, answers.texts, answers.probabilities, nearest),
         note=note,
         residues=count_residues(test) if are_spans(test) else None,
         calls=dict(sorted(Counter(answers.calls).items())),
@@ -240,11 +236,28 @@ def compare(
     )
 
 
+def _reliability(
+    config: EvaluateConfig, test: Sequence[Item], units: Array, seed: int, probabilities: Array | None
+) -> Reliability | None:
+    labels = test[0].labels
+    if probabilities is None or not labels:
+        return None
+    expected = label_numbers([item.output for item in test], labels)
+    return reliability(probabilities, expected, units=units, resamples=config.bootstrap, seed=seed)
+
+
+def _nearest(baselines: TaskBaselines, test: Sequence[Item]) -> Sequence[float] | None:
+    """Identity of each item to training: as `tasks split` found it, else as the baseline of neighbours did."""
+    found = [item.nearest for item in test if item.nearest is not None]
+    return found if len(found) == len(test) else baselines.nearest
+
+
 def _profiles(
     config: EvaluateConfig,
     answers: ModelAnswers,
     baselines: TaskBaselines,
     test: Sequence[Item],
+    nearest: Sequence[float] | None,
     units: Array,
     seed: int,
 ) -> tuple[Profile, ...]:
@@ -256,7 +269,7 @@ def _profiles(
         answers.texts,
         baselines.answers[baselines.best].texts,
         units=units,
-        nearest=baselines.nearest,
+        nearest=nearest,
         resamples=config.bootstrap,
         seed=seed,
     )

@@ -1,8 +1,8 @@
 """The nearest of many sequences to each of others: few candidates by shared words, then real alignments.
 
 Candidates share words on one diagonal (`neighbour_kernels`); the 20 best are aligned and the one with the highest
-score is the nearest. What is searched is indexed in blocks of a few million letters, so memory does not grow with it.
-What the candidates miss is measured in `benchmarks/splits.py` against the alignment of everything with everything.
+score is the nearest. What is searched is indexed in blocks of a few million letters, so the index does not grow with
+it. What the candidates miss is measured in `benchmarks/splits.py` against the alignment of everything with everything.
 """
 
 import math
