@@ -16,6 +16,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -156,7 +157,9 @@ def build_stage(
     Raises:
         ArtifactError: an input is missing, the disk is full, `output` is in use or holds something else.
     """
-    hashes = {name: fingerprint(path) for name, path in sorted(inputs.items())}
+    names = sorted(inputs)
+    with ThreadPoolExecutor() as pool:  # hashing lets go of Python's lock
+        hashes = dict(zip(names, pool.map(fingerprint, (inputs[name] for name in names)), strict=True))
     key = stage_key(stage, config, hashes, seed, code)
     if is_fresh(output, key):
         return read_manifest(output)
