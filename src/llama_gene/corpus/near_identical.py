@@ -6,11 +6,10 @@ and the similarity is the share of the smaller set that the other holds, so a pl
 genome. At 21 letters a containment of 0.5 is about 97 % identity.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import combinations, pairwise
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from scipy import sparse
 
 from llama_gene.corpus.kmers import DNA_WORD, LARGEST, Words, distinct, join, words_in
 
@@ -19,6 +18,7 @@ _CHUNK = 1 << 15
 _LARGEST_CHUNK = 1 << 20  # 16 bytes of room a letter
 _WIDELY_SHARED = 64
 _ENOUGH = 32
+_ROWS_AT_ONCE = 1024
 
 
 class Sketch:
@@ -77,15 +77,20 @@ def containment(one: Words, other: Words) -> float:
     >>> containment(words, words), containment(words, words + np.uint64(50))
     (1.0, 0.5)
     """
-    if not len(one) or not len(other):
-        return 0.0
-    bounds = [int(words[-1]) for words in (one, other) if len(words) == SKETCH_WORDS]
-    if bounds:
-        one, other = (words[words <= np.uint64(min(bounds))] for words in (one, other))
+    one, other = _common_range(one, other)
     smaller = min(len(one), len(other))
     if smaller < _ENOUGH:
         return 0.0
     return len(np.intersect1d(one, other, assume_unique=True)) / smaller
+
+
+def _common_range(one: Words, other: Words) -> tuple[Words, Words]:
+    """The words up to the smaller of the last ones of full sketches: there, both are complete."""
+    bounds = [words[-1] for words in (one, other) if len(words) == SKETCH_WORDS]
+    if not bounds:
+        return one, other
+    least = min(bounds)
+    return one[: one.searchsorted(least, "right")], other[: other.searchsorted(least, "right")]
 
 
 def group_near_identical(sketches: Mapping[int, Words], similarity: float) -> list[tuple[int, ...]]:
@@ -110,9 +115,11 @@ def group_near_identical(sketches: Mapping[int, Words], similarity: float) -> li
             number = leader[number]
         return number
 
-    for one, other in _candidates(sketches):
+    for one, other, most in _candidates(sketches, least=similarity * _ENOUGH):
         first, second = sorted((find(one), find(other)))
-        if first != second and containment(sketches[one], sketches[other]) >= similarity:
+        if first == second or most < similarity * min(map(len, _common_range(sketches[one], sketches[other]))):
+            continue
+        if containment(sketches[one], sketches[other]) >= similarity:
             leader[second] = first
     groups: dict[int, list[int]] = {}
     for number in sorted(sketches):
@@ -120,26 +127,42 @@ def group_near_identical(sketches: Mapping[int, Words], similarity: float) -> li
     return [tuple(group) for _, group in sorted(groups.items()) if len(group) > 1]
 
 
-def _candidates(sketches: Mapping[int, Words]) -> Sequence[tuple[int, int]]:
-    """Pairs that share a word, so that thousands of unrelated genomes need no all-against-all comparison."""
-    numbers = [number for number in sorted(sketches) if len(sketches[number])]
+def _candidates(sketches: Mapping[int, Words], least: float) -> Iterator[tuple[int, int, int]]:
+    """Pairs that may share `least` words, and how many at most; those that may share most first.
+
+    Thousands of unrelated genomes need no all-against-all comparison, and of many strains of one species few pairs are
+    left to compare once the nearest are linked.
+    """
+    numbers = np.array(sorted(number for number, words in sketches.items() if len(words)), np.int64)
     if len(numbers) < 2:
-        return []
-    words = np.concatenate([sketches[number] for number in numbers])
-    owners = np.concatenate([np.full(len(sketches[number]), number, dtype=np.int64) for number in numbers])
-    order = np.argsort(words, kind="stable")
-    words, owners = words[order], owners[order]
-    edges = np.flatnonzero(np.diff(words)) + 1
-    pairs: Counter[tuple[int, int]] = Counter()
-    starts, ends = np.concatenate([[0], edges]), np.append(edges, len(words))
-    shared = ends - starts > 1
-    for start, end in zip(starts[shared].tolist(), ends[shared].tolist(), strict=True):
-        pairs.update(_pairs_of(owners[start:end].tolist()))
-    return sorted(pairs)
+        return
+    owners = np.repeat(np.arange(len(numbers)), [len(sketches[number]) for number in numbers])
+    words, places = np.unique(np.concatenate([sketches[number] for number in numbers]), return_inverse=True)
+    held_GW = sparse.csr_array((np.ones(len(places), np.int32), (owners, places)), shape=(len(numbers), len(words)))
+    is_wide = np.bincount(places) > _WIDELY_SHARED
+    rare_GW, wide_WG = held_GW[:, ~is_wide], held_GW[:, is_wide].T.tocsr()
+    wide_of = np.bincount(wide_WG.indices, minlength=len(numbers))
+    chained_GG = _chain(wide_WG, len(numbers))
+    found = []
+    for start in range(0, len(numbers), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        shared = (rare_GW[rows] @ rare_GW.T + chained_GG[rows]).tocoo()
+        one, other = shared.row + start, shared.col
+        # Beside the rare words a pair may share all those that very many have.
+        most = shared.data + np.minimum(wide_of[one], wide_of[other])
+        may = (one < other) & (most >= least)
+        found.append(np.stack([-most[may], numbers[one[may]], numbers[other[may]]]))
+    pairs = np.concatenate(found, axis=1)
+    for most, one, other in pairs[:, np.lexsort(pairs[::-1])].T.tolist():
+        yield one, other, -most
 
 
-def _pairs_of(sharers: list[int]) -> Sequence[tuple[int, int]]:
-    """All pairs, or a chain where a word is in very many genomes: rarer words, of one species, link the rest."""
-    if len(sharers) <= _WIDELY_SHARED:
-        return list(combinations(sharers, 2))
-    return list(pairwise(sharers))
+def _chain(wide_WG: sparse.csr_array, genomes: int) -> sparse.csr_array:
+    """Each genome with the next one that has the same word, for words in so many that all pairs would be too many.
+
+    Rarer words, of one species, link the rest.
+    """
+    word_of = np.repeat(np.arange(wide_WG.shape[0]), np.diff(wide_WG.indptr))
+    is_same = np.diff(word_of) == 0
+    pairs = np.sort(np.stack([wide_WG.indices[:-1], wide_WG.indices[1:]]), axis=0)[:, is_same]
+    return sparse.csr_array((np.ones(pairs.shape[1], np.int32), tuple(pairs)), shape=(genomes, genomes))
