@@ -39,7 +39,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Profile:
-    """Scores by bands of one property: "length", "gc", "identity", or "pairs": what training holds of a pair, 1 to 3."""
+    """Scores by bands of one property: "length", "gc", "identity" or "pairs" (1 to 3 for C1 to C3)."""
 
     property: str
     bands: tuple[Band, ...]

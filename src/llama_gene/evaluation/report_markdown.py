@@ -29,8 +29,8 @@ def report_markdown(report: Report) -> str:
     if report.controls:
         lines += [controls_sentence(report.controls), ""]
     parts = (
-        _task_lines, _mean_lines, _table9_lines, _run_lines, _generation_lines, _call_lines, _part_lines, _control_lines,
-        _curve_lines,
+        _task_lines, _mean_lines, _table9_lines, _run_lines, _part_lines, _generation_lines, _call_lines,
+        _control_lines, _curve_lines,
     )  # fmt: skip
     for part in parts:
         if found := list(part(report)):
@@ -142,8 +142,8 @@ def _part_lines(report: Report) -> Iterator[str]:
     ]
     if not found:
         return
-    yield "Right answers by identity to the nearest training item, and by whether training holds both partners of a pair"
-    yield "(C1), one (C2) or none (C3):"
+    yield "Right answers by identity to the nearest training item, and by whether training holds both partners of a"
+    yield "pair (C1), one (C2) or none (C3):"
     yield ""
     yield "| task | part | n | model [95 % interval] | best baseline [95 % interval] | model's MCC |"
     yield "|---|---|--:|---|---|---|"
