@@ -71,7 +71,7 @@ def chains(folder: Path, *, states: str, mask: str) -> Path:
     ("states", "mask", "reason", "said"),
     [
         ("H" * 19, "1" * 19, "states do not fit the chain", "19 states for 20 letters"),
-        ("H" * 20, "1" * 21, "mask does not fit the states", "a mask of 21 letters for 20 states"),
+        ("H" * 20, "1" * 21, "mask does not fit the chain", "the mask has 21 places for 20 states"),
         ("H" * 19 + "X", "1" * 20, "state never seen", "state 'X' is not one of H, C"),
     ],
 )

@@ -77,7 +77,7 @@ def test_a_trio_in_another_order_is_a_copy_where_the_order_means_nothing(tmp_pat
     task = trio(tmp_path).model_copy(update={"swappable": True})
     items = [Item("1", ("AC", "GG", "TT"), "apart"), Item("2", ("TT", "AC", "GG"), "apart")]
     counts: Counter[str] = Counter()
-    assert [item.id for item in drop_duplicates(task, items, counts)] == ["1"]
+    assert [item.id for item in drop_duplicates(task, items, "drop", counts)] == ["1"]
     assert counts["duplicate"] == 1
 
 

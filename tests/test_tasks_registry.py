@@ -8,9 +8,10 @@ import pytest
 
 from llama_gene.errors import DataError
 from llama_gene.sequences.files import Inspector
+from llama_gene.tasks.assign import assign_splits
 from llama_gene.tasks.cleaning import clean_items, drop_duplicates
 from llama_gene.tasks.definitions import Task, list_tasks
-from llama_gene.tasks.groups import SPLITS, assign_splits, group_items
+from llama_gene.tasks.groups import SPLITS, group_items
 from llama_gene.tasks.items import RawItem
 from llama_gene.tasks.readers import data_files, read_items
 from llama_gene.tasks.regions import read_regions
@@ -57,7 +58,7 @@ def test_every_registered_task_is_read_and_a_sample_of_it_split(data: Path) -> N
     for task in TASKS:
         inspector = Inspector("skip")
         raw = a_few_of_each(list(read_items(task, data, inspector)))
-        items = drop_duplicates(task, clean_items(task, raw, inspector), inspector.counts)
+        items = drop_duplicates(task, clean_items(task, raw, inspector), "drop", inspector.counts)
         placed = assign_splits(task, group_items(task, items), np.random.default_rng(1), inspector.counts)
         assert {item.split for item in placed} == set(SPLITS), task.name
         assert not inspector.counts["label never seen"], task.name

@@ -92,7 +92,7 @@ def nats_of_texts(model: PreTrainedModel, tokenizer: GeneTokenizer, documents: S
             pieces.append([*begin, *whole[start : start + room - 1]])
             owners.append(owner)
     nats_D = np.zeros(len(documents))
-    for members in show_progress(best_fit([len(piece) for piece in pieces], room), "reading English"):
+    for members in show_progress(best_fit([len(piece) for piece in pieces], room).split(), "reading English"):
         row = {
             "input_ids": [token for member in members for token in pieces[member]],
             "lengths": [len(pieces[member]) for member in members],

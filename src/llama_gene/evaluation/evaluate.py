@@ -25,7 +25,7 @@ from llama_gene.evaluation.tools import Tool, open_tools
 from llama_gene.model.machine import reuse_memory
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 3
+CODE = 4
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def llama_of(model: PreTrainedModel) -> LlamaModel:
     if not isinstance(base, LlamaModel):
         raise ModelError(
             f"the model is of type {model.config.model_type!r}: labels are weighed with LLaMA models alone. "
-            "Give a LLaMA folder, or answer by evaluate.decoding = 'constrained' alone."
+            "Give the folder of one (`llama-gene model extend` makes it)."
         )
     return base
 
