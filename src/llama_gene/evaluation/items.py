@@ -163,7 +163,7 @@ def _item(line: bytes, where: str) -> Item:
         terms=tuple(record.get("terms") or ()),
         steps=record["output"].removesuffix(answer),
         nearest=None if record.get("nearest") is None else float(record["nearest"]),
-        pair_class=record.get("pair_class"),
+        pair_class=record.get("pair_class") or None,
     )
 
 

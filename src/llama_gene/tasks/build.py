@@ -225,8 +225,9 @@ def _records(
             "sequences": list(made.sequences),
             "kinds": row["kinds"],
             "value": row["value"],
-            "nearest": row["nearest"],
-            "pair_class": row["pair_class"],
+            # Never without a type, or `datasets` takes the whole column for empty: a training item is its own nearest.
+            "nearest": 1.0 if split == "train" else row["nearest"],
+            "pair_class": row["pair_class"] or "",
             **_for_the_score(setting.task, row, asked.part, made),
         }
 
