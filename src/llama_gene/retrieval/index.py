@@ -1,0 +1,216 @@
+"""Ask an index: sequences by alignment, passages by words and vectors together."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_gene.artifacts import read_manifest
+from llama_gene.config import GENE_KINDS, GeneKind, IndexConfig
+from llama_gene.errors import ConfigError, DataError
+from llama_gene.retrieval.aligners import Found, choose_method, find_by_hmmer, find_by_mmseqs, find_by_parasail
+from llama_gene.retrieval.build import STAGE
+from llama_gene.retrieval.hits import PassageHit, SequenceHit
+from llama_gene.retrieval.store import broken, fasta_path, open_reader
+from llama_gene.retrieval.vectors import Space, content_words, load_space, load_vectors, nearest
+from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
+
+_ALPHABETS = {"dna": DNA, "protein": PROTEIN}
+_FINDERS = {"hmmer": find_by_hmmer, "parasail": find_by_parasail, "mmseqs": find_by_mmseqs}
+# Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).
+_FUSION = 60
+_LOOKED_AT = 50
+_GENES_NAMED = 5
+_NO_VECTORS = np.zeros((0, 0), np.float16)
+
+
+@dataclass(frozen=True)
+class Index:
+    """An open index; made by `open_index`, safe to share between threads.
+
+    Attributes:
+        folder: Where it lies.
+        counts: What it holds, as in its manifest: "protein records", "dna records", "passages" …
+        config: How it is asked.
+    """
+
+    folder: Path
+    counts: Mapping[str, int]
+    config: IndexConfig
+    _connection: sqlite3.Connection
+    _space: Space | None
+    _vectors_ND: NDArray[np.float16]
+
+    def find_sequences(self, letters: str, kind: GeneKind, most: int = 10) -> tuple[SequenceHit, ...]:
+        """The sequences that align best with the letters, DNA on both strands; empty where none does.
+
+        Args:
+            letters: Sequence of 1 to `config.longest_query` letters, any case.
+            kind: What they are, and what is searched.
+            most: Hits at most, >= 1.
+
+        Raises:
+            DataError: no letters, too many, or letters of another kind.
+            ConfigError: the method asked for is not installed.
+            ArtifactError: the index is broken.
+        """
+        query = _clean(letters, kind, self.config.longest_query)
+        _check_most(most)
+        if not self.counts.get(f"{kind} records"):
+            return ()
+        find = _FINDERS[choose_method(self.config, kind, query, self.counts[f"{kind} letters"])]
+        try:
+            found = find(query, kind, fasta_path(self.folder, kind), self.config, most)
+            return tuple(self._describe(one, kind) for one in found)
+        except (sqlite3.DatabaseError, OSError, ValueError, TypeError) as error:
+            raise broken(self.folder, error) from None
+
+    def _describe(self, found: Found, kind: GeneKind) -> SequenceHit:
+        name, source, description, annotations = self._connection.execute(
+            "SELECT id, source, description, annotations FROM sequences WHERE number = ?", (found.number,)
+        ).fetchone()
+        genes = self._genes(name, source, found) if kind == "dna" else ""
+        return SequenceHit(
+            id=name, description="; ".join(filter(None, (description, genes))), source=source, kind=kind,
+            identity=found.identity, coverage=found.coverage, e_value=found.e_value, method=found.method,
+            strand=found.strand, start=found.start, end=found.end, annotations=json.loads(annotations),
+        )  # fmt: skip
+
+    def _genes(self, name: str, source: str, found: Found) -> str:
+        """The coding regions that the alignment touches."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT name, product FROM genes "
+            "WHERE record = ? AND source = ? AND start < ? AND stop > ? LIMIT ?",
+            (name, source, found.end, found.start, _GENES_NAMED + 1),
+        ).fetchall()
+        named = [f"{gene} ({product})" if gene and product else gene or product for gene, product in rows]
+        more = " and more" if len(named) > _GENES_NAMED else ""
+        return f"here: {', '.join(named[:_GENES_NAMED])}{more}" if named else ""
+
+    def find_passages(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
+        """The passages that best answer a question, by full text and by vectors; empty where none does.
+
+        Args:
+            question: Plain words; nothing in it acts as a query language.
+            most: Hits at most, >= 1.
+
+        Raises:
+            DataError: no words, or more than `config.longest_query` letters.
+            ArtifactError: the index is broken.
+        """
+        looked_at = max(_LOOKED_AT, most)
+        by_words, by_vectors = (
+            self.passages_by_words(question, looked_at),
+            self.passages_by_vectors(question, looked_at),
+        )
+        _check_most(most)
+        scores: dict[int, float] = {}
+        for ranking in (by_words, by_vectors):
+            for rank, number in enumerate(ranking, start=1):
+                scores[number] = scores.get(number, 0.0) + 1 / (_FUSION + rank)
+        best = sorted(scores, key=lambda number: (-scores[number], number))[:most]
+        names = (("words", set(by_words)), ("vectors", set(by_vectors)))
+        return tuple(
+            self._passage(number, scores[number], tuple(name for name, found in names if number in found))
+            for number in best
+        )
+
+    def passages_by_words(self, question: str, most: int) -> list[int]:
+        """Numbers of the passages found by full text (BM25), best first; errors as `find_passages`."""
+        _check_question(question, self.config.longest_query)
+        words = dict.fromkeys(content_words(question))
+        if not words:
+            return []
+        # Quoted, since bare words such as NEAR and AND are operators.
+        query = " OR ".join(f'"{word}"' for word in words)
+        try:
+            rows = self._connection.execute(
+                "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", (query, most)
+            ).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise broken(self.folder, error) from None
+        return [number for (number,) in rows]
+
+    def passages_by_vectors(self, question: str, most: int) -> list[int]:
+        """Numbers of the passages found by latent semantic vectors, best first; errors as `find_passages`."""
+        _check_question(question, self.config.longest_query)
+        if self._space is None:
+            return []
+        query_D = self._space.embed([question])[0]
+        if not query_D.any():
+            return []
+        return [place + 1 for place, _ in nearest(self._vectors_ND, query_D, most, self.config.least_likeness)]
+
+    def _passage(self, number: int, score: float, found_by: tuple[str, ...]) -> PassageHit:
+        try:
+            name, text, source, title, start, end = self._connection.execute(
+                "SELECT id, text, source, title, start, stop FROM passages WHERE number = ?", (number,)
+            ).fetchone()
+        except (sqlite3.DatabaseError, TypeError) as error:
+            raise broken(self.folder, error) from None
+        return PassageHit(name, text, source, score, title, start, end, found_by)
+
+
+def open_index(folder: Path, config: IndexConfig | None = None) -> Index:
+    """Open a folder that `build_index` made.
+
+    Args:
+        folder: The index.
+        config: How it is asked (method, limits); None: the defaults.
+
+    Raises:
+        ArtifactError: no finished index, or a broken one.
+    """
+    manifest = read_manifest(folder)
+    if manifest.stage != STAGE:
+        raise broken(folder, f"it is the stage {manifest.stage!r}")
+    connection = open_reader(folder)
+    counts = manifest.counts
+    try:
+        for kind in GENE_KINDS:
+            size, letters = fasta_path(folder, kind).stat().st_size, counts.get(f"{kind} letters", 0)
+            if size < letters:
+                raise ValueError(f"{kind}.fasta ends too early")
+        dimensions = int(manifest.facts["dimensions"])
+        space = load_space(folder) if dimensions else None
+        vectors_ND = load_vectors(folder, counts.get("passages", 0), dimensions) if dimensions else _NO_VECTORS
+    except (OSError, ValueError, KeyError) as error:
+        raise broken(folder, error) from None
+    return Index(folder, MappingProxyType(counts), config or IndexConfig(), connection, space, vectors_ND)
+
+
+def _clean(letters: str, kind: GeneKind, longest: int) -> str:
+    cleaned = clean_letters("".join(letters.split()), _ALPHABETS[kind])
+    if not cleaned.letters:
+        raise DataError(f"search: no letters. Expected a {_ALPHABETS[kind].name} sequence; give one.")
+    if cleaned.problem:
+        raise DataError(
+            f"search: {cleaned.problem}. Expected a {_ALPHABETS[kind].name} sequence; mend it or set its kind."
+        )
+    if len(cleaned.letters) > longest:
+        raise DataError(
+            f"search: {len(cleaned.letters):,} letters. Expected at most {longest:,}; search a part of it or raise "
+            "index.longest_query."
+        )
+    return cleaned.letters
+
+
+def _check_question(question: str, longest: int) -> None:
+    if not re.search(r"\w", question):
+        raise DataError("search: no words in the question. Expected at least one; ask again.")
+    if len(question) > longest:
+        raise DataError(
+            f"search: a question of {len(question):,} letters. Expected at most {longest:,}; shorten it or raise "
+            "index.longest_query."
+        )
+
+
+def _check_most(most: int) -> None:
+    if most < 1:
+        raise ConfigError(f"search: most = {most}. Expected 1 or more hits.")
