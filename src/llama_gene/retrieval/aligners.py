@@ -169,11 +169,12 @@ def find_by_mmseqs(query: str, kind: GeneKind, fasta: Path, config: IndexConfig,
             said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
             raise DataError(f"mmseqs easy-search failed ({said[-1]}). Mend it, or set index.method = 'hmmer'.")
         rows = [line.split("\t") for line in result.read_text(encoding="ascii").splitlines()]
-    found = [_of_mmseqs(row, kind) for row in rows]
+    found = [read_mmseqs(row, kind) for row in rows]
     return sorted(found, key=lambda one: (one.e_value, one.number, one.start))[:most]
 
 
-def _of_mmseqs(row: Sequence[str], kind: GeneKind) -> Found:
+def read_mmseqs(row: Sequence[str], kind: GeneKind) -> Found:
+    """A row of MMseqs2, whose places are 1-based and run down where the other strand aligns."""
     number, e_value, identity, *places = row
     query_from, query_to, target_from, target_to, length = map(int, places)
     is_turned = (query_from > query_to) != (target_from > target_to)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
-from llama_gene.config import IndexConfig
+from llama_gene.config import IndexConfig, Kind
+from llama_gene.errors import DataError
 from llama_gene.progress import show_progress
-from llama_gene.retrieval.contents import read_file, read_genes
+from llama_gene.retrieval.contents import kinds_of, read_file, read_genes
 from llama_gene.retrieval.passages import cut_passages
 from llama_gene.retrieval.store import Writer, open_writer
 from llama_gene.retrieval.vectors import fit_space, write_vectors
@@ -37,7 +38,8 @@ def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output
         output: Stage folder.
 
     Raises:
-        DataError: no file, a file without records, or bad input where `on_invalid` is "error".
+        DataError: no file, nothing to index in a file that is named (those of folders and globs are counted) or in all
+            of them, or bad input where `on_invalid` is "error".
         ArtifactError: the folder is in use or holds something else.
 
     >>> import tempfile
@@ -48,23 +50,53 @@ def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output
     {'dna letters': 10, 'dna records': 1, 'files': 1}
     """
     paths = list(dict.fromkeys(file for path in files for file in list_files(path)))
+    named = set(files)
 
     def build(work: Path, ledger: Ledger) -> None:
         with open_writer(work) as writer:
             finished = writer.finished()
             for path in show_progress(paths, "Reading files"):
-                counts = finished.get(str(path)) or _add_file(writer, path, config)
-                ledger.counts += counts
+                found = finished[str(path)] if str(path) in finished else _read(writer, path, config, path in named)
+                ledger.counts += found
             ledger.counts["files"] += len(paths)
+            _check_any(ledger.counts, files)
             ledger.facts |= _add_vectors(writer.connection, work, config, seed)
 
     inputs = {str(path): path for path in paths}
     return build_stage(STAGE, output, build, config=config, inputs=inputs, seed=seed, code=CODE)
 
 
-def _add_file(writer: Writer, path: Path, config: IndexConfig) -> Counter[str]:
+def _read(writer: Writer, path: Path, config: IndexConfig, is_named: bool) -> Counter[str]:
+    """Index one file; where it holds nothing, say so of a named one and count one of a folder."""
     counts: Counter[str] = Counter()
-    for record in read_file(path, config.kind, config.on_invalid, counts):
+    try:
+        kinds = kinds_of(path, config.kind)
+    except DataError:
+        if is_named or config.on_invalid == "error":
+            raise
+        counts["files that say not what they hold"] += 1
+        kinds = ()
+    _add_records(writer, path, kinds, config, counts)
+    if kinds and not _records_of(counts):
+        if is_named:
+            why = ", ".join(f"{reason}: {times}" for reason, times in sorted(counts.items()))
+            raise DataError(f"{path}: no records to index{f' ({why})' if why else ''}. Mend the file or leave it out.")
+        counts["files without records"] += 1
+    writer.finish_file(path, counts)
+    return counts
+
+
+def _records_of(counts: Counter[str]) -> int:
+    return sum(counts[f"{kind} records"] for kind in ("dna", "protein", "text"))
+
+
+def _check_any(counts: Counter[str], files: Sequence[Path]) -> None:
+    if not _records_of(counts):
+        raise DataError(f"{', '.join(map(str, files))}: no records to index in any file. Name sequences or texts.")
+
+
+def _add_records(writer: Writer, path: Path, kinds: Sequence[Kind], config: IndexConfig, counts: Counter[str]) -> None:
+    for record in read_file(path, kinds, config.on_invalid, counts):
         if record.kind == "text":
             counts["text records"] += 1
             for start, end in cut_passages(record.text, config.passage_letters):
@@ -80,8 +112,6 @@ def _add_file(writer: Writer, path: Path, config: IndexConfig) -> Counter[str]:
         for gene in read_genes(path):
             writer.add_gene(gene, str(path))
             counts["coding regions"] += 1
-    writer.finish_file(path, +counts)
-    return +counts
 
 
 def _add_vectors(connection: sqlite3.Connection, work: Path, config: IndexConfig, seed: int) -> dict[str, Any]:

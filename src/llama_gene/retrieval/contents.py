@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -85,24 +85,22 @@ def guess_kind(letters: str) -> GeneKind:
     return "dna" if plain >= _SHARE_OF_BASES * len(upper) else "protein"
 
 
-def read_file(path: Path, asked: AskedKind, on_invalid: OnInvalid, counts: Counter[str]) -> Iterator[Record]:
+def read_file(path: Path, kinds: Sequence[Kind], on_invalid: OnInvalid, counts: Counter[str]) -> Iterator[Record]:
     """Every record of a file, each checked; `counts` gets what was mended and refused, by kind and reason.
 
+    Args:
+        path: The file.
+        kinds: From `kinds_of`; bad records of the further ones are skipped in any case.
+        on_invalid: error: stop at a bad record; skip: count it.
+        counts: Filled while reading.
+
     Raises:
-        DataError: the file holds none, or bad input and `on_invalid` is "error".
+        DataError: bad input and `on_invalid` is "error".
     """
-    found = 0
-    reasons: Counter[str] = Counter()
-    for number, kind in enumerate(kinds_of(path, asked)):
+    for number, kind in enumerate(kinds):
         noted: Counter[str] = Counter()
-        for record in _records(path, kind, on_invalid if number == 0 else "skip", noted):
-            found += 1
-            yield record
-        reasons += noted
+        yield from _records(path, kind, on_invalid if number == 0 else "skip", noted)
         counts.update({f"{kind} reading: {reason}": times for reason, times in noted.items()})
-    if not found:
-        why = ", ".join(f"{reason}: {times}" for reason, times in sorted(reasons.items()))
-        raise DataError(f"{path}: no records to index{f' ({why})' if why else ''}. Mend the file or leave it out.")
 
 
 def _records(path: Path, kind: Kind, on_invalid: OnInvalid, counts: Counter[str]) -> Iterator[Record]:

@@ -93,12 +93,13 @@ def locate(first: str, second: str, kind: GeneKind) -> Located:
     best = parasail.sw_striped_sat(first, second, *_costs(kind))
     begin = max(0, best.end_ref + 1 - _FURTHEST * len(first))
     found = parasail.sw_trace_striped_sat(first, second[begin : best.end_ref + 1], *_costs(kind))
-    cigar, rows = found.cigar, found.traceback
+    rows = found.traceback
     matches = sum(one == other for one, other in zip(rows.query, rows.ref, strict=True))
-    return Located(
-        found.score, matches, len(rows.query), (cigar.beg_query, found.end_query + 1),
-        (begin + cigar.beg_ref, begin + found.end_ref + 1),
-    )  # fmt: skip
+    # The start follows from the letters aligned: parasail gives the end alone.
+    first_end, second_end = found.end_query + 1, begin + found.end_ref + 1
+    first_start = first_end - len(rows.query.replace("-", ""))
+    second_start = second_end - len(rows.ref.replace("-", ""))
+    return Located(found.score, matches, len(rows.query), (first_start, first_end), (second_start, second_end))
 
 
 def score_all(letters: str, others: Sequence[str], kind: GeneKind) -> list[int]:
