@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -104,25 +104,33 @@ class Index:
             DataError: no words, or more than `config.longest_query` letters.
             ArtifactError: the index is broken.
         """
-        looked_at = max(_LOOKED_AT, most)
-        by_words, by_vectors = (
-            self.passages_by_words(question, looked_at),
-            self.passages_by_vectors(question, looked_at),
-        )
         _check_most(most)
-        scores: dict[int, float] = {}
-        for ranking in (by_words, by_vectors):
-            for rank, number in enumerate(ranking, start=1):
-                scores[number] = scores.get(number, 0.0) + 1 / (_FUSION + rank)
-        best = sorted(scores, key=lambda number: (-scores[number], number))[:most]
-        names = (("words", set(by_words)), ("vectors", set(by_vectors)))
-        return tuple(
-            self._passage(number, scores[number], tuple(name for name, found in names if number in found))
-            for number in best
-        )
+        looked_at = max(_LOOKED_AT, most)
+        return self._fuse({"words": self._by_words(question, looked_at),
+                           "vectors": self._by_vectors(question, looked_at)}, most)  # fmt: skip
 
-    def passages_by_words(self, question: str, most: int) -> list[int]:
-        """Numbers of the passages found by full text (BM25), best first; errors as `find_passages`."""
+    def passages_by_words(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
+        """As `find_passages`, by full text (BM25) alone."""
+        _check_most(most)
+        return self._fuse({"words": self._by_words(question, most)}, most)
+
+    def passages_by_vectors(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
+        """As `find_passages`, by latent semantic vectors alone."""
+        _check_most(most)
+        return self._fuse({"vectors": self._by_vectors(question, most)}, most)
+
+    def _fuse(self, rankings: Mapping[str, Sequence[int]], most: int) -> tuple[PassageHit, ...]:
+        """The best passages of several rankings together, by the sum of their reciprocal ranks."""
+        scores: dict[int, float] = {}
+        found_by: dict[int, tuple[str, ...]] = {}
+        for name, numbers in rankings.items():
+            for rank, number in enumerate(numbers, start=1):
+                scores[number] = scores.get(number, 0.0) + 1 / (_FUSION + rank)
+                found_by[number] = (*found_by.get(number, ()), name)
+        best = sorted(scores, key=lambda number: (-scores[number], number))[:most]
+        return tuple(self._passage(number, scores[number], found_by[number]) for number in best)
+
+    def _by_words(self, question: str, most: int) -> list[int]:
         _check_question(question, self.config.longest_query)
         words = dict.fromkeys(content_words(question))
         if not words:
@@ -137,8 +145,7 @@ class Index:
             raise broken(self.folder, error) from None
         return [number for (number,) in rows]
 
-    def passages_by_vectors(self, question: str, most: int) -> list[int]:
-        """Numbers of the passages found by latent semantic vectors, best first; errors as `find_passages`."""
+    def _by_vectors(self, question: str, most: int) -> list[int]:
         _check_question(question, self.config.longest_query)
         if self._space is None:
             return []
