@@ -3,11 +3,12 @@
 import random
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from llama_gene.config import IndexConfig
-from llama_gene.errors import ConfigError, DataError
+from llama_gene.errors import ArtifactError, ConfigError, DataError
 from llama_gene.retrieval import aligners
 from llama_gene.retrieval.build import build_index
 from llama_gene.retrieval.hits import render_sequences
@@ -154,6 +155,24 @@ def test_small_letters_uracil_and_a_final_stop_are_read(index):
 def test_bad_queries_are_refused_in_one_sentence(index, letters, kind, words):
     with pytest.raises(DataError, match=words):
         index.find_sequences(letters, kind)
+
+
+def test_letters_that_were_damaged_are_said_to_be(tmp_path):
+    index = index_of(tmp_path, [fasta(tmp_path / "a.faa", PROTEINS)])
+    file = tmp_path / "idx" / "protein.fasta"
+    file.write_text(file.read_text().replace(PROTEINS["p1"], "!" * 120))
+    with pytest.raises(ArtifactError, match=r"the index is broken .*build it again"):
+        index.find_sequences(PROTEINS["p1"], "protein")
+    file.write_text(">1\nMK\n")
+    with pytest.raises(ArtifactError, match=r"protein\.fasta has 6 bytes, expected 3,7"):
+        open_index(tmp_path / "idx")
+
+
+def test_threads_share_an_index(index):
+    names = [f"p{number % 30}" for number in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda name: index.find_sequences(PROTEINS[name], "protein")[0].id, names))
+    assert found == names
 
 
 def test_less_than_one_hit_is_refused(index):

@@ -60,6 +60,7 @@ def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output
                 ledger.counts += found
             ledger.counts["files"] += len(paths)
             _check_any(ledger.counts, files)
+            ledger.facts["fasta_bytes"] = {kind: file.tell() for kind, file in writer.letters.items()}
             ledger.facts |= _add_vectors(writer.connection, work, config, seed)
 
     inputs = {str(path): path for path in paths}

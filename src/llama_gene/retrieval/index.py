@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,14 +68,31 @@ class Index:
         find = _FINDERS[choose_method(self.config, kind, query, self.counts[f"{kind} letters"])]
         try:
             found = find(query, kind, fasta_path(self.folder, kind), self.config, most)
-            return tuple(self._describe(one, kind) for one in found)
-        except (sqlite3.DatabaseError, OSError, ValueError, TypeError) as error:
+        except (FileNotFoundError, EOFError, StopIteration, ValueError) as error:
+            raise broken(self.folder, error) from None
+        return tuple(self._describe(one, kind) for one in found)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
+
+    def _rows(self, question: str, *values: object) -> list[Any]:
+        try:
+            return self._connection.execute(question, values).fetchall()
+        except sqlite3.DatabaseError as error:
             raise broken(self.folder, error) from None
 
+    def _row(self, question: str, number: int) -> Any:
+        """What is known of one record."""
+        rows = self._rows(question, number)
+        if not rows:
+            raise broken(self.folder, f"record {number} is missing")
+        return rows[0]
+
     def _describe(self, found: Found, kind: GeneKind) -> SequenceHit:
-        name, source, description, annotations = self._connection.execute(
-            "SELECT id, source, description, annotations FROM sequences WHERE number = ?", (found.number,)
-        ).fetchone()
+        name, source, description, annotations = self._row(
+            "SELECT id, source, description, annotations FROM sequences WHERE number = ?", found.number
+        )
         genes = self._genes(name, source, found) if kind == "dna" else ""
         return SequenceHit(
             id=name, description="; ".join(filter(None, (description, genes))), source=source, kind=kind,
@@ -84,11 +102,11 @@ class Index:
 
     def _genes(self, name: str, source: str, found: Found) -> str:
         """The coding regions that the alignment touches."""
-        rows = self._connection.execute(
+        rows = self._rows(
             "SELECT DISTINCT name, product FROM genes "
             "WHERE record = ? AND source = ? AND start < ? AND stop > ? LIMIT ?",
-            (name, source, found.end, found.start, _GENES_NAMED + 1),
-        ).fetchall()
+            name, source, found.end, found.start, _GENES_NAMED + 1,
+        )  # fmt: skip
         named = [f"{gene} ({product})" if gene and product else gene or product for gene, product in rows]
         more = " and more" if len(named) > _GENES_NAMED else ""
         return f"here: {', '.join(named[:_GENES_NAMED])}{more}" if named else ""
@@ -137,12 +155,7 @@ class Index:
             return []
         # Quoted, since bare words such as NEAR and AND are operators.
         query = " OR ".join(f'"{word}"' for word in words)
-        try:
-            rows = self._connection.execute(
-                "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", (query, most)
-            ).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise broken(self.folder, error) from None
+        rows = self._rows("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", query, most)
         return [number for (number,) in rows]
 
     def _by_vectors(self, question: str, most: int) -> list[int]:
@@ -155,12 +168,9 @@ class Index:
         return [place + 1 for place, _ in nearest(self._vectors_ND, query_D, most, self.config.least_likeness)]
 
     def _passage(self, number: int, score: float, found_by: tuple[str, ...]) -> PassageHit:
-        try:
-            name, text, source, title, start, end = self._connection.execute(
-                "SELECT id, text, source, title, start, stop FROM passages WHERE number = ?", (number,)
-            ).fetchone()
-        except (sqlite3.DatabaseError, TypeError) as error:
-            raise broken(self.folder, error) from None
+        name, text, source, title, start, end = self._row(
+            "SELECT id, text, source, title, start, stop FROM passages WHERE number = ?", number
+        )
         return PassageHit(name, text, source, score, title, start, end, found_by)
 
 
@@ -181,13 +191,13 @@ def open_index(folder: Path, config: IndexConfig | None = None) -> Index:
     counts = manifest.counts
     try:
         for kind in GENE_KINDS:
-            size, letters = fasta_path(folder, kind).stat().st_size, counts.get(f"{kind} letters", 0)
-            if size < letters:
-                raise ValueError(f"{kind}.fasta ends too early")
+            size, wanted = fasta_path(folder, kind).stat().st_size, manifest.facts["fasta_bytes"][kind]
+            if size != wanted:
+                raise ValueError(f"{kind}.fasta has {size:,} bytes, expected {wanted:,}")
         dimensions = int(manifest.facts["dimensions"])
         space = load_space(folder) if dimensions else None
         vectors_ND = load_vectors(folder, counts.get("passages", 0), dimensions) if dimensions else _NO_VECTORS
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise broken(folder, error) from None
     return Index(folder, MappingProxyType(counts), config or IndexConfig(), connection, space, vectors_ND)
 
