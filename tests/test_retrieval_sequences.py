@@ -169,7 +169,7 @@ def test_letters_that_were_damaged_are_said_to_be(tmp_path):
 
 
 def test_threads_share_an_index(index):
-    names = [f"p{number % 30}" for number in range(60)]
+    names = [f"p{number % 30}" for number in range(16)]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda name: index.find_sequences(PROTEINS[name], "protein")[0].id, names))
     assert found == names

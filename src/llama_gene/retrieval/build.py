@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
-from llama_gene.config import IndexConfig, Kind
+from llama_gene.config import GENE_KINDS, IndexConfig, Kind
 from llama_gene.errors import DataError
 from llama_gene.progress import show_progress
 from llama_gene.retrieval.contents import kinds_of, read_file, read_genes
@@ -60,7 +60,7 @@ def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output
                 ledger.counts += found
             ledger.counts["files"] += len(paths)
             _check_any(ledger.counts, files)
-            ledger.facts["fasta_bytes"] = {kind: file.tell() for kind, file in writer.letters.items()}
+            ledger.facts["fasta_bytes"] = [writer.letters[kind].tell() for kind in GENE_KINDS]
             ledger.facts |= _add_vectors(writer.connection, work, config, seed)
 
     inputs = {str(path): path for path in paths}

@@ -190,8 +190,8 @@ def open_index(folder: Path, config: IndexConfig | None = None) -> Index:
     connection = open_reader(folder)
     counts = manifest.counts
     try:
-        for kind in GENE_KINDS:
-            size, wanted = fasta_path(folder, kind).stat().st_size, manifest.facts["fasta_bytes"][kind]
+        for kind, wanted in zip(GENE_KINDS, manifest.facts["fasta_bytes"], strict=True):
+            size = fasta_path(folder, kind).stat().st_size
             if size != wanted:
                 raise ValueError(f"{kind}.fasta has {size:,} bytes, expected {wanted:,}")
         dimensions = int(manifest.facts["dimensions"])

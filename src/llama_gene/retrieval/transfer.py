@@ -36,8 +36,12 @@ def transfer_annotation(
     Raises:
         DataError: as `Index.find_sequences`.
     """
-    for hit in index.find_sequences(letters, kind, _LOOKED_AT):
-        known = hit.annotations.get(field)
-        if known and hit.identity < identity_below:
+    for hit in find_neighbours(index, letters, kind, identity_below=identity_below):
+        if known := hit.annotations.get(field):
             return Transfer(known if isinstance(known, str) else ", ".join(known), hit)
     return None
+
+
+def find_neighbours(index: Index, letters: str, kind: GeneKind, *, identity_below: float) -> tuple[SequenceHit, ...]:
+    """The hits of lower identity than a limit, best first; arguments and errors as `transfer_annotation`."""
+    return tuple(hit for hit in index.find_sequences(letters, kind, _LOOKED_AT) if hit.identity < identity_below)
