@@ -20,6 +20,7 @@ from llama_gene.config.learn import (
     SpecialistConfig,
     TasksConfig,
 )
+from llama_gene.config.search import IndexConfig
 from llama_gene.config.section import Section
 from llama_gene.errors import ConfigError
 
@@ -45,6 +46,7 @@ class Recipe(Section):
     finetune: FinetuneConfig = FinetuneConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()
+    index: IndexConfig = IndexConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
