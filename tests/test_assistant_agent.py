@@ -23,10 +23,12 @@ from llama_gene.assistant.agent import (
 from llama_gene.assistant.api_planner import open_planner
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.local_planner import LocalPlanner
-from llama_gene.config import AgentConfig, ChatConfig
+from llama_gene.assistant.tool_commands import run_tool
+from llama_gene.config import AgentConfig, ChatConfig, TaskChoice
 from llama_gene.errors import ConfigError, DataError, NetworkError
 from llama_gene.sequences.records import Record
-from llama_gene.tasks.tool_calls import Request, read_arguments, read_request
+from llama_gene.tasks.definitions import load_task
+from llama_gene.tasks.tool_calls import Request, as_asked, read_arguments, read_request, write_call
 from llama_gene.tools import all_tools, make_tool
 
 DNA = (Record("gene", "dna", "ATGGCATGA"),)
@@ -168,6 +170,19 @@ def test_a_call_whose_reading_is_unclear_is_none():
     assert read_arguments("a", "").arguments == {}
 
 
+def test_a_number_that_no_tool_gave_is_told():
+    steps, finished = run(script(Decision((call("gc_content", dna="@input"),)), Decision(text="GC is 44.4 % or 0.87.")))
+    assert steps[0].result["gc_share"] == pytest.approx(4 / 9)
+    assert finished.notices == ("No tool gave 0.87: the numbers of the steps are the ones to trust.",)
+
+
+def test_a_tool_is_called_by_hand_with_the_waiting_sequence():
+    shown = run_tool(all_tools(), 'translate {"dna": "@input"}', DNA)
+    assert '"protein": "MA*"' in shown
+    assert "no such tool" in run_tool(all_tools(), "nothing")
+    assert "the arguments are no JSON object" in run_tool(all_tools(), "translate ATG")
+
+
 # The tuned model as planner.
 
 
@@ -200,6 +215,22 @@ def test_the_model_reads_its_call_and_the_result_as_turns(assistant, monkeypatch
     assert finished.text == "A third or so."
     assert prompts[1].index('{"tool": "gc_content", "dna": "@input"}') < prompts[1].index("The tool gc_content gives {")
     assert prompts[1].count("### Response:\n") == 2
+
+
+def test_a_task_tuned_for_a_tool_is_answered_with_the_number_of_the_tool(assistant, monkeypatch):
+    def predict_expression(sequence: str) -> dict[str, float]:
+        """A number."""
+        return {"value": 11.41682}
+
+    task = as_asked(load_task("promoter-strength-yeast"), TaskChoice(name="x", answer="tool"))
+    prompts = said_by(monkeypatch, write_call("predict_expression"))
+    record = Record("p", "dna", "ACGT" * 20)
+    tools = all_tools(more=[make_tool(predict_expression)])
+    steps, finished = run(LocalPlanner(assistant, task), tools, sequences=(record,))
+    assert "The result will be a number computed by a tool." in prompts[0]
+    assert steps[0].arguments == {"sequence": "@input"}
+    assert finished.text == f"The {task.title} gives 11.42 {task.numbers.unit}".rstrip() + "."
+    assert finished.notices == ()
 
 
 def test_a_result_cannot_become_a_control_token_a_heading_or_a_call(assistant, monkeypatch):

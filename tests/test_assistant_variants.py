@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,8 @@ from llama_gene.assistant.mutation_map import describe_mutations, draw_mutations
 from llama_gene.assistant.variants import MutationMap, effects, mutate_window, variant_effect
 from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
+from llama_gene.evaluation.specialist import Card, Specialist, save_specialist
+from llama_gene.evaluation.specialist_linear import kmer_features
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.tools import all_tools
 
@@ -167,6 +170,21 @@ def test_a_task_that_cannot_be_asked_so_is_refused(assistant, arguments, message
     with pytest.raises(DataError) as caught:
         all_tools(more=model_tools(assistant))["ask_task"].call(arguments)
     assert message in str(caught.value)
+
+
+def test_a_specialist_is_a_tool_under_the_name_of_tuned_calls(assistant, tmp_path):
+    card = Card(
+        task="promoter-strength-yeast", model="kmer", kinds=("dna",), labels=(), centre=10.0, scale=0.5, kmer_max=1,
+        channels=4, max_letters=100, keep="centre",
+    )  # fmt: skip
+    features = kmer_features([("ACGT",)], ("dna",), 1).shape[1]
+    weights = {"coefficients": np.zeros((1, features)), "intercept": np.array([3.0])}
+    save_specialist(Specialist(card, weights), tmp_path)
+    tool = all_tools(more=model_tools(assistant, [tmp_path]))["predict_expression"]
+    # Every coefficient is 0: the intercept, scaled and centred.
+    assert tool.call({"sequence": "ACGTACGT"})["value"] == 3.0 * 0.5 + 10.0
+    with pytest.raises(DataError, match=r"sequence 1: .* DNA"):
+        tool.call({"sequence": "/etc/passwd"})
 
 
 def test_the_tool_of_a_map_gives_changes_and_a_picture(assistant):

@@ -19,6 +19,7 @@ from threading import Thread
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
+from llama_gene.assistant.grounds import unfounded_numbers
 from llama_gene.config import AgentConfig
 from llama_gene.errors import DataError, LlamaGeneError
 from llama_gene.sequences.records import Record
@@ -99,6 +100,9 @@ def run_agent(
         decision = planner(question, sequences, steps, tools)
         notices += [notice for notice in decision.notices if notice not in notices]
         if not decision.requests:
+            grounds = [question, *(tell_result(step, config.max_result_letters) for step in steps)]
+            if steps and (missing := unfounded_numbers(decision.text, grounds)):
+                notices.append(f"No tool gave {', '.join(missing)}: the numbers of the steps are the ones to trust.")
             yield Finished(decision.text, tuple(steps), "answered", tuple(notices))
             return
         for request in decision.requests:

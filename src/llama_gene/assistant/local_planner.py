@@ -1,7 +1,8 @@
 """The tuned model as its own planner: it writes calls in the format it learnt, and reads results as user turns.
 
-A task that was tuned for a tool is asked in its words (`tasks.tool_calls`); other questions in the user's own. Models
-that learnt no calls answer at once.
+A task that was tuned for a tool is asked in its words, and its answer is written with the tool's number, as evaluation
+does (`tasks.tool_calls`): a small model may call well and still copy a number badly. Other questions are asked in the
+user's own words. Models that learnt no calls answer at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from llama_gene.assistant.conversation import Assistant, answer, ask_freely, ask
 from llama_gene.config import AgentConfig
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
-from llama_gene.tasks.tool_calls import read_request
+from llama_gene.tasks.tool_calls import format_number, is_called, read_request, tool_name, write_answer
 from llama_gene.tools import Tool
 
 
@@ -28,6 +29,8 @@ class LocalPlanner:
         self, question: str, sequences: Sequence[Record], steps: Sequence[Step], tools: Mapping[str, Tool]
     ) -> Decision:
         """What the model writes after the steps so far: one call, or its answer."""
+        if self.task is not None and steps and (sentence := _answer_with_number(self.task, steps[-1])):
+            return Decision(text=sentence)
         if self.task is not None:
             asked = ask_task(self.assistant, self.task, [record.text for record in sequences])
         else:
@@ -42,3 +45,11 @@ class LocalPlanner:
         if request is None:
             return Decision(text=written, notices=tuple(notices))
         return Decision(requests=(request,), notices=tuple(notices))
+
+
+def _answer_with_number(task: Task, step: Step) -> str:
+    """The answer that the task's own tool leads to; "" where the step was another one or failed."""
+    value = step.result.get("value") if isinstance(step.result, dict) else None
+    if not is_called(task) or step.tool != tool_name(task) or not isinstance(value, int | float):
+        return ""
+    return write_answer(task.title, format_number(value), task.numbers.unit)
