@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from llama_gene.errors import DataError
 from llama_gene.sequences import alphabets
+from llama_gene.sequences.genbank import read_coding
+from llama_gene.sequences.readers import read_records
+from llama_gene.sequences.records import CodingSequence
 from llama_gene.tools import all_tools
 from llama_gene.tools.strands import open_reading_frames, reverse_complement, translate
 
@@ -115,3 +118,19 @@ def test_every_open_frame_is_what_its_places_say(letters):
 def test_an_unknown_code_is_refused_with_the_known_ones():
     with pytest.raises(DataError, match=r"genetic_code: 7: no such genetic code\. Expected one of 1, 2, 3"):
         all_tools()["translate"].call({"dna": "ATG", "genetic_code": 7})
+
+
+@pytest.mark.real_data
+def test_every_gene_of_phages_that_starts_and_stops_is_among_the_open_frames(data):
+    for path in sorted((data / "genomes" / "genbank" / "phages").glob("*.gbk.gz"))[:3]:
+        (record,) = read_records(path, "dna")
+        found = open_reading_frames(record.text, min_codons=1, genetic_code=11, starts="table", most=100_000).frames
+        stops = {(one.end if one.strand == "+" else one.start, one.strand) for one in found}
+        genes = [one for one in read_coding(path) if is_whole(one)]
+        assert len(genes) > 50
+        assert all(((one.end, "+") if one.strand == 1 else (one.start, "-")) in stops for one in genes)
+
+
+def is_whole(gene: CodingSequence) -> bool:
+    """It lies in one piece and has both ends."""
+    return len(gene.dna) == gene.end - gene.start and not gene.partial_start and not gene.partial_end
