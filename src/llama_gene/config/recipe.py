@@ -16,6 +16,7 @@ from llama_gene.config.learn import (
     EvaluateConfig,
     FinetuneConfig,
     ModelConfig,
+    PredictConfig,
     PretrainConfig,
     SpecialistConfig,
     TasksConfig,
@@ -45,6 +46,7 @@ class Recipe(Section):
     finetune: FinetuneConfig = FinetuneConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()
+    predict: PredictConfig = PredictConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
