@@ -38,7 +38,16 @@ def test_an_accession_in_a_question_is_its_sequence(store):
     (record,) = typed.sequences
     assert (record.kind, record.text) == ("dna", "ATGAAATAACGTACGTACGTACGT")
     assert typed.notices[0].startswith("NC_000001")
-    assert "24 letters from " in typed.notices[0]
+    assert typed.notices[0].startswith("NC_000001.3: 24 letters from a.gb")
+
+
+def test_a_record_is_read_no_more_often_than_sequences_are_allowed(store, monkeypatch):
+    found: list[str] = []
+    find = Store.find
+    monkeypatch.setattr(Store, "find", lambda self, name: found.append(name) or find(self, name))
+    with pytest.raises(DataError, match="more than 3 sequences"):
+        read_typed("compare " + "seq42 " * 1000, most=3, store=store)
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize("name", ["P0A7G6", "p0a7g6", "(P0A7G6)", "seq42"])

@@ -144,7 +144,7 @@ def test_a_message_alone_reads_no_file(assistant, tmp_path: Path):
     for name in ("@/etc/passwd", f"@{secret}", f'@"{secret}"', "@../secret.fa"):
         reply = reply_to(brief, f"is this a promoter? {name}")
         assert reply.sequences == ()
-        assert "not read; files cannot be named here" in reply.notices[0]
+        assert "not read; no file can be named here" in reply.notices[0]
     opened = reply_to(assistant, f"is this a promoter? @{secret}", manner=Manner(folder=tmp_path))
     assert [record.id for record in opened.sequences] == ["secret"]
 

@@ -9,9 +9,11 @@ import sys
 import time
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chatting import make_chat_model
@@ -19,12 +21,14 @@ from llama_gene.artifacts import write_json
 from llama_gene.assistant import predict as predicting
 from llama_gene.assistant.closed import classify
 from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.examples import open_examples
 from llama_gene.assistant.predict import Job, predict
 from llama_gene.assistant.predict_input import Asked, read_asked
 from llama_gene.assistant.predict_output import Prediction, Table
 from llama_gene.assistant.predict_shards import predict_with
 from llama_gene.config import ChatConfig, EngineConfig, PredictConfig
 from llama_gene.errors import ConfigError, DataError
+from llama_gene.evaluation.specialist import Card, Specialist, save_specialist
 from llama_gene.tasks.definitions import load_task
 from running import refused, run
 
@@ -264,3 +268,40 @@ def test_ray_gives_the_lines_of_one_machine(assistant, tmp_path):
     assert found.answered == 12
     assert (tmp_path / "there.tsv").read_bytes() == (tmp_path / "here.tsv").read_bytes()
     assert not (tmp_path / "there.tsv.shards").exists()
+
+
+def test_a_tool_computes_the_numbers_that_a_model_calls_for(assistant, tmp_path, monkeypatch):
+    bases = Card("promoter-strength-yeast", "kmer", ("dna",), (), 10.0, 4.0, 1, 4, 100, "start")
+    arrays = {"coefficients": np.array([[0.0, 0.0, 1.0, 0.0]]), "intercept": np.array([0.5])}
+    (tmp_path / "tool").mkdir()
+    save_specialist(Specialist(bases, arrays), tmp_path / "tool")
+    called = replace(assistant, card={"tasks": {"promoter-strength-yeast": {"labels": None}}})
+    written = ['{"tool": "predict_expression", "sequence": "@input"}', "high"]
+    monkeypatch.setattr(predicting, "generate_answers", lambda *_, **__: written)
+    source = fasta(tmp_path / "a.fa", ["ACGT" * 5, "ACGT" * 6])
+    yeast = job(called, source, "promoter-strength-yeast")
+    predict(replace(yeast, specialist=tmp_path / "tool"), tmp_path / "a.tsv")
+    right, wrong = rows(tmp_path / "a.tsv")
+    # Four bases alike are 0.5 each at unit length: (0.5 + 0.5) * 4 + 10.
+    assert (right["value"], right["notices"]) == ("14.0", "")
+    assert "gives 14" in right["answer"]
+    assert (wrong["value"], wrong["notices"]) == ("", "No number: no JSON object.")
+    with pytest.raises(DataError, match="a specialist of 'promoter-strength-yeast'"):
+        predict(replace(job(called, source), specialist=tmp_path / "tool"), tmp_path / "b.tsv")
+
+
+def test_a_regression_answer_has_the_mean_of_its_bins_where_training_is_known(assistant, tmp_path):
+    lines = [
+        {"id": str(n), "instruction": "?", "input": "A", "output": label, "task": "solubility", "family": "regression",
+         "split": "train", "labels": ["low", "high"], "group": str(n), "sequences": ["A"], "kinds": ["protein"],
+         "value": value}
+        for n, (label, value) in enumerate([("low", 1.0), ("low", 3.0), ("high", 10.0)])
+    ]  # fmt: skip
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    known = replace(assistant, examples=open_examples(str(tmp_path / "train.jsonl"), seed=1))
+    source = fasta(tmp_path / "a.fa", ["MKVLAAGIVGLCAKAYWERT"])
+    predict(job(known, source, "solubility"), tmp_path / "a.tsv")
+    (row,) = rows(tmp_path / "a.tsv")
+    assert float(row["value"]) == pytest.approx(2 * float(row["p(low)"]) + 10 * float(row["p(high)"]), rel=1e-4)
+    predict(job(assistant, source, "solubility"), tmp_path / "b.tsv")
+    assert rows(tmp_path / "b.tsv")[0]["value"] == ""

@@ -18,6 +18,7 @@ from scipy.special import softmax
 
 from llama_gene.assistant.conversation import Assistant, Question, ask_task, labels_of
 from llama_gene.assistant.display import Answer
+from llama_gene.assistant.examples import shots_of
 from llama_gene.assistant.windows import cut_windows, window_letters
 from llama_gene.errors import DataError
 from llama_gene.evaluation.batches import BATCH_TOKENS
@@ -57,7 +58,7 @@ def classify(
         assistant: The model.
         task: A task with closed answers.
         sequences: Checked letters, one per input of the task.
-        shots: Solved items as turns before the question, as `shots_of` gives them.
+        shots: Solved items as turns before the question, as `shots_for` gives them.
 
     Returns:
         The question as it was asked (of several: the last one) and the answer; probabilities sum to 1.
@@ -90,6 +91,17 @@ def plan_item(assistant: Assistant, task: Task, sequences: Sequence[str], shots:
         f"{size:,} letters that overlap by half; the answer is the mean of their probabilities."
     )
     return Plan(task, labels, questions, (1,) * len(parts), (told,), windows=len(parts))
+
+
+def shots_for(assistant: Assistant, task: Task, sequences: Sequence[str]) -> tuple[Message, ...]:
+    """The solved items that stand before a question, as the settings say; none before the many of a chain.
+
+    Raises:
+        DataError: there are too few.
+    """
+    if task.family == "structure":
+        return ()
+    return shots_of(assistant.examples.get(task.name), assistant.config.shots, sequences)
 
 
 def _with_steps(assistant: Assistant, task: Task) -> Task:
@@ -153,6 +165,7 @@ def _join(plan: Plan, shares_NL: Array) -> Answer:
         probabilities=dict(zip(plan.labels, mean_L.tolist(), strict=True)),
         notices=plan.notices,
         windows=plan.windows,
+        sureness=float(mean_L.max()),
     )
     if not plan.chain:
         return answer

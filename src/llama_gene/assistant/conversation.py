@@ -97,6 +97,11 @@ class Assistant:
         return tasks if isinstance(tasks, Mapping) else {name: {} for name in tasks}
 
     @cached_property
+    def settings(self) -> dict[tuple[Task, int], fitting.Setting]:
+        """What the questions of a task share, by task and limit; filled as they are asked."""
+        return {}
+
+    @cached_property
     def router(self) -> Router:
         """Tells which of the learnt tasks a question in free words asks for."""
         tasks = tuple(find_task(self, name) for name in sorted(self.learnt))
@@ -205,9 +210,7 @@ def fit_item(
     longest = max(labels, key=lambda label: len(assistant.tokenizer.encode(label)), default="")
     limit = assistant.context_tokens if labels else assistant.context_tokens - _answer_room(assistant)
     limit = min(limit - shot_tokens(assistant, shots), int(assistant.card.get("max_tokens") or limit))
-    # A model that learnt both spellings is asked in the shorter one.
-    spelling = spellings_of(task.spelling)[0]
-    setting = fitting.Setting(task, spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+    setting = _setting(assistant, task, limit)
     counts: Counter[str] = Counter()
     # The protein stands in for the translation that is not known yet, so that there is room for the steps.
     reading = Reading(1, coding_pair(task, sequences)[1]) if task.steps else None
@@ -220,6 +223,16 @@ def fit_item(
         )
     user = Message("user", user_content(made.instruction, made.input))
     return Fitted(user, made.sequences, limit, counts["defused"])
+
+
+def _setting(assistant: Assistant, task: Task, limit: int) -> fitting.Setting:
+    """What the questions of a task share; kept, since it measures their words once."""
+    known = assistant.settings
+    if (task, limit) not in known:
+        # A model that learnt both spellings is asked in the shorter one.
+        spelling = spellings_of(task.spelling)[0]
+        known[task, limit] = fitting.Setting(task, spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+    return known[task, limit]
 
 
 def shot_tokens(assistant: Assistant, shots: Sequence[Message]) -> int:

@@ -16,9 +16,10 @@ _LINE_LETTERS = 60
 class Answer:
     """The answer to a closed question: the likeliest label, and the probability of each label, summing to 1.
 
-    Of a chain, `states` holds one sign per letter, the probabilities are means over the letters, and `sureness` is the
-    mean probability of the chosen states. `steps` is what the model wrote before it answered. `windows`: parts of a
-    sequence too long, of whose probabilities these are means. `measured`: how the model scored on this task.
+    `sureness` is the probability of the label. Of a chain, `states` holds one sign per letter, the probabilities are
+    means over the letters, and `sureness` is the mean probability of the chosen states. `steps` is what the model wrote
+    before it answered. `windows`: parts of a sequence too long, of whose probabilities these are means. `measured`: how
+    the model scored on this task.
     """
 
     label: str
@@ -56,6 +57,8 @@ def describe_answer(answer: Answer, *, ascii_only: bool = False) -> str:
     shown, rest = ordered[:_MOST_SHOWN], ordered[_MOST_SHOWN:]
     width = max(len(label) for label, _ in shown)
     lines = _chain_lines(answer) if answer.states else [*answer.steps.splitlines(), answer.label]
+    if answer.windows > 1:
+        lines.append(f"Mean of the probabilities of {answer.windows} windows of the sequence:")
     for label, share in shown:
         cells = round(share * _BAR_CELLS)
         lines.append(

@@ -43,12 +43,11 @@ class Typed(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """Words (kind ""), raw letters of a guessed kind, the name of a file ("file"), or what a store has ("stored")."""
+    """Words (kind ""), raw letters of a guessed kind, the name of a file ("file") or an accession ("stored")."""
 
     kind: str
     text: str
     id: str = ""
-    record: Record | None = None
 
 
 def read_typed(
@@ -73,14 +72,21 @@ def read_typed(
     pieces = [each for piece in _pieces(text, expected=bool(kinds)) for each in _look_up(piece, store)]
     records: list[Record] = []
     notices: list[str] = []
-    for place, piece in enumerate(pieces):
-        if piece.kind == "file" and folder is None:
-            pieces[place] = _Piece("", f"@{piece.text}")
-            notices.append(f"@{piece.text}: not read; files cannot be named here. Paste the sequence itself.")
-        if not pieces[place].kind:
+    if folder is None:
+        notices = [f"@{piece.text}: not read; no file can be named here." for piece in pieces if piece.kind == "file"]
+        pieces = [_Piece("", f"@{piece.text}") if piece.kind == "file" else piece for piece in pieces]
+    for piece in pieces:
+        if not piece.kind:
             continue
         wanted = kinds[len(records) % len(kinds)] if kinds else None
-        found, mended = _records_of(piece, wanted, kinds, most - len(records), len(records) + 1, folder)
+        if piece.kind == "stored" and store is not None:
+            found, mended = _stored(store, piece.text, wanted)
+        elif piece.kind == "file" and folder is not None:
+            found, mended = _read_file(folder / Path(piece.text).expanduser(), kinds, wanted, most - len(records)), ()
+        else:
+            name = piece.id or f"sequence {len(records) + 1}"
+            record, mended = checked_record(piece.text, wanted or guess_kind(piece.text), name)
+            found = [record]
         records.extend(found)
         notices.extend(mended)
         if len(records) > most:
@@ -91,38 +97,35 @@ def read_typed(
     return Typed(question, tuple(records), (*notices, *_unknown_accessions(question, store)))
 
 
-def _records_of(
-    piece: _Piece, wanted: Kind | None, kinds: Sequence[Kind], most: int, number: int, folder: Path | None
-) -> tuple[Sequence[Record], Sequence[str]]:
-    """The sequences of a piece, and what was mended in them."""
-    if piece.kind == "file" and folder is not None:
-        return _read_file(folder / Path(piece.text).expanduser(), kinds, wanted, most), ()
-    if piece.record is not None:
-        record, mended = checked_record(piece.record.text, wanted or piece.record.kind, piece.record.id)
-        told = f"{record.id}: {len(record.text):,} letters from {piece.record.source}, {piece.record.description}."
-        return (record._replace(source=piece.record.source),), (told.replace(", .", "."), *mended)
-    record, mended = checked_record(piece.text, wanted or guess_kind(piece.text), piece.id or f"sequence {number}")
-    return (record,), mended
-
-
 def _look_up(piece: _Piece, store: Store | None) -> Iterator[_Piece]:
     """The piece, or its words apart from the accessions among them that the store knows."""
     if store is None or piece.kind:
         yield piece
         return
+    cores = [word.strip(_PUNCTUATION) for word in piece.text.split()]
+    known = store.known({core for core in cores if _ACCESSION.fullmatch(core)})
     words: list[str] = []
-    for word in piece.text.split():
-        core = word.strip(_PUNCTUATION)
-        record = store.find(core) if _ACCESSION.fullmatch(core) else None
-        if record is None:
+    for word, core in zip(piece.text.split(), cores, strict=True):
+        if core not in known:
             words.append(word)
             continue
         if words:
             yield _Piece("", " ".join(words))
         words = []
-        yield _Piece("stored", "", record.id, record)
+        yield _Piece("stored", core)
     if words:
         yield _Piece("", " ".join(words))
+
+
+def _stored(store: Store, accession: str, wanted: Kind | None) -> tuple[list[Record], tuple[str, ...]]:
+    """The record of an accession, checked, and where it comes from."""
+    found = store.find(accession)
+    if found is None:
+        raise DataError(f"{accession}: in the index of the store, but not in its files. Open the chat again.")
+    record, mended = checked_record(found.text, wanted or found.kind, found.id)
+    called = f", {found.description.rstrip('.')}" if found.description else ""
+    told = f"{found.id}: {len(record.text):,} letters from {found.source}{called}."
+    return [record._replace(source=found.source)], (told, *mended)
 
 
 def _unknown_accessions(question: str, store: Store | None) -> list[str]:

@@ -11,33 +11,56 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 from llama_gene.artifacts import fingerprint
-from llama_gene.assistant.closed import Plan, answer_plans, plan_item
+from llama_gene.assistant.closed import Plan, answer_plans, plan_item, shots_for
 from llama_gene.assistant.conversation import Assistant, Question, ask_task, labels_of
-from llama_gene.assistant.examples import shots_of
 from llama_gene.assistant.predict_input import Asked, read_asked
 from llama_gene.assistant.predict_output import Prediction, Table, check_output, open_partial
 from llama_gene.config import PredictConfig, describe
 from llama_gene.errors import DataError
 from llama_gene.evaluation.generate import generate_answers
+from llama_gene.evaluation.specialist import Specialist, load_specialist
 from llama_gene.progress import show_progress
 from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.tool_calls import format_number, read_call, tool_name, write_answer
 
 CODE = 1
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is predicted: by which model, for which task, from which file, and how."""
+    """What is predicted: by which model, for which task, from which file, and how.
+
+    `columns`: of a table, that of each sequence. `specialist`: folder of the small model whose numbers a model calls.
+    """
 
     assistant: Assistant
     task: Task
     source: Path
     config: PredictConfig
     columns: tuple[str, ...] = ()
+    specialist: Path | None = None
+
+    @cached_property
+    def tool(self) -> Specialist | None:
+        """Computes the numbers that the model's calls ask for; None: the calls stay as they are written.
+
+        Raises:
+            DataError: it is of another task, or the model was not tuned to call it.
+        """
+        if self.specialist is None:
+            return None
+        found = load_specialist(self.specialist)
+        if found.card.task != self.task.name or found.card.labels or self.labels:
+            raise DataError(
+                f"{self.specialist}: a specialist of {found.card.task!r}. Expected one that gives a number, of task "
+                f"{self.task.name!r}, which the model was tuned to call; name that one, or leave --specialist out."
+            )
+        return found
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -103,7 +126,8 @@ def made_of(job: Job) -> dict[str, str]:
     """A hash of everything that decides the lines, by what it is."""
     chat = describe(job.assistant.config) | {"examples": _hash_of(job.assistant.config.examples)}
     measured = job.assistant.measured.get(job.task.name)
-    settings = [describe(job.config), chat, job.columns, repr(measured), CODE]
+    tool = fingerprint(job.specialist) if job.specialist and job.tool else ""
+    settings = [describe(job.config), chat, job.columns, repr(measured), tool, CODE]
     return {
         "model": fingerprint(job.assistant.folder),
         "task": _digest(describe(job.task)),
@@ -152,7 +176,7 @@ def _answer_closed(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> li
     planned: list[tuple[Asked, Plan]] = []
     for asked in chunk:
         try:
-            shots = shots_of(job.assistant.examples.get(job.task.name), job.assistant.config.shots, asked.sequences)
+            shots = shots_for(job.assistant, job.task, asked.sequences)
             planned.append((asked, plan_item(job.assistant, job.task, asked.sequences, shots)))
         except DataError as error:
             _refuse(job, asked, error, counts)
@@ -179,7 +203,7 @@ def _answer_free(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list
     planned: list[tuple[Asked, Question]] = []
     for asked in chunk:
         try:
-            shots = shots_of(job.assistant.examples.get(job.task.name), job.assistant.config.shots, asked.sequences)
+            shots = shots_for(job.assistant, job.task, asked.sequences)
             planned.append((asked, ask_task(job.assistant, job.task, asked.sequences, shots=shots)))
         except DataError as error:
             _refuse(job, asked, error, counts)
@@ -188,10 +212,30 @@ def _answer_free(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list
         max_new_tokens=job.assistant.config.max_new_tokens, batch_items=job.config.batch_items,
         batch_tokens=job.config.batch_tokens,
     )  # fmt: skip
+    if job.tool is not None:
+        return _compute(job, job.tool, planned, texts)
     return [
         Prediction(asked.id, text, notices=(*asked.notices, *question.notices))
         for (asked, question), text in zip(planned, texts, strict=True)
     ]
+
+
+def _compute(
+    job: Job, tool: Specialist, planned: Sequence[tuple[Asked, Question]], calls: Sequence[str]
+) -> list[Prediction]:
+    """The numbers that calls ask for; a call that is wrong in any way gives none, and says why."""
+    read = [read_call(text, {tool_name(job.task)}) for text in calls]
+    valid = [place for place, call in enumerate(read) if call.problem is None]
+    values = dict(zip(valid, tool.predict([planned[place][0].sequences for place in valid]).tolist(), strict=True))
+    found = []
+    for place, ((asked, question), text) in enumerate(zip(planned, calls, strict=True)):
+        value, notices = values.get(place), (*asked.notices, *question.notices)
+        if value is None:
+            found.append(Prediction(asked.id, text, notices=(*notices, f"No number: {read[place].problem}.")))
+            continue
+        sentence = write_answer(job.task.title, format_number(value), job.task.numbers.unit)
+        found.append(Prediction(asked.id, sentence, value=value, notices=notices))
+    return found
 
 
 def _refuse(job: Job, asked: Asked, error: DataError, counts: Counter[str]) -> None:

@@ -67,9 +67,11 @@ def read_asked(
 
 
 def _is_table(path: Path, task: Task) -> bool:
-    item = list_items(path)[0]
-    start = first_bytes(item)
-    return bool(start.strip()) and detect_format(item, start, task.inputs[0].kind) == "table"
+    items = list_items(path)
+    if not items:
+        raise DataError(f"{path}: an archive with nothing in it. Expected a file of sequences; fetch it again.")
+    start = first_bytes(items[0])
+    return bool(start.strip()) and detect_format(items[0], start, task.inputs[0].kind) == "table"
 
 
 def _rows(path: Path, task: Task, columns: Sequence[str], inspector: Inspector) -> Iterator[Asked]:
@@ -102,17 +104,17 @@ def _columns(item: Item, names: Sequence[str], task: Task, asked: Sequence[str])
     if asked and len(asked) != size:
         raise DataError(f"{len(asked)} column(s) named, task {task.name!r} asks about {size} sequence(s). Name {size}.")
     own = [str(column) for column in task.reader.sequences] if isinstance(task.reader, TableReader) else []
-    kinds = [wanted.kind for wanted in task.inputs]
-    usual = [["sequence"], ["seq"], [kinds[0]]] if size == 1 else [[f"sequence_{n}" for n in range(1, size + 1)]]
+    kinds: list[str] = [wanted.kind for wanted in task.inputs]
+    usual = [["sequence"], ["seq"], kinds] if size == 1 else [[f"sequence_{place + 1}" for place in range(size)]]
     usual += [[wanted.called for wanted in task.inputs]] if len(set(kinds)) == size else []
     lower = {name.lower(): name for name in names}
     for choice in [list(asked)] if asked else [own, *usual]:
         if choice and all(column.lower() in lower for column in choice):
             return [lower[column.lower()] for column in choice]
-    expected = " and ".join(list(asked) or own or usual[0])
+    expected = " and ".join(asked or own or usual[0])
     raise DataError(
-        f"{item.label}:1: no column {expected}. The header has {', '.join(names) or 'nothing'}; name the column"
-        f"{'s' * (size > 1)} of the {' and '.join(kinds)} sequence with --column."
+        f"{item.label}:1: no column {expected}. The header has {', '.join(names) or 'nothing'}; name the "
+        f"column{'s' * (size > 1)} of the {' and '.join(kinds)} sequence{'s' * (size > 1)} with --column."
     )
 
 

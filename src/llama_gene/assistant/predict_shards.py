@@ -39,6 +39,7 @@ class Shard:
     source: str
     config: dict[str, Any]
     columns: tuple[str, ...]
+    specialist: str
     start: int
     stop: int
     suffix: str
@@ -93,7 +94,8 @@ def _shards(job: Job, records: int, suffix: str, folder: Path) -> Iterator[Shard
     for number, start in enumerate(range(0, records, size)):
         yield Shard(
             model=str(job.assistant.folder.absolute()), chat=describe(job.assistant.config), task=describe(job.task),
-            source=str(job.source.absolute()), config=describe(job.config), columns=job.columns, start=start,
+            source=str(job.source.absolute()), config=describe(job.config), columns=job.columns,
+            specialist=str(job.specialist.absolute()) if job.specialist else "", start=start,
             stop=min(start + size, records), suffix=suffix, output=str(folder.absolute() / f"{number:06d}{suffix}"),
         )  # fmt: skip
 
@@ -102,7 +104,8 @@ def predict_shard(shard: Shard) -> dict[str, Any]:
     """Answer the records of a shard and write its lines, whole or not at all; gives the counts."""
     assistant = _open(shard.model, json.dumps(shard.chat, sort_keys=True))
     config = PredictConfig.model_validate(shard.config)
-    job = Job(assistant, Task.model_validate(shard.task), Path(shard.source), config, shard.columns)
+    tool = Path(shard.specialist) if shard.specialist else None
+    job = Job(assistant, Task.model_validate(shard.task), Path(shard.source), config, shard.columns, tool)
     table, counts, lines = table_of(job, shard.suffix), Counter[str](), 0
     asked = read_asked(job.source, job.task, columns=job.columns, on_invalid=config.on_invalid, counts=Counter())
     fresh = Path(shard.output + ".tmp")

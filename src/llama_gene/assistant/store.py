@@ -6,7 +6,7 @@ A name in a question is looked up there and nowhere else, so text can choose no 
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from llama_gene.sequences.records import Record
 INDEX = ".llama-gene-accessions.sqlite"
 _FORMATS = ("genbank", "fasta", "uniprot")
 _LOOK = 4096
+_FIND = "SELECT file, kind, id FROM records WHERE name = ? ORDER BY kind LIMIT 1"
 _PLAIN_BASES = 0.9
 
 
@@ -32,21 +33,28 @@ class Store:
 
     folder: Path
 
+    def known(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of some names that the store has a record of; no record is read."""
+        with closing(self._open()) as index:
+            asked = ((name, index.execute(_FIND, (name.upper(),)).fetchone()) for name in names)
+            return frozenset(name for name, row in asked if row is not None)
+
     def find(self, accession: str) -> Record | None:
         """The record of an accession, with its version or without; None where the store has none.
 
         Args:
             accession: As it stands in a question, any case.
         """
-        with closing(sqlite3.connect(f"file:{self.folder / INDEX}?mode=ro", uri=True)) as index:
-            row = index.execute(
-                "SELECT file, kind, id FROM records WHERE name = ? ORDER BY kind LIMIT 1", (accession.upper(),)
-            ).fetchone()
+        with closing(self._open()) as index:
+            row = index.execute(_FIND, (accession.upper(),)).fetchone()
         if row is None:
             return None
         file, kind, name = row
-        records = read_records(self.folder / file, kind, on_invalid="skip")
+        records = read_records(self.folder / file, kind, source=file, on_invalid="skip")
         return next((record for record in records if record.id == name), None)
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{self.folder / INDEX}?mode=ro", uri=True)
 
 
 def open_store(folder: Path) -> Store:

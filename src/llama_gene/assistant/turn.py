@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from llama_gene.assistant.closed import classify
+from llama_gene.assistant.closed import classify, shots_for
 from llama_gene.assistant.conversation import (
     Assistant,
     Question,
@@ -21,7 +21,6 @@ from llama_gene.assistant.conversation import (
     remember,
 )
 from llama_gene.assistant.display import Answer, describe_answer
-from llama_gene.assistant.examples import shots_of
 from llama_gene.assistant.inputs import checked_record, read_typed
 from llama_gene.assistant.routing import Route
 from llama_gene.config import Kind
@@ -275,7 +274,7 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[E
         item = records[start : start + size]
         names, letters = tuple(record.id for record in item), [record.text for record in item]
         yield Begun(names, task.name, len(records) // size)
-        shots = shots_of(turn.assistant.examples.get(task.name), turn.assistant.config.shots, letters)
+        shots = shots_for(turn.assistant, task, letters)
         if shots:
             turn.base(f"{turn.assistant.config.shots} solved training items were shown before the question.")
         if not labels_of(turn.assistant, task):

@@ -21,6 +21,9 @@ def predict(
         list[str],
         typer.Option("--column", help="Table: column of a sequence; one for each of the task's inputs."),
     ] = [],  # noqa: B006
+    specialist: Annotated[
+        Path | None, typer.Option("--specialist", help="Folder of `tasks specialist`, for a task a tool answers.")
+    ] = None,
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
@@ -37,7 +40,7 @@ def predict(
 
     recipe = settings(config, overrides)
     assistant = Assistant.open(model, recipe.chat, definitions)
-    job = Job(assistant, find_task(assistant, task), source, recipe.predict, tuple(columns))
+    job = Job(assistant, find_task(assistant, task), source, recipe.predict, tuple(columns), specialist)
     found = predict_with(recipe.engine, job, output)
     if as_json:
         show_json(record_of(found))
