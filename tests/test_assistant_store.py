@@ -7,6 +7,7 @@ import pytest
 from llama_gene.assistant.inputs import read_typed
 from llama_gene.assistant.store import INDEX, Store, open_store
 from llama_gene.errors import DataError
+from llama_gene.sequences.readers import read_records
 
 GENBANK = """\
 LOCUS       NC_000001  24 bp DNA linear BCT 01-JAN-2020
@@ -95,3 +96,13 @@ def test_a_folder_without_sequences_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing here")
     with pytest.raises(DataError, match="no record of GenBank, FASTA or UniProt"):
         open_store(tmp_path)
+
+
+@pytest.mark.real_data
+def test_every_entry_of_a_real_uniprot_file_is_found_by_its_accession(data, tmp_path):
+    (tmp_path / "uniprot.dat.gz").write_bytes((data / "proteins" / "uniprot_flat.dat.gz").read_bytes())
+    store = open_store(tmp_path)
+    records = list(read_records(tmp_path / "uniprot.dat.gz", "protein", on_invalid="skip"))
+    assert len(records) > 1000
+    assert store.known(record.id for record in records) == {record.id for record in records}
+    assert store.find(records[-1].id).text == records[-1].text

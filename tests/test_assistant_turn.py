@@ -13,7 +13,7 @@ from llama_gene.assistant.closed import Plan, _join, answer_plans, plan_item
 from llama_gene.assistant.conversation import Assistant, Question, ask_freely, ask_task
 from llama_gene.assistant.examples import open_examples, shots_of
 from llama_gene.assistant.measured import find_report, read_measured
-from llama_gene.assistant.turn import Begun, Manner, Piece, Reply, converse, reply_to
+from llama_gene.assistant.turn import Begun, Manner, Piece, Reply, converse, reply_record, reply_to
 from llama_gene.assistant.windows import cut_windows
 from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
@@ -102,6 +102,23 @@ def test_a_sequence_waits_for_its_question(assistant):
     second = reply_to(assistant, "is it a promoter?", first.conversation)
     assert second.task == "promoter-core"
     assert second.conversation.waiting == ()
+
+
+def test_a_question_without_a_sequence_may_be_about_the_one_before_and_it_is_said(assistant):
+    first = reply_to(having(assistant, max_new_tokens=2), f"What do you see? {DNA}")
+    second = reply_to(assistant, "and is it a promoter?", first.conversation)
+    assert second.task == "promoter-core"
+    assert "It is asked about sequence 1 of before." in second.notices[0]
+    third = reply_to(having(assistant, max_new_tokens=2), "Thank you very much.", second.conversation)
+    assert (third.task, third.sequences) == (None, ())
+
+
+def test_a_reply_is_plain_json(assistant):
+    found = json.loads(json.dumps(reply_record(reply_to(assistant, f"Is this a promoter? {DNA}"))))
+    assert found["answers"][0]["closed"]["label"] in ("Non-promoter", "promoter")
+    assert found["sequences"] == [{"id": "sequence 1", "kind": "dna", "letters": DNA, "source": "typed"}]
+    assert found["route"]["task"] == found["task"] == "promoter-core"
+    assert "conversation" not in found
 
 
 def test_turns_are_remembered_and_the_system_prompt_comes_before_them(assistant):

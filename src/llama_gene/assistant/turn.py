@@ -6,8 +6,9 @@ is said by the caller, never by the message: which task is asked, whether files 
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from llama_gene.assistant.closed import classify, shots_for
 from llama_gene.assistant.conversation import (
@@ -32,10 +33,11 @@ from llama_gene.tasks.definitions import Task
 
 @dataclass(frozen=True)
 class Conversation:
-    """What is remembered between turns: the turns, and sequences that wait for a question."""
+    """What is remembered: the turns, the sequences that wait for a question, and those that were last asked about."""
 
     history: tuple[Message, ...] = ()
     waiting: tuple[Record, ...] = ()
+    asked: tuple[Record, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,11 +199,13 @@ def converse(
     turn.conversation = replace(conversation, waiting=())
     route, task = None, manner.task
     if task is None:
-        route, told = find_route(assistant, typed.question, records)
+        route, records, told = find_route(assistant, typed.question, records, conversation.asked)
         task = find_task(assistant, route.task) if route else None
         yield from turn.tell(told)
     elif typed.question and records:
         yield from turn.tell([f"Asked in the words of task {task.name}; your own words were not."])
+    if records:
+        turn.conversation = replace(turn.conversation, asked=records)
     if task is not None and records:
         yield from _ask_items(turn, task, records)
     else:
@@ -221,30 +225,63 @@ def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -
         checked_record(record.text, kinds[place % len(kinds)], record.id)[0]
         for place, record in enumerate(conversation.waiting)
     )
+    turn.conversation = replace(turn.conversation, asked=records)
     yield from _ask_items(turn, task, records)
     yield replace(_reply(turn, "", records), task=task.name)
 
 
-def find_route(assistant: Assistant, question: str, records: Sequence[Record]) -> tuple[Route | None, tuple[str, ...]]:
-    """The task that a question with sequences is taken for, and what has to be said of it; None: it stays free."""
-    if assistant.config.route == "off" or not records or not question:
-        return None, ()
-    router, kinds, least = assistant.router, [record.kind for record in records], assistant.config.route_likeness
+def reply_record(reply: Reply) -> dict[str, Any]:
+    """A reply as plain JSON values, without the conversation, for front ends and files."""
+    values = asdict(replace(reply, conversation=BEGINNING))
+    del values["conversation"]
+    sequences = [
+        {"id": record.id, "kind": record.kind, "letters": record.text, "source": record.source}
+        for record in reply.sequences
+    ]
+    return {"text": reply.text, **values, "sequences": sequences}
+
+
+class Routed(NamedTuple):
+    """The task a question is taken for (None: it stays free), the sequences it is about, and what is said of it."""
+
+    route: Route | None
+    sequences: tuple[Record, ...]
+    notices: tuple[str, ...] = ()
+
+
+def find_route(
+    assistant: Assistant, question: str, sequences: tuple[Record, ...], before: tuple[Record, ...] = ()
+) -> Routed:
+    """The task that a question resembles, where `chat.route` is on.
+
+    Args:
+        assistant: Knows the tasks.
+        question: In the user's words.
+        sequences: Found in the message.
+        before: Those of the turn before, which a question without any may be about.
+    """
+    about = sequences or before
+    if assistant.config.route == "off" or not about or not question:
+        return Routed(None, sequences)
+    router, kinds, least = assistant.router, [record.kind for record in about], assistant.config.route_likeness
     route = router.choose(question, kinds, at_least=least)
     if route is not None:
         near = f" It could also be for {route.next_task}." if route.next_task else ""
-        return route, (
-            f"Taken as a question for task {route.task}, which it resembles by {route.likeness:.2f} of 1.{near} "
-            "Another task can be chosen; chat.route = 'off' keeps questions free.",
+        again = "" if sequences else f" It is asked about {' and '.join(record.id for record in about)} of before."
+        said = (
+            f"Taken as a question for task {route.task}, which it resembles by {route.likeness:.2f} of 1.{near}{again} "
+            "Another task can be chosen; chat.route = 'off' keeps questions free."
         )
+        return Routed(route, about, (said,))
     likest = next(iter(router.rank(question)), None)
-    if likest is None or likest.likeness < least:
-        return None, ()
+    if not sequences or likest is None or likest.likeness < least:
+        return Routed(None, sequences)
     wanted = next(task for task in router.tasks if task.name == likest.task).inputs
-    return None, (
+    said = (
         f"The question resembles task {likest.task} ({likest.likeness:.2f} of 1), which asks about "
-        f"{' and '.join(item.kind for item in wanted)}, not {' and '.join(kinds)}: answered freely.",
+        f"{' and '.join(item.kind for item in wanted)}, not {' and '.join(kinds)}: answered freely."
     )
+    return Routed(None, sequences, (f"{said} A comma parts two sequences.",) if len(wanted) > len(kinds) else (said,))
 
 
 def _readable(message: str, most: int) -> tuple[str, list[str]]:
