@@ -13,6 +13,7 @@ RATIOS = {
     "corpus_build": {"pipeline"},
     "task_baselines": {"taken_over"},
     "splits": {"exhaustive"},
+    "tasks_build": {"datasets_map", "datasets_map_with_split"},
     "tokenizer_encode": {"tokenizers", "tiktoken", "sentencepiece"},
     "tokenizer_extend": {"dna_sentencepiece", "protein_sentencepiece", "dna_tiktoken", "protein_tiktoken"},
     "tokenizer_learn": {"sentencepiece", "tokenizers"},
