@@ -186,8 +186,8 @@ def answer_chunk(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list
 def _answer_closed(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list[Prediction]:
     planned: list[tuple[Asked, Plan]] = []
     for asked in chunk:
+        shots = shots_for(job.assistant, job.task, asked.sequences)
         try:
-            shots = shots_for(job.assistant, job.task, asked.sequences)
             planned.append((asked, plan_item(job.assistant, job.task, asked.sequences, shots)))
         except DataError as error:
             _refuse(job, asked, error, counts)
@@ -213,8 +213,8 @@ def _answer_closed(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> li
 def _answer_free(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list[Prediction]:
     planned: list[tuple[Asked, Question]] = []
     for asked in chunk:
+        shots = shots_for(job.assistant, job.task, asked.sequences)
         try:
-            shots = shots_for(job.assistant, job.task, asked.sequences)
             planned.append((asked, ask_task(job.assistant, job.task, asked.sequences, shots=shots)))
         except DataError as error:
             _refuse(job, asked, error, counts)
