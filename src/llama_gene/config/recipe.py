@@ -17,6 +17,7 @@ from llama_gene.config.learn import (
     EvaluateConfig,
     FinetuneConfig,
     ModelConfig,
+    PredictConfig,
     PretrainConfig,
     SpecialistConfig,
     TasksConfig,
@@ -49,6 +50,7 @@ class Recipe(Section):
     chat: ChatConfig = ChatConfig()
     index: IndexConfig = IndexConfig()
     agent: AgentConfig = AgentConfig()
+    predict: PredictConfig = PredictConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
