@@ -65,6 +65,7 @@ from llama_gene.config.section import (
     resolve,
     spellings_of,
 )
+from llama_gene.config.serve import ServeConfig
 from llama_gene.config.splits import SplitRule
 
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "Recipe",
     "S2orcEntry",
     "Section",
+    "ServeConfig",
     "Share",
     "Source",
     "SourceFormat",

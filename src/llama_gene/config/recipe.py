@@ -21,6 +21,7 @@ from llama_gene.config.learn import (
     TasksConfig,
 )
 from llama_gene.config.section import Section
+from llama_gene.config.serve import ServeConfig
 from llama_gene.errors import ConfigError
 
 
@@ -45,6 +46,7 @@ class Recipe(Section):
     finetune: FinetuneConfig = FinetuneConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()
+    serve: ServeConfig = ServeConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
