@@ -198,7 +198,9 @@ def test_an_answer_keeps_to_its_schema(engine, pair):
     }  # fmt: skip
     grammar = json_grammar(pair[1], schema)
     text = text_of(collect(ask(engine, Request(prompts(pair[1], 1)[0], 60, grammar=grammar))[1]))
-    assert text in {f'{{"is_promoter": "{word}", "sure": {sure}}}' for word in ("yes", "no") for sure in ("true", "false")}
+    assert text in {
+        f'{{"is_promoter": "{word}", "sure": {sure}}}' for word in ("yes", "no") for sure in ("true", "false")
+    }
 
 
 def test_a_schema_that_cannot_be_kept_is_refused(pair):

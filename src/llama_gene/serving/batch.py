@@ -14,7 +14,7 @@ from llguidance import LLMatcher
 from transformers import PreTrainedModel
 
 from llama_gene.serving.cache import Part, RowCache
-from llama_gene.serving.choose import Choice, Sampling, choose, forbidden_ids
+from llama_gene.serving.choose import GREEDY, Choice, Sampling, choose, forbidden_ids
 from llama_gene.serving.growing import GrowingText
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -25,7 +25,7 @@ class Request:
 
     prompt: tuple[int, ...]
     max_new_tokens: int
-    sampling: Sampling = Sampling()
+    sampling: Sampling = GREEDY
     stops: tuple[str, ...] = ()
     top_logprobs: int | None = None
     grammar: LLMatcher | None = None

@@ -89,9 +89,7 @@ class RowCache:
             queries, new = project(layer, hidden, rotation, asking=longest)
             pool.keys[rows_B[:, None], positions_BT] = new.keys.transpose(1, 2)
             pool.values[rows_B[:, None], positions_BT] = new.values.transpose(1, 2)
-            kept = KeysValues(
-                pool.keys[chosen, :seen].transpose(1, 2), pool.values[chosen, :seen].transpose(1, 2)
-            )
+            kept = KeysValues(pool.keys[chosen, :seen].transpose(1, 2), pool.values[chosen, :seen].transpose(1, 2))
             hidden = attend(layer, hidden, Projected(queries, kept), bias)
         last_B = torch.tensor([len(part.ids) - 1 for part in parts], device=device)
         last_BH = self.base.norm(hidden[torch.arange(len(parts), device=device), last_B])

@@ -25,6 +25,9 @@ class Sampling:
     seed: int = 1
 
 
+GREEDY = Sampling()
+
+
 @dataclass(frozen=True)
 class Choice:
     """A chosen token, its log-probability in nats before sampling settings, and the likeliest (id, nats) there."""

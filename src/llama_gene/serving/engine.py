@@ -162,6 +162,6 @@ class Engine:
     def _step(self) -> None:
         try:
             self._batch.step()
-        except Exception:  # a server must outlive one bad step, such as a full memory
+        except Exception:  # noqa: BLE001  a server must outlive one bad step, such as a full memory
             _log.exception("the engine failed in a step; its answers end here")
             self._batch.fail()
