@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 RATIOS = {
     "corpus_build": {"pipeline"},
     "task_baselines": {"taken_over"},
+    "serve": {"one_by_one"},
     "splits": {"exhaustive"},
     "tokenizer_encode": {"tokenizers", "tiktoken", "sentencepiece"},
     "tokenizer_extend": {"dna_sentencepiece", "protein_sentencepiece", "dna_tiktoken", "protein_tiktoken"},

@@ -145,6 +145,5 @@ def _add_status_routes(app: FastAPI, service: Service) -> None:
         ("/health", health),
         ("/metrics", metrics),
     ):
-        wrong = {404: _ERRORS[404]} if "{" in path else {}
-        app.add_api_route(path, answer, methods=["GET"], responses=wrong)
+        app.add_api_route(path, answer, methods=["GET"], responses=_ERRORS)
     app.add_api_route("/docs", docs, include_in_schema=False)

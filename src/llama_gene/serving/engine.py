@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from transformers import PreTrainedModel
 
@@ -38,8 +38,8 @@ class Load(NamedTuple):
 class _Job:
     """Work on the model for somebody who waits for its result."""
 
-    work: Callable[[], object]
-    result: "Future[object]"
+    work: Callable[[], Any]
+    result: "Future[Any]"
 
     def run(self) -> None:
         if not self.result.set_running_or_notify_cancel():
@@ -118,12 +118,12 @@ class Engine:
         Raises:
             BusyError: as many wait as may.
         """
-        result: Future[object] = Future()
+        result: Future[T] = Future()
         with self._changed:
             self._check_room()
             self._jobs.append(_Job(work, result))
             self._changed.notify()
-        return result  # type: ignore[return-value]  what the work gives
+        return result
 
     def close(self) -> None:
         """End every answer and the thread."""

@@ -5,6 +5,7 @@ refuses names it does not know, so that a page cannot reach it through a name of
 """
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Collection
@@ -141,7 +142,9 @@ class Guard:
                 break
         if size > most:
             raise RefusedError(413, f"the body is larger than {most / 1e6:g} MB. Send less at a time.")
-        return b"".join(kept)
+        body = b"".join(kept)
+        _check_characters(body)
+        return body
 
 
 def _name_of(address: str) -> str:
@@ -149,6 +152,24 @@ def _name_of(address: str) -> str:
         return urlsplit(address).hostname or ""
     except ValueError:
         return ""
+
+
+def _check_characters(body: bytes) -> None:
+    """JSON can spell half a character (a lone surrogate), which is no text: nothing behind could write it.
+
+    Raises:
+        RefusedError: the body does so. What is no JSON at all is told later.
+    """
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RefusedError(
+            400, "the body spells half a character (\\ud800 to \\udfff alone). Send whole ones."
+        ) from None
+    except (ValueError, RecursionError):
+        return
 
 
 def own_names(host: str, more: Collection[str]) -> frozenset[str]:

@@ -3,9 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+from mcp.server.lowlevel import Server
 
 from llama_gene.config import ChatConfig, ServeConfig
 from llama_gene.serving.guard import Guard, Limits, own_names
+from llama_gene.serving.keys import KeyRing
 from llama_gene.serving.mcp_server import build_server, http_app, run_on_pipes
 from llama_gene.serving.metrics import Metrics
 from llama_gene.serving.run import listen, open_keys, open_service, run_app
@@ -49,9 +53,13 @@ def serve_mcp_http(
     keys, listening = open_keys(config), listen(config)
     service = open_service(folder, config, chat, definitions)
     server = build_server(model_tools(service), timeout_s=config.answer_timeout_s)
-    limits = Limits(int(config.max_body_mb * 1e6), config.body_timeout_s, own_names(config.host, config.hosts))
-    app = Guard(http_app(server, host=config.host), keys=keys, limits=limits, metrics=Metrics(), paths=["/mcp"])
     try:
-        run_app(app, listening, config, announce=announce)
+        run_app(guarded(server, keys, config), listening, config, announce=announce)
     finally:
         service.engine.close()
+
+
+def guarded(server: "Server[Any]", keys: KeyRing, config: ServeConfig) -> Guard:
+    """The HTTP app of a server behind the guard."""
+    limits = Limits(int(config.max_body_mb * 1e6), config.body_timeout_s, own_names(config.host, config.hosts))
+    return Guard(http_app(server, host=config.host), keys=keys, limits=limits, metrics=Metrics(), paths=["/mcp"])

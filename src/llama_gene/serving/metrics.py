@@ -1,5 +1,7 @@
 """What Prometheus reads: requests, tokens, times and the length of the line."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from llama_gene.serving.engine import Engine
@@ -31,4 +33,8 @@ class Metrics:
             gauges = {"running": "Answers being written.", "waiting": "Requests that wait."}
             for name, what in gauges.items():
                 gauge = Gauge(f"llama_gene_{name}", what, registry=self.registry)
-                gauge.set_function(lambda name=name: getattr(engine.load, name))
+                gauge.set_function(partial(_load, engine, name))
+
+
+def _load(engine: Engine, name: str) -> float:
+    return float(getattr(engine.load, name))

@@ -111,7 +111,8 @@ def checked_letters(task: Task, sequences: Sequence[str], place: int = 0) -> tup
             f"input.{place}: task {task.name!r} asks about {len(task.inputs)} sequence(s), not {len(sequences)}. "
             f"Give {' and '.join(wanted.kind for wanted in task.inputs)}."
         )
-    letters, mended = [], []
+    letters: list[str] = []
+    mended: list[str] = []
     for wanted, given in zip(task.inputs, sequences, strict=True):
         record, notices = checked_record(given, wanted.kind, f"input.{place} ({wanted.called})")
         # Every base is also the letter of an amino acid, so DNA passes for protein: say so, it may be meant.
