@@ -5,7 +5,6 @@ python _splits_child.py report DATA TASK LEAK_ITEMS
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -14,14 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from _memory import peak_mebibytes
 from llama_gene.config import TasksConfig
 from llama_gene.tasks.neighbours import find_neighbours
 from llama_gene.tasks.split import split_tasks
-
-
-def peak_megabytes() -> float:
-    """The most memory this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def search(asking: str, searched: str) -> None:
@@ -41,9 +36,9 @@ def report(data: str, task: str, leak_items: str) -> Any:
 def main() -> None:
     find_neighbours(["ACGTACGTACGT"], ["ACGTACGTACGG"], "dna", "compiling")
     find_neighbours(["MKTAYIAKQRQI"], ["MKTAYIAKQRQL"], "protein", "compiling")
-    loaded, started = peak_megabytes(), time.perf_counter()
+    loaded, started = peak_mebibytes(), time.perf_counter()
     said = {"search": search, "report": report}[sys.argv[1]](*sys.argv[2:])
-    figures = {"seconds": round(time.perf_counter() - started, 1), "megabytes": round(peak_megabytes() - loaded)}
+    figures = {"seconds": round(time.perf_counter() - started, 1), "mebibytes": round(peak_mebibytes() - loaded)}
     print(json.dumps(figures | {"facts": said}))
 
 

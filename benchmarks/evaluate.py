@@ -3,7 +3,7 @@
 The peer is how the paper's scripts answer: greedy decoding of 8 tokens, one question at a time (transformers'
 `generate`). Both get the same prompts and the same model with random weights, so no answer stops early; a tuned model
 that ends its answer after fewer tokens gains the peer that part. Quick: the demo's shape. Else also the shape of
-recipes/real-cpu.
+recipes/real-cpu, and the memory that many questions take: the scores alone, about 1 kB a question, may grow.
 """
 
 import tempfile
@@ -25,13 +25,15 @@ from _harness import (
     summary,
     take_turns,
 )
+from _tasks_child import measure as weigh_apart
 from llama_gene.config import ModelConfig
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.evaluation.likelihood import Question, score_answers
 from llama_gene.tokenizer.load import GeneTokenizer
 
 NEW_TOKENS = 8
-BATCH_ITEMS = 16
+BATCH_ITEMS = 32
+MEMORY_ITEMS = (1_000, 16_000)
 UNIT = "questions_per_second"
 RATIOS = {"demo": "generate_one_by_one", "real-cpu": "generate_one_by_one_real_cpu"}
 
@@ -50,17 +52,21 @@ class Size:
 def main() -> None:
     """Run, print, write."""
     arguments = read_arguments(__doc__)
-    sizes = [Size("demo", DEMO_SHAPE, DEMO_ROWS, items=16 if arguments.quick else 128, rounds=3)]
+    sizes = [Size("demo", DEMO_SHAPE, DEMO_ROWS, items=16 if arguments.quick else 512, rounds=5)]
     if not arguments.quick:
         sizes.append(Size("real-cpu", REAL_SHAPE, REAL_ROWS, items=96, rounds=5))
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = make_tokenizer(Path(folder))
         found = {size.name: measure(size, tokenizer) for size in sizes}
+        held = (
+            {} if arguments.quick else {items: weigh_apart("weigh", items, tokenizer.folder) for items in MEMORY_ITEMS}
+        )
     rows = [("model", "questions", "ours, /s", "generate, /s", "ratio")]
     for size in sizes:
         pair = found[size.name]
         ours, peer = summary(pair.ours, UNIT)[UNIT], summary(pair.peer, UNIT)[UNIT]
         rows.append((size.name, str(size.items), f"{ours:.1f}", f"{peer:.1f}", f"{pair.ratio:.2f}"))
+    rows += [("memory", str(items), f"{one['peak_MiB']:,.0f} MiB", "", "") for items, one in held.items()]
     report(
         arguments,
         work={
@@ -71,7 +77,8 @@ def main() -> None:
             "batch_items": BATCH_ITEMS,
             "rounds": {size.name: size.rounds for size in sizes},
         },
-        ours={name: summary(pair.ours, UNIT) for name, pair in found.items()},
+        ours={name: summary(pair.ours, UNIT) for name, pair in found.items()}
+        | {"peak_MiB_by_questions": {str(items): one["peak_MiB"] for items, one in held.items()}},
         peers={"generate_one_by_one": {name: summary(pair.peer, UNIT) for name, pair in found.items()}},
         ratios={RATIOS[name]: pair.ratio for name, pair in found.items()},
         table=rows,

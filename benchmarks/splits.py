@@ -120,7 +120,7 @@ def measure(*arguments: object) -> dict[str, Any]:
 
 
 def _figures(found: dict[str, Any]) -> dict[str, float]:
-    return {name: found[name] for name in ("seconds", "megabytes")}
+    return {name: found[name] for name in ("seconds", "mebibytes")}
 
 
 def real_reports(data: Path) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def real_reports(data: Path) -> dict[str, Any]:
         facts = full["facts"]
         found[task] = {
             "items": facts["items"], "seconds_without": plain["seconds"], "seconds": full["seconds"],
-            "megabytes_without": plain["megabytes"], "megabytes": full["megabytes"],
+            "mebibytes_without": plain["mebibytes"], "mebibytes": full["mebibytes"],
             "nearest_of_test": facts["nearest"]["test"],
             "pair_classes_of_test": facts.get("pair_classes", {}).get("test", {}),
         }  # fmt: skip

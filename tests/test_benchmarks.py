@@ -14,6 +14,7 @@ RATIOS = {
     "task_baselines": {"taken_over"},
     "serve": {"one_by_one"},
     "splits": {"exhaustive"},
+    "tasks_build": {"datasets_map", "datasets_map_with_split"},
     "tokenizer_encode": {"tokenizers", "tiktoken", "sentencepiece"},
     "tokenizer_extend": {"dna_sentencepiece", "protein_sentencepiece", "dna_tiktoken", "protein_tiktoken"},
     "tokenizer_learn": {"sentencepiece", "tokenizers"},

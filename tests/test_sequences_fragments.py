@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_gene.errors import ConfigError
-from llama_gene.sequences.fragments import fragment_borders, split_on_n
+from llama_gene.sequences.fragments import fragment_borders
 
 
 def borders(length: int, seed: int, min_bp: int = 300, max_bp: int = 1000) -> list[int]:
@@ -42,9 +42,3 @@ def test_the_seed_decides_the_fragments():
 def test_limits_in_the_wrong_order_are_refused():
     with pytest.raises(ConfigError, match="fragments of 10 to 5 letters: expected 1 <= min <= max"):
         borders(4, seed=0, min_bp=10, max_bp=5)
-
-
-def test_runs_of_n_split_and_short_runs_stay():
-    assert list(split_on_n("NNACGNNNGTNA", min_run=2)) == [(2, "ACG"), (8, "GTNA")]
-    assert list(split_on_n("NNN")) == []
-    assert list(split_on_n("ACGT")) == [(0, "ACGT")]

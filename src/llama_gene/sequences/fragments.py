@@ -1,8 +1,5 @@
 """Cut long DNA into pieces of random length without losing a letter. Coordinates are 0-based and half-open."""
 
-import re
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,25 +47,3 @@ def _next_length(left: int, rng: np.random.Generator, min_bp: int, max_bp: int) 
     if left < 2 * min_bp:
         return (left + 1) // 2
     return int(rng.integers(min_bp, min(max_bp, left - min_bp) + 1))
-
-
-def split_on_n(dna: str, min_run: int = 1) -> Iterator[tuple[int, str]]:
-    """The stretches between runs of unknown bases.
-
-    Args:
-        dna: Upper-case DNA.
-        min_run: Shorter runs of N stay inside a stretch, >= 1.
-
-    Yields:
-        (start, stretch) without the runs, left to right; none is empty.
-
-    >>> list(split_on_n("NNACNGTNNNA", min_run=2))
-    [(2, 'ACNGT'), (10, 'A')]
-    """
-    start = 0
-    for run in re.finditer(f"N{{{max(1, min_run)},}}", dna):
-        if run.start() > start:
-            yield start, dna[start : run.start()]
-        start = run.end()
-    if start < len(dna):
-        yield start, dna[start:]

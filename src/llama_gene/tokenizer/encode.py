@@ -197,6 +197,9 @@ def _make_encoder(model: dict[str, Any], alphabet: str, prefix: str) -> RunEncod
         return None
     spelt = [token for token in vocabulary if 1 < len(token) <= _LONGEST_TOKEN and allowed.issuperset(token)]
     tokens = [*letters, *spelt]
+    if len(tokens) > kernels.MAKER_MASK:
+        log.info("more than two million sequence tokens: tokenizers encodes all texts")
+        return None
     merges_M4 = _list_merges(model["merges"], tokens)
     makers_V3 = _find_makers(_merge_table(merges_M4), tokens, letters)
     # The loops tell by its number when a token comes about; those that never do come last.
