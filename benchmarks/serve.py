@@ -70,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = make_tokenizer(Path(folder))
         pair = measure(sizes, tokenizer)
-        load = test_load(sizes, arguments, tokenizer, Path(folder))
+        load = load_server(sizes, arguments, tokenizer, Path(folder))
     ours, peer = summary(pair.ours, UNIT), summary(pair.peer, UNIT)
     table = [
         ("what", "value"),
@@ -142,7 +142,7 @@ def answer_each(
             model.generate(input_ids=ids_1T, attention_mask=torch.ones_like(ids_1T), generation_config=settings)
 
 
-def test_load(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, work: Path) -> dict[str, Any]:
+def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, work: Path) -> dict[str, Any]:
     """Locust against a server of its own process."""
     folder = arguments.options.model or work / "model"
     if arguments.options.model is None:
@@ -168,8 +168,8 @@ def run_clients(address: str, model: str, clients: int, seconds: int, file: Path
     """What the clients saw."""
     command = [
         sys.executable, "-m", "locust", "--locustfile", str(_LOAD_FILE), "--headless", "--host", address, "--users",
-        str(clients), "--spawn-rate", str(clients), "--run-time", f"{seconds}s", "--stop-timeout", "60", "--only-summary",
-        "--exit-code-on-error", "0",
+        str(clients), "--spawn-rate", str(clients), "--run-time", f"{seconds}s", "--stop-timeout", "60",
+        "--only-summary", "--exit-code-on-error", "0",
     ]  # fmt: skip
     environment = {**os.environ, "LOAD_MODEL": model, "LOAD_FILE": str(file)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.config import ChatConfig, ServeConfig
 from llama_gene.errors import ConfigError
-from llama_gene.model.machine import reuse_memory
 from llama_gene.serving.answering import Service
 from llama_gene.serving.app import build_app
 from llama_gene.serving.engine import Engine
@@ -76,7 +75,6 @@ def serve(
         _become_vllm(folder, config)
     keys = open_keys(config)
     listening = listen(config)
-    reuse_memory()
     service = open_service(folder, config, chat, definitions)
     if config.host not in _LOOPBACK and not config.keys:
         announce(f"note: whoever reaches {config.host} may ask, as no keys are set (--keys FILE).")
