@@ -68,6 +68,7 @@ from llama_gene.config.section import (
     resolve,
     spellings_of,
 )
+from llama_gene.config.serve import ServeConfig
 from llama_gene.config.splits import SplitRule
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "Recipe",
     "S2orcEntry",
     "Section",
+    "ServeConfig",
     "Share",
     "Source",
     "SourceFormat",

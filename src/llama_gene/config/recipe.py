@@ -24,6 +24,7 @@ from llama_gene.config.learn import (
 )
 from llama_gene.config.search import IndexConfig
 from llama_gene.config.section import Section
+from llama_gene.config.serve import ServeConfig
 from llama_gene.errors import ConfigError
 
 
@@ -51,6 +52,7 @@ class Recipe(Section):
     index: IndexConfig = IndexConfig()
     agent: AgentConfig = AgentConfig()
     predict: PredictConfig = PredictConfig()
+    serve: ServeConfig = ServeConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:

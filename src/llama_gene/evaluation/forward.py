@@ -28,14 +28,14 @@ class KeysValues(NamedTuple):
     values: torch.Tensor
 
 
-class _Projected(NamedTuple):
+class Projected(NamedTuple):
     """What a layer's tokens ask, (B, h, T, d), and what they offer."""
 
     queries: torch.Tensor
     kept: KeysValues
 
 
-class _Rotation(NamedTuple):
+class Rotation(NamedTuple):
     """Cosine and sine of the rotary positions, each (B, 1, T, d)."""
 
     cos: torch.Tensor
@@ -69,12 +69,12 @@ def read_start(base: LlamaModel, ids: Sequence[int]) -> list[KeysValues]:
     positions_1S = torch.arange(len(ids), device=base.device)[None]
     visible_1SS = torch.ones(1, len(ids), len(ids), dtype=torch.bool, device=base.device).tril()
     hidden = base.embed_tokens(ids_1S)
-    rotation, bias = _rotate_by(base, hidden, positions_1S), _bias(visible_1SS, hidden.dtype)
+    rotation, bias = rotate_by(base, hidden, positions_1S), attention_bias(visible_1SS, hidden.dtype)
     kept = []
     for layer in base.layers:
-        projected = _project(layer, hidden, rotation, asking=len(ids))
+        projected = project(layer, hidden, rotation, asking=len(ids))
         kept.append(projected.kept)
-        hidden = _attend(layer, hidden, projected, bias)
+        hidden = attend(layer, hidden, projected, bias)
     return kept
 
 
@@ -99,36 +99,36 @@ def read_rows(
     """
     rows, length = ids_BT.shape
     hidden = base.embed_tokens(ids_BT)
-    rotation = _rotate_by(base, hidden, positions_BT)
+    rotation = rotate_by(base, hidden, positions_BT)
     visible_start = visible_BTT.new_ones(rows, length, start[0].keys.shape[2])
-    bias = _bias(torch.cat([visible_start, visible_BTT], dim=2), hidden.dtype)
+    bias = attention_bias(torch.cat([visible_start, visible_BTT], dim=2), hidden.dtype)
     for number, (layer, before) in enumerate(zip(base.layers, start, strict=True)):
         asking = last if number == len(base.layers) - 1 else length
         if number == 0:
             projected = _project_pairs(base, ids_BT, positions_BT, asking)
         else:
-            projected = _project(layer, hidden, rotation, asking)
-        joined = _Projected(projected.queries, _join(before, projected.kept))
-        hidden = _attend(layer, hidden[:, -asking:], joined, bias[:, :, -asking:])
+            projected = project(layer, hidden, rotation, asking)
+        joined = Projected(projected.queries, _join(before, projected.kept))
+        hidden = attend(layer, hidden[:, -asking:], joined, bias[:, :, -asking:])
     return base.norm(hidden)
 
 
-def _rotate_by(base: LlamaModel, hidden_BTH: torch.Tensor, positions_BT: torch.Tensor) -> _Rotation:
+def rotate_by(base: LlamaModel, hidden_BTH: torch.Tensor, positions_BT: torch.Tensor) -> Rotation:
     cos_BTd, sin_BTd = base.rotary_emb(hidden_BTH, position_ids=positions_BT)
-    return _Rotation(cos_BTd[:, None], sin_BTd[:, None])
+    return Rotation(cos_BTd[:, None], sin_BTd[:, None])
 
 
-def _bias(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def attention_bias(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """What is added to the attention of all heads: 0 where a token is seen, minus infinity elsewhere."""
     return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, -torch.inf)[:, None]
 
 
-def _project(layer: LlamaDecoderLayer, hidden_BTH: torch.Tensor, rotation: _Rotation, asking: int) -> _Projected:
+def project(layer: LlamaDecoderLayer, hidden_BTH: torch.Tensor, rotation: Rotation, asking: int) -> Projected:
     """What the last places ask and all tokens offer."""
     attention = layer.self_attn
     normed_BTH = layer.input_layernorm(hidden_BTH)
-    ending = _Rotation(rotation.cos[:, :, -asking:], rotation.sin[:, :, -asking:])
-    return _Projected(
+    ending = Rotation(rotation.cos[:, :, -asking:], rotation.sin[:, :, -asking:])
+    return Projected(
         _rotate(_heads(attention.q_proj(normed_BTH[:, -asking:]), attention.head_dim), ending),
         KeysValues(
             _rotate(_heads(attention.k_proj(normed_BTH), attention.head_dim), rotation),
@@ -137,19 +137,19 @@ def _project(layer: LlamaDecoderLayer, hidden_BTH: torch.Tensor, rotation: _Rota
     )
 
 
-def _project_pairs(base: LlamaModel, ids_BT: torch.Tensor, positions_BT: torch.Tensor, asking: int) -> _Projected:
-    """`_project` of the first layer, each pair of token and position once."""
+def _project_pairs(base: LlamaModel, ids_BT: torch.Tensor, positions_BT: torch.Tensor, asking: int) -> Projected:
+    """`project` of the first layer, each pair of token and position once."""
     width = int(positions_BT.max()) + 1
     pairs_U, pair_BT = torch.unique(ids_BT * width + positions_BT, return_inverse=True)
     hidden_1UH = base.embed_tokens(pairs_U[None] // width)
-    rotation = _rotate_by(base, hidden_1UH, pairs_U[None] % width)
-    queries, (keys, values) = _project(base.layers[0], hidden_1UH, rotation, asking=len(pairs_U))
+    rotation = rotate_by(base, hidden_1UH, pairs_U[None] % width)
+    queries, (keys, values) = project(base.layers[0], hidden_1UH, rotation, asking=len(pairs_U))
     spread = [states[0, :, pair_BT].transpose(0, 1) for states in (queries, keys, values)]
-    return _Projected(spread[0][:, :, -asking:], KeysValues(spread[1], spread[2]))
+    return Projected(spread[0][:, :, -asking:], KeysValues(spread[1], spread[2]))
 
 
-def _attend(
-    layer: LlamaDecoderLayer, hidden_BPH: torch.Tensor, projected: _Projected, bias: torch.Tensor
+def attend(
+    layer: LlamaDecoderLayer, hidden_BPH: torch.Tensor, projected: Projected, bias: torch.Tensor
 ) -> torch.Tensor:
     """The layer's output for the places that ask, (B, P, H)."""
     attention, (queries, kept) = layer.self_attn, projected
@@ -166,7 +166,7 @@ def _heads(projected: torch.Tensor, width: int) -> torch.Tensor:
     return projected.unflatten(2, (-1, width)).transpose(1, 2)
 
 
-def _rotate(states: torch.Tensor, rotation: _Rotation) -> torch.Tensor:
+def _rotate(states: torch.Tensor, rotation: Rotation) -> torch.Tensor:
     return states * rotation.cos + rotate_half(states) * rotation.sin
 
 

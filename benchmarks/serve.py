@@ -1,0 +1,188 @@
+"""Answers per second of the batch engine against one `generate` per request, and a load test of the whole server.
+
+Throughput: the shape of recipes/real-cpu with random weights, so that no answer stops early; many requests at a time
+go through our engine, and one by one through transformers' `generate`, greedy, batch 1. Both write the same answers.
+
+Load: locust's clients stream chats from a server of their own process (`llama-gene serve`) without pause: errors,
+latency, fairness (answers of the slowest client by those of the fastest) and the server's memory at start and end.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel
+
+from _data import make_model, make_questions, make_tokenizer
+from _harness import (
+    DEMO_ROWS,
+    DEMO_SHAPE,
+    REAL_ROWS,
+    REAL_SHAPE,
+    Arguments,
+    Pair,
+    read_arguments,
+    report,
+    summary,
+    take_turns,
+)
+from llama_gene.config import ServeConfig
+from llama_gene.evaluation.answering import prompt_ids
+from llama_gene.model.folders import save_model
+from llama_gene.serving.batch import Piece, Request
+from llama_gene.serving.engine import Engine
+from llama_gene.tokenizer.load import GeneTokenizer
+
+UNIT = "tokens_per_second"
+_LOAD_FILE = Path(__file__).parent / "_serve_load.py"
+_SETTLE_S = 1
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is asked."""
+
+    requests: int
+    new_tokens: int
+    rounds: int
+    clients: int
+    seconds: int
+
+
+QUICK = Sizes(requests=24, new_tokens=16, rounds=2, clients=8, seconds=5)
+FULL = Sizes(requests=96, new_tokens=48, rounds=3, clients=50, seconds=300)
+
+
+def main() -> None:
+    """Run, print, write."""
+    model = {"type": Path, "help": "model folder of the load test (a demo's); none: its shape with random weights"}
+    arguments = read_arguments(__doc__, {"--model": model})
+    sizes = QUICK if arguments.quick else FULL
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = make_tokenizer(Path(folder))
+        pair = measure(sizes, tokenizer)
+        load = load_server(sizes, arguments, tokenizer, Path(folder))
+    ours, peer = summary(pair.ours, UNIT), summary(pair.peer, UNIT)
+    table = [
+        ("what", "value"),
+        ("ours, tokens/s", f"{ours[UNIT]:.0f}"),
+        ("one by one, tokens/s", f"{peer[UNIT]:.0f}"),
+        ("ratio", f"{pair.ratio:.2f}"),
+        *((name.replace("_", " "), str(value)) for name, value in load.items()),
+    ]
+    report(
+        arguments,
+        work={
+            "requests": sizes.requests, "new_tokens": sizes.new_tokens, "rounds": sizes.rounds,
+            "at_a_time": ServeConfig().max_running, "clients": sizes.clients, "seconds": sizes.seconds,
+        },
+        ours={**ours, "load": load},
+        peers={"one_by_one": peer},
+        ratios={"one_by_one": pair.ratio},
+        table=table,
+    )  # fmt: skip
+
+
+def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> Pair:
+    """Both ways on one model."""
+    model = make_model(REAL_SHAPE, REAL_ROWS, tokenizer).eval()
+    rng = random.Random(5)
+    questions = [make_questions(1, length_bp=rng.randint(40, 100))[0] for _ in range(sizes.requests)]
+    prompts = [tuple(prompt_ids(question, tokenizer)) for question in questions]
+    config = ServeConfig()
+    engine = Engine(
+        model, tokenizer, most_running=config.max_running, most_waiting=sizes.requests, cache_gib=config.cache_gib,
+        step_tokens=config.step_tokens,
+    )  # fmt: skip
+    try:
+        return take_turns(
+            lambda: answer_together(engine, prompts, sizes.new_tokens),
+            lambda: answer_each(model, prompts, sizes.new_tokens, tokenizer),
+            units=sizes.requests * sizes.new_tokens,
+            rounds=sizes.rounds,
+        )
+    finally:
+        engine.close()
+
+
+def answer_together(engine: Engine, prompts: list[tuple[int, ...]], new_tokens: int) -> None:
+    """Ours: all requests at once."""
+    ended = [threading.Event() for _ in prompts]
+
+    def listen(place: int, piece: Piece) -> None:
+        if piece.finish:
+            ended[place].set()
+
+    for place, prompt in enumerate(prompts):
+        engine.submit(Request(prompt, new_tokens), lambda piece, place=place: listen(place, piece))
+    for event in ended:
+        event.wait()
+
+
+def answer_each(
+    model: PreTrainedModel, prompts: list[tuple[int, ...]], new_tokens: int, tokenizer: GeneTokenizer
+) -> None:
+    """The peer: one request after the other."""
+    settings = GenerationConfig(
+        do_sample=False, max_new_tokens=new_tokens, eos_token_id=tokenizer.eos_id, pad_token_id=tokenizer.eos_id,
+        suppress_tokens=list(range(tokenizer.size, REAL_ROWS)),
+    )  # fmt: skip
+    with torch.inference_mode():
+        for prompt in prompts:
+            ids_1T = torch.tensor([prompt])
+            model.generate(input_ids=ids_1T, attention_mask=torch.ones_like(ids_1T), generation_config=settings)
+
+
+def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, work: Path) -> dict[str, Any]:
+    """Locust against a server of its own process."""
+    folder = arguments.options.model or work / "model"
+    if arguments.options.model is None:
+        save_model(make_model(DEMO_SHAPE, DEMO_ROWS, tokenizer), tokenizer.folder, folder)
+    command = [sys.executable, "-m", "llama_gene.cli", "serve", str(folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            address = server.stdout.readline().strip().removeprefix("serving on ")
+            # Once at full width, so that what the server keeps is there before its memory is noted.
+            run_clients(address, folder.resolve().name, sizes.clients, max(2, sizes.seconds // 10), work / "warm.json")
+            before = resident_mb(server.pid)
+            found = run_clients(address, folder.resolve().name, sizes.clients, sizes.seconds, work / "load.json")
+            time.sleep(_SETTLE_S)
+            after = resident_mb(server.pid)
+        finally:
+            server.terminate()
+            server.wait()
+    return {**found, "memory_start_mb": before, "memory_end_mb": after}
+
+
+def run_clients(address: str, model: str, clients: int, seconds: int, file: Path) -> dict[str, Any]:
+    """What the clients saw."""
+    command = [
+        sys.executable, "-m", "locust", "--locustfile", str(_LOAD_FILE), "--headless", "--host", address, "--users",
+        str(clients), "--spawn-rate", str(clients), "--run-time", f"{seconds}s", "--stop-timeout", "60",
+        "--only-summary", "--exit-code-on-error", "0",
+    ]  # fmt: skip
+    environment = {**os.environ, "LOAD_MODEL": model, "LOAD_FILE": str(file)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if not file.is_file():
+        raise SystemExit(f"locust wrote nothing:\n{done.stderr}")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def resident_mb(process: int) -> int:
+    """Memory of a process, MB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="utf-8").split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
+if __name__ == "__main__":
+    main()

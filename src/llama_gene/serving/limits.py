@@ -1,0 +1,27 @@
+"""How much one request may ask."""
+
+from collections.abc import Sequence
+
+from llama_gene.serving.answering import Service
+from llama_gene.serving.refusals import RefusedError
+
+
+def check_number(service: Service, inputs: Sequence[object], where: str) -> None:
+    """Raises:
+    RefusedError: more texts or items than one request may hold.
+    """
+    if len(inputs) > service.config.max_inputs:
+        raise RefusedError(
+            400, f"{where}: {len(inputs):,} inputs; one request may hold {service.config.max_inputs:,}. Send several."
+        )
+
+
+def check_letters(service: Service, sequences: Sequence[str], where: str) -> None:
+    """Raises:
+    RefusedError: a sequence is longer than one may be.
+    """
+    longest = max(map(len, sequences), default=0)
+    if longest > service.config.max_letters:
+        raise RefusedError(
+            413, f"{where}: {longest:,} letters; a sequence may have {service.config.max_letters:,}. Cut it."
+        )

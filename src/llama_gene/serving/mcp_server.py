@@ -1,0 +1,87 @@
+"""A mapping of tools as a server of the Model Context Protocol, over standard input and output or streamable HTTP.
+
+What a tool says is data for the client's model. A tool that fails, or takes too long, answers with an error; the
+server goes on.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mcp import types
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
+from starlette.applications import Starlette
+
+from llama_gene import __version__
+from llama_gene.errors import LlamaGeneError
+from llama_gene.serving.tools import Tool
+
+_log = logging.getLogger(__name__)
+_INSTRUCTIONS = "Gene tasks, scores and tools of a local gene model. Ask list_tasks what it learnt."
+
+
+def build_server(tools: Mapping[str, Tool], *, timeout_s: float) -> "Server[Any]":
+    """The server of some tools.
+
+    Args:
+        tools: By name.
+        timeout_s: Longest time of one call.
+    """
+
+    async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[
+                types.Tool(name=tool.name, description=tool.description, input_schema=dict(tool.schema))
+                for tool in tools.values()
+            ]
+        )
+
+    async def call_tool(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        tool = tools.get(params.name)
+        if tool is None:
+            raise MCPError(INVALID_PARAMS, f"no tool {params.name!r}. Here are: {', '.join(tools)}.")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return _result(await asyncio.to_thread(tool.call, params.arguments or {}))
+        except LlamaGeneError as error:
+            return _failure(str(error))
+        except TimeoutError:
+            return _failure(f"tool {tool.name!r} gave no answer within {timeout_s:g} s. Ask for less.")
+        except Exception:  # noqa: BLE001  a tool that fails must not end the server
+            _log.exception("tool %r failed", tool.name)
+            return _failure(f"tool {tool.name!r} failed; the operator's log says why.")
+
+    return Server(
+        "llama-gene", version=__version__, instructions=_INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
+    )
+
+
+def _result(value: Any) -> types.CallToolResult:
+    """Values as structured content, and as text for clients that read no other."""
+    structured = value if isinstance(value, dict) else {"result": value}
+    text = json.dumps(structured, ensure_ascii=False)
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=structured)
+
+
+def _failure(message: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=message)], is_error=True)
+
+
+def run_on_pipes(server: "Server[Any]") -> None:
+    """Serve one client over standard input and output until it closes them."""
+
+    async def run() -> None:
+        async with stdio_server() as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+
+    asyncio.run(run())
+
+
+def http_app(server: "Server[Any]", *, host: str) -> Starlette:
+    """The server as an ASGI app at /mcp."""
+    return server.streamable_http_app(streamable_http_path="/mcp", host=host)

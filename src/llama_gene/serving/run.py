@@ -1,0 +1,123 @@
+"""Open a model and serve it until a signal comes: running answers are finished first, within `serve.drain_s`."""
+
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from llama_gene.assistant.conversation import Assistant
+from llama_gene.config import ChatConfig, ServeConfig
+from llama_gene.errors import ConfigError
+from llama_gene.serving.answering import Service
+from llama_gene.serving.app import build_app
+from llama_gene.serving.engine import Engine
+from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
+from llama_gene.serving.metrics import Metrics
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def open_service(folder: Path, config: ServeConfig, chat: ChatConfig, definitions: Sequence[Path] = ()) -> Service:
+    """Load a model and start its engine.
+
+    Args:
+        folder: Tuned model folder; its name is the model's name in the API.
+        config: How to serve.
+        chat: How the model is loaded and tasks are asked.
+        definitions: Folders of further task definitions.
+
+    Raises:
+        ModelError: no such model, or no LLaMA.
+        ConfigError: the cache holds not even one answer.
+    """
+    assistant = Assistant.open(folder, chat, definitions)
+    engine = Engine(
+        assistant.model, assistant.tokenizer, most_running=config.max_running, most_waiting=config.max_waiting,
+        cache_gib=config.cache_gib, step_tokens=config.step_tokens,
+    )  # fmt: skip
+    name = folder.resolve().name
+    return Service(name, assistant, engine, config, Metrics(engine), int(time.time()))
+
+
+def open_keys(config: ServeConfig) -> KeyRing:
+    """The keys of the settings; none where no file is named."""
+    owners = read_keys(Path(config.keys)) if config.keys else {}
+    return KeyRing(owners, RateLimit(config.requests_per_minute))
+
+
+def serve(
+    folder: Path,
+    config: ServeConfig,
+    chat: ChatConfig,
+    definitions: Sequence[Path] = (),
+    *,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve a model over HTTP until SIGTERM or Ctrl-C.
+
+    Args:
+        folder: Tuned model folder.
+        config: How to serve.
+        chat: How the model is loaded and tasks are asked.
+        definitions: Folders of further task definitions.
+        announce: Gets the address once it is open.
+
+    Raises:
+        ConfigError: the address is in use, or vLLM is asked for and not installed.
+    """
+    if config.engine == "vllm":
+        _become_vllm(folder, config)
+    keys = open_keys(config)
+    listening = listen(config)
+    service = open_service(folder, config, chat, definitions)
+    if config.host not in _LOOPBACK and not config.keys:
+        announce(f"note: whoever reaches {config.host} may ask, as no keys are set (--keys FILE).")
+    run_app(build_app(service, keys), listening, config, announce=announce)
+
+
+def listen(config: ServeConfig) -> socket.socket:
+    """The open port, before the model is loaded: a wrong address is told at once.
+
+    Raises:
+        ConfigError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((config.host, config.port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"{config.host}:{config.port}: {error.strerror or error}. Choose another --host or --port."
+        ) from None
+    return listening
+
+
+def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, announce: Callable[[str], None]) -> None:
+    """Run an app on an open port until a signal comes."""
+    host, port = listening.getsockname()[:2]
+    settings = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="on",
+        timeout_graceful_shutdown=max(1, int(config.drain_s)), timeout_keep_alive=30,
+    )  # fmt: skip
+    announce(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
+    uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _become_vllm(folder: Path, config: ServeConfig) -> None:
+    """Hand the process over to vLLM's own server: a model folder is a plain one that it reads."""
+    if shutil.which("vllm") is None:
+        raise ConfigError("serve.engine = 'vllm', but vLLM is not installed. Run: pip install vllm")
+    sys.stdout.flush()
+    os.execvp(
+        "vllm",
+        ["vllm", "serve", str(folder), "--served-model-name", folder.resolve().name, "--host", config.host, "--port",
+         str(config.port)],
+    )  # fmt: skip

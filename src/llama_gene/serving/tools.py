@@ -1,0 +1,126 @@
+"""What MCP clients may call: the model's tasks and scores, beside any other tools of the same shape.
+
+A tool has a name, a description, the JSON schema of its arguments, and `call`, which checks them and gives JSON values.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from pydantic import Field, ValidationError
+
+from llama_gene.errors import DataError
+from llama_gene.serving.answering import Service
+from llama_gene.serving.bodies import Body
+from llama_gene.serving.limits import check_letters, check_number
+from llama_gene.serving.tasks import classify_item, list_tasks, score_text, task_named
+
+
+class Tool(Protocol):
+    """Anything that can be called by name."""
+
+    @property
+    def name(self) -> str:
+        """What calls name it."""
+
+    @property
+    def description(self) -> str:
+        """What it does, for a model to choose by."""
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON schema of the arguments, an object."""
+
+    def call(self, arguments: Mapping[str, Any]) -> Any:
+        """JSON values; DataError where the arguments are wrong."""
+
+
+@dataclass(frozen=True)
+class ModelTool:
+    """A tool that asks the model."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    call: Callable[[Mapping[str, Any]], Any]
+
+
+class ClassifyArguments(Body):
+    """An item of a task."""
+
+    task: str = Field(min_length=1, description="Name of the task, one of list_tasks.")
+    sequences: list[str] = Field(min_length=1, description="Letters of the item, one string per input of the task.")
+
+
+class ScoreArguments(Body):
+    """Texts to weigh."""
+
+    texts: list[str] = Field(min_length=1, description="DNA, protein or plain text.")
+
+
+class NoArguments(Body):
+    """Nothing."""
+
+
+_Arguments = TypeVar("_Arguments", bound=Body)
+
+
+def model_tools(service: Service) -> dict[str, Tool]:
+    """The tools of a served model, by name; each waits its turn in the engine."""
+
+    def tasks(arguments: Mapping[str, Any]) -> Any:
+        _checked(NoArguments, arguments)
+        return {"tasks": list_tasks(service.assistant)}
+
+    def classify(arguments: Mapping[str, Any]) -> Any:
+        asked = _checked(ClassifyArguments, arguments)
+        task = task_named(service.assistant, asked.task)
+        check_letters(service, asked.sequences, "sequences")
+        return service.engine.call(lambda: classify_item(service.assistant, task, asked.sequences)).result()
+
+    def score(arguments: Mapping[str, Any]) -> Any:
+        asked = _checked(ScoreArguments, arguments)
+        check_number(service, asked.texts, "texts")
+        scores = [
+            service.engine.call(lambda place=place, text=text: score_text(service, text, f"texts.{place}")).result()  # type: ignore[misc]
+            for place, text in enumerate(asked.texts)
+        ]
+        return {"scores": scores}
+
+    names = ", ".join(sorted(service.assistant.learnt)) or "none"
+    made = (
+        ModelTool(
+            "list_tasks", "The gene tasks this model learnt, with inputs and labels.", _schema(NoArguments), tasks
+        ),
+        ModelTool(
+            "classify",
+            f"Answer a gene task about sequences, with the probability of each label. Tasks: {names}.",
+            _schema(ClassifyArguments),
+            classify,
+        ),
+        ModelTool(
+            "score",
+            "Log-probability in nats, and number of tokens, that the model gives each text (DNA, protein, words).",
+            _schema(ScoreArguments),
+            score,
+        ),
+    )
+    return {tool.name: tool for tool in made}
+
+
+def _schema(arguments: type[Body]) -> dict[str, Any]:
+    return arguments.model_json_schema()
+
+
+def _checked(kind: type[_Arguments], arguments: Mapping[str, Any]) -> _Arguments:
+    """The arguments as they should be.
+
+    Raises:
+        DataError: they are not.
+    """
+    try:
+        return kind.model_validate(dict(arguments))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "arguments"
+        raise DataError(f"{where}: {problem['msg']}. See the tool's schema.") from None

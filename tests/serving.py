@@ -1,0 +1,54 @@
+"""A tiny model served for tests: its folder, the service, and a real server on a port of its own."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from chatting import make_chat_model
+from llama_gene.config import ChatConfig, ServeConfig
+from llama_gene.model.folders import write_card
+from llama_gene.serving.app import build_app
+from llama_gene.serving.engine import Engine
+from llama_gene.serving.run import listen, open_keys, open_service
+
+# A one-sequence task of DNA, and one of two proteins; both are registered.
+DNA_TASK, PAIR_TASK = "promoter-core", "ppi-yeast"
+DNA = "TATAAAGCTAGCGCATTTGACATCTAGCTAGG"
+PROTEIN = "MKVLAAGIVGLLLAQPSFWYENDTRHCKM"
+
+
+def make_served_model(place: Path) -> Path:
+    """A model folder whose card names two tasks."""
+    folder = make_chat_model(place)
+    write_card(folder, {"synthetic": True, "tasks": {DNA_TASK: {}, PAIR_TASK: {}}})
+    return folder
+
+
+@contextmanager
+def serving(folder: Path, **settings: Any) -> Iterator[str]:
+    """The address of a server that runs meanwhile."""
+    with serving_engine(folder, **settings) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving_engine(folder: Path, **settings: Any) -> Iterator[tuple[str, Engine]]:
+    """The address of a server that runs meanwhile, and its engine."""
+    config = ServeConfig(port=0, **{"cache_gib": 0.1, "max_running": 8, **settings})
+    listening = listen(config)
+    service = open_service(folder, config, ChatConfig())
+    app = build_app(service, open_keys(config))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}", service.engine
+    server.should_exit = True
+    thread.join()

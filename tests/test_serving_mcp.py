@@ -1,0 +1,129 @@
+"""The official client calls the model's tools in process, over the pipes of a program of its own, and over HTTP."""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+
+import pytest
+import uvicorn
+from mcp import Client, StdioServerParameters
+from mcp.shared.exceptions import MCPError
+
+from llama_gene.config import ChatConfig, ServeConfig
+from llama_gene.serving.mcp_run import guarded
+from llama_gene.serving.mcp_server import build_server
+from llama_gene.serving.run import listen, open_keys, open_service
+from llama_gene.serving.tools import ModelTool, model_tools
+from serving import DNA, DNA_TASK, PROTEIN, make_served_model
+
+CONFIG = ServeConfig(port=0, cache_gib=0.1, max_running=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_served_model(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def tools(folder):
+    service = open_service(folder, CONFIG, ChatConfig())
+    yield model_tools(service)
+    service.engine.close()
+
+
+def run(server, work):
+    """What `work` gives with a client of a server."""
+
+    async def connected():
+        async with Client(server) as client:
+            return await work(client)
+
+    return asyncio.run(asyncio.wait_for(connected(), 120))
+
+
+async def ask_all(client):
+    listed = {tool.name: tool for tool in (await client.list_tools()).tools}
+    assert set(listed) == {"list_tasks", "classify", "score"}
+    assert listed["classify"].input_schema["required"] == ["task", "sequences"]
+    assert DNA_TASK in listed["classify"].description
+    found = await client.call_tool("classify", {"task": DNA_TASK, "sequences": [DNA]})
+    assert not found.is_error
+    assert sum(found.structured_content["probabilities"].values()) == pytest.approx(1)
+    assert json.loads(found.content[0].text) == found.structured_content
+    scored = await client.call_tool("score", {"texts": [DNA, PROTEIN]})
+    assert all(one["log_probability"] < 0 for one in scored.structured_content["scores"])
+    assert len((await client.call_tool("list_tasks", {})).structured_content["tasks"]) == 2
+    return True
+
+
+def test_tasks_and_scores_are_called_in_process(tools):
+    assert run(build_server(tools, timeout_s=60), ask_all)
+
+
+def test_tasks_and_scores_are_called_over_pipes(folder):
+    arguments = ["-m", "llama_gene.cli", "mcp", str(folder), "--set", "serve.cache_gib=0.1"]
+    program = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
+    assert run(program, ask_all)
+
+
+def test_tasks_and_scores_are_called_over_http(tools):
+    listening = listen(CONFIG)
+    app = guarded(build_server(tools, timeout_s=60), open_keys(CONFIG), CONFIG)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    assert run(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp", ask_all)
+    server.should_exit = True
+    thread.join()
+
+
+BAD_CALLS = [
+    ("classify", {"task": DNA_TASK, "sequences": [PROTEIN]}, "look like protein, not DNA"),
+    ("classify", {"task": "nonesuch", "sequences": [DNA]}, "nonesuch"),
+    ("classify", {"task": DNA_TASK}, "sequences: Field required"),
+    ("score", {"texts": [""]}, "the text is empty"),
+    ("list_tasks", {"x": 1}, "x: Extra inputs"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "words"), BAD_CALLS, ids=[words for *_, words in BAD_CALLS])
+def test_a_bad_call_is_told_to_the_client(tools, name, arguments, words):
+    found = run(build_server(tools, timeout_s=60), lambda client: client.call_tool(name, arguments))
+    assert found.is_error
+    assert words in found.content[0].text
+
+
+def test_a_tool_that_raises_or_hangs_ends_its_own_call_alone(tools):
+    hanging = threading.Event()
+    odd = {
+        "raises": ModelTool("raises", "Fails.", {"type": "object"}, lambda _arguments: 1 / 0),
+        "hangs": ModelTool("hangs", "Waits.", {"type": "object"}, lambda _arguments: hanging.wait(60)),
+    }
+
+    async def ask(client):
+        raised = await client.call_tool("raises", {})
+        hung = await client.call_tool("hangs", {})
+        hanging.set()
+        listed = await client.call_tool("list_tasks", {})
+        return raised.content[0].text, hung.content[0].text, listed.is_error
+
+    server = build_server({**tools, **odd}, timeout_s=0.5)
+    assert run(server, ask) == (
+        "tool 'raises' failed; the operator's log says why.",
+        "tool 'hangs' gave no answer within 0.5 s. Ask for less.",
+        False,
+    )
+
+
+def test_an_unknown_tool_is_an_error_of_the_protocol(tools):
+    async def ask(client):
+        with pytest.raises(MCPError, match="no tool 'rm'"):
+            await client.call_tool("rm", {})
+        return True
+
+    assert run(build_server(tools, timeout_s=60), ask)
