@@ -17,6 +17,7 @@ from llama_gene.config.learn import (
     EvaluateConfig,
     FinetuneConfig,
     ModelConfig,
+    PredictConfig,
     PretrainConfig,
     SpecialistConfig,
     TasksConfig,
@@ -47,6 +48,7 @@ class Recipe(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()
     agent: AgentConfig = AgentConfig()
+    predict: PredictConfig = PredictConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
