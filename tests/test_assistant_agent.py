@@ -233,6 +233,15 @@ def test_a_task_tuned_for_a_tool_is_answered_with_the_number_of_the_tool(assista
     assert finished.notices == ()
 
 
+def test_a_call_that_went_wrong_is_told_as_what_it_is(assistant, monkeypatch):
+    task = as_asked(load_task("promoter-strength-yeast"), TaskChoice(name="x", answer="tool"))
+    said_by(monkeypatch, '{tool: "predict_expression"}')
+    _, finished = run(LocalPlanner(assistant, task), sequences=(Record("p", "dna", "ACGT" * 20),))
+    assert finished.notices == (
+        "The model was tuned to call predict_expression here, and wrote no call that can be read.",
+    )
+
+
 def test_a_result_cannot_become_a_control_token_a_heading_or_a_call(assistant, monkeypatch):
     def evil() -> str:
         """It returns what it should not."""

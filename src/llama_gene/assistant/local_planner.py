@@ -43,6 +43,10 @@ class LocalPlanner:
         written = "".join(answer(self.assistant, asked)).strip()
         request = read_request(written)
         if request is None:
+            if self.task is not None and is_called(self.task) and not steps:
+                notices.append(
+                    f"The model was tuned to call {tool_name(self.task)} here, and wrote no call that can be read."
+                )
             return Decision(text=written, notices=tuple(notices))
         return Decision(requests=(request,), notices=tuple(notices))
 
