@@ -24,7 +24,7 @@ _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 # What is read and thrown away so that a client with too large a body gets to see the answer.
 _DRAINED_TIMES = 16
 HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
