@@ -53,8 +53,6 @@ class Recipe(Section):
     agent: AgentConfig = AgentConfig()
     predict: PredictConfig = PredictConfig()
     serve: ServeConfig = ServeConfig()
-    agent: AgentConfig = AgentConfig()
-    predict: PredictConfig = PredictConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
