@@ -4,6 +4,7 @@ A recipe is a TOML file with one table per stage. Unknown keys are refused with 
 Relative paths of a recipe are read from `data`.
 """
 
+from llama_gene.config.agent import AgentConfig
 from llama_gene.config.clean import CleanConfig
 from llama_gene.config.controls import ControlsConfig
 from llama_gene.config.data import (
@@ -73,6 +74,7 @@ __all__ = [
     "KINDS",
     "LOCAL",
     "AddressConfig",
+    "AgentConfig",
     "AskedUnit",
     "AuditConfig",
     "ChatConfig",

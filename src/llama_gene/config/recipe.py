@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import Field, ValidationError
 
+from llama_gene.config.agent import AgentConfig
 from llama_gene.config.data import AuditConfig, CorpusConfig, EngineConfig, PackConfig, TokenizerConfig
 from llama_gene.config.fetch import FetchConfig
 from llama_gene.config.learn import (
@@ -47,6 +48,7 @@ class Recipe(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()
     serve: ServeConfig = ServeConfig()
+    agent: AgentConfig = AgentConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:

@@ -7,7 +7,7 @@ DNA, where an ambiguous base scores 0.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import parasail
 
@@ -56,6 +56,58 @@ def align(first: str, second: str, kind: GeneKind) -> Alignment:
     found = parasail.sw_stats_striped_sat(first, second, *_costs(kind))
     shorter = min(len(first), len(second))
     return Alignment(found.matches / shorter, min(1.0, found.length / len(first)))
+
+
+Mode = Literal["global", "local", "semi-global"]
+_TRACERS = {
+    "global": parasail.nw_trace_striped_sat,
+    "local": parasail.sw_trace_striped_sat,
+    "semi-global": parasail.sg_trace_striped_sat,
+}
+
+
+class Traced(NamedTuple):
+    """The two rows of an alignment, of one length, with `-` for gaps; spans are 0-based, half-open."""
+
+    first: str
+    second: str
+    first_span: tuple[int, int]
+    second_span: tuple[int, int]
+    score: int
+
+
+def trace(first: str, second: str, kind: GeneKind, mode: Mode) -> Traced:
+    """The letters of the best alignment, by the scores of the module.
+
+    Args:
+        first: Upper-case letters, at least one.
+        second: The same; only the strand given is looked at.
+        kind: What both are.
+        mode: global: both from end to end; local: the best parts, none where nothing scores above 0; semi-global: from
+            end to end, gaps at the ends free.
+
+    >>> trace("TTACGTACGT", "ACGTACGTCC", "dna", "local")
+    Traced(first='ACGTACGT', second='ACGTACGT', first_span=(2, 10), second_span=(0, 8), score=40)
+    """
+    found = _TRACERS[mode](first, second, *_costs(kind))
+    rows = found.traceback
+    if not rows.query or (mode == "local" and found.score <= 0):
+        return Traced("", "", (0, 0), (0, 0), 0)
+    first_end, second_end = found.end_query + 1, found.end_ref + 1
+    if mode != "local":
+        first_end, second_end = len(first), len(second)
+    first_start = first_end - sum(letter != "-" for letter in rows.query)
+    second_start = second_end - sum(letter != "-" for letter in rows.ref)
+    return Traced(rows.query, rows.ref, (first_start, first_end), (second_start, second_end), found.score)
+
+
+def gap_costs(kind: GeneKind) -> tuple[int, int]:
+    """What the first letter of a gap costs, and each further one.
+
+    >>> gap_costs("protein")
+    (11, 1)
+    """
+    return _SCORING[kind].gap_open, _SCORING[kind].gap_extend
 
 
 def score_all(letters: str, others: Sequence[str], kind: GeneKind) -> list[int]:
