@@ -46,6 +46,7 @@ from llama_gene.config.learn import (
 )
 from llama_gene.config.overlap import ContaminationConfig, NearDuplicateConfig
 from llama_gene.config.recipe import Recipe, load_recipe
+from llama_gene.config.search import IndexConfig
 from llama_gene.config.section import (
     GENE_KINDS,
     KINDS,
@@ -91,6 +92,7 @@ __all__ = [
     "FinetuneConfig",
     "GeneKind",
     "HuggingFaceEntry",
+    "IndexConfig",
     "Kind",
     "ModelConfig",
     "NcbiEntry",

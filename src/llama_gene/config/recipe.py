@@ -21,6 +21,7 @@ from llama_gene.config.learn import (
     SpecialistConfig,
     TasksConfig,
 )
+from llama_gene.config.search import IndexConfig
 from llama_gene.config.section import Section
 from llama_gene.config.serve import ServeConfig
 from llama_gene.errors import ConfigError
@@ -49,6 +50,7 @@ class Recipe(Section):
     chat: ChatConfig = ChatConfig()
     serve: ServeConfig = ServeConfig()
     agent: AgentConfig = AgentConfig()
+    index: IndexConfig = IndexConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:
