@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from llama_gene.assistant.closed import classify
-from llama_gene.assistant.conversation import SYNTHETIC, Assistant, answer, ask_freely, ask_task, labels_of
-from llama_gene.assistant.display import describe_answer
+from llama_gene.assistant.conversation import SYNTHETIC, Assistant
 from llama_gene.assistant.inputs import checked_record, guess_kind
+from llama_gene.assistant.turn import Conversation, Reply, answer_about, reply_to
+from llama_gene.errors import DataError
 from llama_gene.tasks.definitions import Task
 
 
@@ -15,7 +15,7 @@ def ask(assistant: Assistant, question: str = "", *, task: Task | None = None, s
     Args:
         assistant: The model.
         question: In the user's own words; with a task its wording is used instead.
-        task: Says wording and labels.
+        task: Says wording and labels; none: that of a task which the question resembles, or a free answer.
         sequences: Letters; DNA or protein, as the task says or by their looks.
 
     Raises:
@@ -26,16 +26,12 @@ def ask(assistant: Assistant, question: str = "", *, task: Task | None = None, s
         checked_record(letters, kinds[number % len(kinds)], f"sequence {number + 1}")
         for number, letters in enumerate(sequences)
     ]
-    records = [record for record, _ in checked]
-    notices = [notice for _, mended in checked for notice in mended]
-    if task is not None and labels_of(assistant, task):
-        _, answered = classify(assistant, task, [record.text for record in records])
-        notices, text = [*notices, *answered.notices], describe_answer(answered)
+    waiting = Conversation(waiting=tuple(record for record, _ in checked))
+    if task is None:
+        reply = reply_to(assistant, question, waiting)
+    elif not sequences:
+        raise DataError(f"task {task.name!r}: no sequence. Give {' and '.join(item.kind for item in task.inputs)}.")
     else:
-        asked = (
-            ask_task(assistant, task, [record.text for record in records])
-            if task
-            else ask_freely(assistant, question, records)
-        )
-        notices, text = [*notices, *asked.notices], "".join(answer(assistant, asked)).strip()
-    return "\n".join([*(f"note: {notice}" for notice in notices), text, *[SYNTHETIC] * assistant.is_synthetic])
+        reply = next(event for event in answer_about(assistant, task, waiting) if isinstance(event, Reply))
+    notices = [*(notice for _, mended in checked for notice in mended), *reply.notices]
+    return "\n".join([*(f"note: {notice}" for notice in notices), reply.text, *[SYNTHETIC] * assistant.is_synthetic])

@@ -7,12 +7,17 @@ before them. Everything from outside is defused before `prompts.render` makes th
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from llama_gene.assistant.examples import ExamplePool, open_examples
+from llama_gene.assistant.measured import Measured, find_report, read_measured
+from llama_gene.assistant.routing import Router
+from llama_gene.assistant.store import Store, open_store
 from llama_gene.assistant.streaming import join_text, stream_ids
 from llama_gene.config import ChatConfig, spellings_of
 from llama_gene.errors import DataError
@@ -38,7 +43,10 @@ _MARGIN_TOKENS = 8
 
 @dataclass(frozen=True)
 class Assistant:
-    """A tuned model, its tokenizer, and what its folder says of itself."""
+    """A tuned model, its tokenizer, and what its folder says of itself.
+
+    `measured`: how it scored, by task; `examples`: solved training items, by task; `store`: sequences by accession.
+    """
 
     model: PreTrainedModel
     tokenizer: GeneTokenizer
@@ -46,6 +54,9 @@ class Assistant:
     config: ChatConfig = field(default_factory=ChatConfig)
     definitions: tuple[Path, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    examples: Mapping[str, ExamplePool] = field(default_factory=dict)
+    store: Store | None = None
 
     @classmethod
     def open(cls, folder: Path, config: ChatConfig | None = None, definitions: Sequence[Path] = ()) -> "Assistant":
@@ -59,11 +70,15 @@ class Assistant:
         Raises:
             ModelError: no such model, or tokenizer and weights do not belong together.
             TokenizerError: no tokenizer there.
+            DataError: the report, the examples or the store that the config names cannot be read.
         """
         config = config or ChatConfig()
+        measured = read_measured(find_report(folder, config.report))
+        examples = open_examples(config.examples, seed=config.seed)
+        store = open_store(Path(config.store).expanduser()) if config.store else None
         model, tokenizer = load_pair(folder, dtype=None if config.dtype == "auto" else getattr(torch, config.dtype))
         model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        return cls(model, tokenizer, folder, config, tuple(definitions), read_card(folder))
+        return cls(model, tokenizer, folder, config, tuple(definitions), read_card(folder), measured, examples, store)
 
     @property
     def context_tokens(self) -> int:
@@ -80,6 +95,17 @@ class Assistant:
         """The tasks the model was tuned on; of each, where noted: `definition`, and `spelling` and `labels` used."""
         tasks = self.card.get("tasks") or {}
         return tasks if isinstance(tasks, Mapping) else {name: {} for name in tasks}
+
+    @cached_property
+    def settings(self) -> dict[tuple[Task, int], fitting.Setting]:
+        """What the questions of a task share, by task and limit; filled as they are asked."""
+        return {}
+
+    @cached_property
+    def router(self) -> Router:
+        """Tells which of the learnt tasks a question in free words asks for."""
+        tasks = tuple(find_task(self, name) for name in sorted(self.learnt))
+        return Router(tasks, {task.name: labels_of(self, task) for task in tasks})
 
 
 @dataclass(frozen=True)
@@ -125,7 +151,12 @@ def wording_of(task: Task) -> str:
 
 
 def ask_task(
-    assistant: Assistant, task: Task, sequences: Sequence[str], *, part: tuple[int, int] | None = None
+    assistant: Assistant,
+    task: Task,
+    sequences: Sequence[str],
+    *,
+    part: tuple[int, int] | None = None,
+    shots: Sequence[Message] = (),
 ) -> Question:
     """A task's question about one item, alone; a sequence too long is shortened as the task says.
 
@@ -134,10 +165,41 @@ def ask_task(
         task: Says wording, labels, spelling and what is kept.
         sequences: Checked letters, one per input of the task.
         part: What of the one sequence is asked about, where the task marks it.
+        shots: Solved items as turns before the question.
 
     Raises:
         DataError: not as many sequences as inputs, or they cannot be shortened so that the question fits.
     """
+    made = fit_item(assistant, task, sequences, part=part, shots=shots)
+    notices = [
+        f"{wanted.called}: shortened from {len(whole):,} to {len(kept):,} letters to fit {made.limit:,} tokens "
+        f"(kept: {'start, in register' if task.in_register else task.keep})."
+        for wanted, whole, kept in zip(task.inputs, sequences, made.sequences, strict=True)
+        if len(kept) < len(whole)
+    ]
+    turns = (*shots, made.user)
+    return Question(made.user, (), _encode(assistant, turns), (*notices, *_defused_notice(made.defused)))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A task's question as a turn, the letters of each sequence that it shows, and the limit that they were cut to."""
+
+    user: Message
+    sequences: tuple[str, ...]
+    limit: int
+    defused: int
+
+
+def fit_item(
+    assistant: Assistant,
+    task: Task,
+    sequences: Sequence[str],
+    *,
+    part: tuple[int, int] | None = None,
+    shots: Sequence[Message] = (),
+) -> Fitted:
+    """The turn of `ask_task`; arguments and errors as there."""
     if len(sequences) != len(task.inputs):
         raise DataError(
             f"task {task.name!r} asks about {len(task.inputs)} sequence(s) at a time, not {len(sequences)}. "
@@ -147,10 +209,8 @@ def ask_task(
     # The longest answer stands in for the unknown one, so that there is room for whichever comes.
     longest = max(labels, key=lambda label: len(assistant.tokenizer.encode(label)), default="")
     limit = assistant.context_tokens if labels else assistant.context_tokens - _answer_room(assistant)
-    limit = min(limit, int(assistant.card.get("max_tokens") or limit))
-    # A model that learnt both spellings is asked in the shorter one.
-    spelling = spellings_of(task.spelling)[0]
-    setting = fitting.Setting(task, spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+    limit = min(limit - shot_tokens(assistant, shots), int(assistant.card.get("max_tokens") or limit))
+    setting = _setting(assistant, task, limit)
     counts: Counter[str] = Counter()
     # The protein stands in for the translation that is not known yet, so that there is room for the steps.
     reading = Reading(1, coding_pair(task, sequences)[1]) if task.steps else None
@@ -161,18 +221,33 @@ def ask_task(
             f"task {task.name!r}: the question does not fit {limit:,} tokens, and its answer would not hold for a part "
             f"({max(map(len, sequences)):,} letters, keep = {task.keep!r}). Give a shorter sequence."
         )
-    notices = [
-        f"{wanted.called}: shortened from {len(whole):,} to {len(kept):,} letters to fit {limit:,} tokens "
-        f"(kept: {'start, in register' if task.in_register else task.keep})."
-        for wanted, whole, kept in zip(task.inputs, sequences, made.sequences, strict=True)
-        if len(kept) < len(whole)
-    ]
     user = Message("user", user_content(made.instruction, made.input))
-    return Question(user, (), _encode(assistant, [user]), (*notices, *_defused_notice(counts["defused"])))
+    return Fitted(user, made.sequences, limit, counts["defused"])
+
+
+def _setting(assistant: Assistant, task: Task, limit: int) -> fitting.Setting:
+    """What the questions of a task share; kept, since it measures their words once."""
+    known = assistant.settings
+    if (task, limit) not in known:
+        # A model that learnt both spellings is asked in the shorter one.
+        spelling = spellings_of(task.spelling)[0]
+        known[task, limit] = fitting.Setting(task, spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+    return known[task, limit]
+
+
+def shot_tokens(assistant: Assistant, shots: Sequence[Message]) -> int:
+    """Tokens that turns before a question add to its prompt."""
+    question = Message("user", "?")
+    return len(_encode(assistant, [*shots, question])) - len(_encode(assistant, [question])) if shots else 0
 
 
 def ask_freely(
-    assistant: Assistant, text: str, sequences: Sequence[Record] = (), history: Sequence[Message] = ()
+    assistant: Assistant,
+    text: str,
+    sequences: Sequence[Record] = (),
+    history: Sequence[Message] = (),
+    *,
+    system: str = "",
 ) -> Question:
     """A question in the user's own words, after the turns before it.
 
@@ -183,6 +258,7 @@ def ask_freely(
         text: As typed; special tokens and headings in it are made harmless.
         sequences: Checked records the question is about.
         history: Earlier turns, user and assistant in turn.
+        system: Said before the first turn, and kept when turns go; made harmless as the text is.
 
     Raises:
         DataError: no question, or one longer than the model reads.
@@ -190,6 +266,8 @@ def ask_freely(
     if not text.strip():
         raise DataError("no question. Type what you want to know about the sequence, or choose a task with /task NAME.")
     words = defuse(text, assistant.tokenizer.special_tokens)
+    said = defuse(system.strip(), assistant.tokenizer.special_tokens)
+    before = [Message("system", said.text)] if said.text else []
     letters = [record.text for record in sequences]
     names = [record.kind for record in sequences]
     limit = assistant.context_tokens - _answer_room(assistant)
@@ -199,7 +277,7 @@ def ask_freely(
         return Message("user", user_content(words.text, input_text(kept, names, "joined") if kept else ""))
 
     def measure(size: int, turns: Sequence[Message] = ()) -> int:
-        return len(_encode(assistant, [*turns, make(size)]))
+        return len(_encode(assistant, [*before, *turns, make(size)]))
 
     turns = list(history)
     # No token spells more letters than this: what lies beyond can never fit, and is not encoded to find out.
@@ -211,18 +289,27 @@ def ask_freely(
         raise DataError(
             f"the question has {measure(whole):,} tokens, the model reads {limit:,} beside its answer. Shorten it."
         )
-    notices = _defused_notice(words.changes)
-    if dropped := (len(history) - len(turns)) // _TURN:
-        notices.append(
-            f"The oldest {dropped} question(s) with their answers were forgotten: the model reads {limit:,} tokens."
-        )
-    notices += [
+    notices = (
+        *_defused_notice(words.changes + said.changes),
+        *_forgotten_notice((len(history) - len(turns)) // _TURN, limit),
+        *_cut_notices(sequences, size, limit),
+    )
+    user = make(size)
+    return Question(user, tuple(turns), _encode(assistant, [*before, *turns, user]), notices, is_free=True)
+
+
+def _forgotten_notice(turns: int, limit: int) -> list[str]:
+    if not turns:
+        return []
+    return [f"The oldest {turns} question(s) with their answers were forgotten: the model reads {limit:,} tokens."]
+
+
+def _cut_notices(sequences: Sequence[Record], size: int, limit: int) -> list[str]:
+    return [
         f"{record.id}: shortened from {len(record.text):,} to {size:,} letters to fit {limit:,} tokens (kept: start)."
         for record in sequences
         if len(record.text) > size
     ]
-    user = make(size)
-    return Question(user, tuple(turns), _encode(assistant, [*turns, user]), tuple(notices), is_free=True)
 
 
 def _largest_size(whole: int, limit: int, measure: Callable[[int], int]) -> int | None:

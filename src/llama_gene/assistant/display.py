@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from llama_gene.assistant.measured import Measured, describe_measured
+
 _BAR_CELLS = 24
 _VERY_SURE, _FAIRLY_SURE = 0.9, 0.7
 _MOST_SHOWN = 8
@@ -14,8 +16,10 @@ _LINE_LETTERS = 60
 class Answer:
     """The answer to a closed question: the likeliest label, and the probability of each label, summing to 1.
 
-    Of a chain, `states` holds one sign per letter, the probabilities are means over the letters, and `sureness` is the
-    mean probability of the chosen states. `steps` is what the model wrote before it answered.
+    `sureness` is the probability of the label. Of a chain, `states` holds one sign per letter, the probabilities are
+    means over the letters, and `sureness` is the mean probability of the chosen states. `steps` is what the model wrote
+    before it answered. `windows`: parts of a sequence too long, of whose probabilities these are means. `measured`: how
+    the model scored on this task.
     """
 
     label: str
@@ -25,6 +29,8 @@ class Answer:
     states: str = ""
     sureness: float = 0.0
     steps: str = ""
+    windows: int = 1
+    measured: Measured | None = None
 
     @property
     def reply(self) -> str:
@@ -33,7 +39,7 @@ class Answer:
 
 
 def describe_answer(answer: Answer, *, ascii_only: bool = False) -> str:
-    """The label, one bar per label, and a sentence on how sure the model is.
+    """The label, one bar per label, how sure the model is, and how it scored on the task.
 
     Args:
         answer: With at least one label; beyond eight, the least likely are summed up in a line.
@@ -44,12 +50,15 @@ def describe_answer(answer: Answer, *, ascii_only: bool = False) -> str:
       yes  ##################......   75.0 %
       no   ######..................   25.0 %
     The model is fairly sure: 75 % for yes, where chance gives 50 %.
+    How often this model is right on this task is unknown: no evaluation of it is at hand. ...
     """
     full, empty = ("#", ".") if ascii_only else ("█", "░")
     ordered = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     shown, rest = ordered[:_MOST_SHOWN], ordered[_MOST_SHOWN:]
     width = max(len(label) for label, _ in shown)
     lines = _chain_lines(answer) if answer.states else [*answer.steps.splitlines(), answer.label]
+    if answer.windows > 1:
+        lines.append(f"Mean of the probabilities of {answer.windows} windows of the sequence:")
     for label, share in shown:
         cells = round(share * _BAR_CELLS)
         lines.append(
@@ -57,8 +66,13 @@ def describe_answer(answer: Answer, *, ascii_only: bool = False) -> str:
         )
     if rest:
         lines.append(f"  and {len(rest)} more with {sum(share for _, share in rest):.1%} together".replace("%", " %"))
-    lines.append(describe_sureness(answer))
+    lines += [describe_sureness(answer), describe_measured(answer.measured, _comparable(answer))]
     return "\n".join(lines)
+
+
+def _comparable(answer: Answer) -> float | None:
+    """The probability that can be held against those of the evaluation: not a mean over parts."""
+    return None if answer.states or answer.windows > 1 else max(answer.probabilities.values())
 
 
 def _chain_lines(answer: Answer) -> list[str]:

@@ -1,8 +1,11 @@
-"""Find the sequences in what a user types: FASTA, `@file`, or bare letters among the words.
+"""Find the sequences in what a user types: FASTA, `@file`, an accession, or bare letters among the words.
 
 What looks like a sequence is a guess, so the rules are few: `>` starts a FASTA record that an empty line ends; `@name`
-reads a file; 10 or more letters of ACGTUN are DNA in any case; 20 or more capitals (40 of any case) are protein.
-Lines of bare letters that follow each other are one sequence.
+reads a file, where the caller allows files; 10 or more letters of ACGTUN are DNA in any case; 20 or more capitals (40
+of any case) are protein; a word that the caller's store knows is an accession. Lines of bare letters that follow each
+other are one sequence.
+
+Text alone reads nothing: which folder and which store it may name is an argument of the call.
 """
 
 import re
@@ -10,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from llama_gene.assistant.store import Store
 from llama_gene.config import Kind
 from llama_gene.errors import DataError
 from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters
@@ -20,6 +24,10 @@ _FILE = re.compile(r'(?<!\S)@(?:"([^"]+)"|(\S+))')
 _DNA_WORD = re.compile(r"[ACGTUN]{10,}", re.IGNORECASE)
 _PROTEIN_WORD = re.compile(r"[A-Z]{20,}\*?|[A-Za-z]{40,}\*?")
 _TAIL = {"dna": re.compile(r"[ACGT]{4,}|[acgt]{4,}"), "protein": re.compile(r"[A-Z]{2,}\*?")}
+# Letters and digits, as NC_000913.3, P0A7G6 or b0001; a word without a digit is never looked up.
+_ACCESSION = re.compile(r"(?=\S*\d)[A-Za-z][A-Za-z0-9_.|-]{3,39}")
+# What the archives give: a word like these that is not in the store is worth a notice.
+_SURE_ACCESSION = re.compile(r"[A-Z]{2}_\d{6,9}(\.\d+)?|[OPQ]\d[A-Z0-9]{3}\d|[A-NR-Z]\d([A-Z][A-Z0-9]{2}\d){1,2}")
 _LONE_WORD_LETTERS = 15
 _PUNCTUATION = ".,;:!?()[]'\"#"
 _PLAIN_BASES = 0.9
@@ -35,21 +43,24 @@ class Typed(NamedTuple):
 
 
 class _Piece(NamedTuple):
-    """Words (kind ""), raw letters of a guessed kind, or the name of a file (kind "file")."""
+    """Words (kind ""), raw letters of a guessed kind, the name of a file ("file") or an accession ("stored")."""
 
     kind: str
     text: str
     id: str = ""
 
 
-def read_typed(text: str, *, kinds: Sequence[Kind] = (), most: int = 16, folder: Path = Path()) -> Typed:
+def read_typed(
+    text: str, *, kinds: Sequence[Kind] = (), most: int = 16, folder: Path | None = None, store: Store | None = None
+) -> Typed:
     """Split a message into its question and its sequences.
 
     Args:
         text: What was typed or pasted.
         kinds: What the task's sequences are, in order, repeated as needed; empty: guess from the letters.
         most: Most sequences of one message.
-        folder: Where the names after `@` start.
+        folder: Where the names after `@` start; None: no file is read, and `@name` stays among the words.
+        store: Where accessions are looked up; None: nowhere.
 
     Raises:
         DataError: a file cannot be read, letters are not of the expected alphabet, a record is empty, too many.
@@ -58,27 +69,70 @@ def read_typed(text: str, *, kinds: Sequence[Kind] = (), most: int = 16, folder:
     >>> typed.question, [record.text for record in typed.sequences]
     ('Is it a promoter?', ['TATAAAGCTAGCGCAT'])
     """
-    pieces = list(_pieces(text, expected=bool(kinds)))
+    pieces = [each for piece in _pieces(text, expected=bool(kinds)) for each in _look_up(piece, store)]
     records: list[Record] = []
     notices: list[str] = []
+    if folder is None:
+        notices = [f"@{piece.text}: not read; no file can be named here." for piece in pieces if piece.kind == "file"]
+        pieces = [_Piece("", f"@{piece.text}") if piece.kind == "file" else piece for piece in pieces]
     for piece in pieces:
         if not piece.kind:
             continue
         wanted = kinds[len(records) % len(kinds)] if kinds else None
-        if piece.kind == "file":
-            found = _read_file(folder / Path(piece.text).expanduser(), kinds, wanted, most - len(records))
+        if piece.kind == "stored" and store is not None:
+            found, mended = _stored(store, piece.text, wanted)
+        elif piece.kind == "file" and folder is not None:
+            found, mended = _read_file(folder / Path(piece.text).expanduser(), kinds, wanted, most - len(records)), ()
         else:
             name = piece.id or f"sequence {len(records) + 1}"
             record, mended = checked_record(piece.text, wanted or guess_kind(piece.text), name)
             found = [record]
-            notices.extend(mended)
         records.extend(found)
+        notices.extend(mended)
         if len(records) > most:
             raise DataError(f"more than {most} sequences. Ask about at most {most} at a time (chat.max_sequences).")
     # A comma or `####` between two sequences is no question.
     words = [piece.text for piece in pieces if not piece.kind]
     question = " ".join(word for word in words if not records or word.strip(_PUNCTUATION))
-    return Typed(question, tuple(records), tuple(notices))
+    return Typed(question, tuple(records), (*notices, *_unknown_accessions(question, store)))
+
+
+def _look_up(piece: _Piece, store: Store | None) -> Iterator[_Piece]:
+    """The piece, or its words apart from the accessions among them that the store knows."""
+    if store is None or piece.kind:
+        yield piece
+        return
+    cores = [word.strip(_PUNCTUATION) for word in piece.text.split()]
+    known = store.known({core for core in cores if _ACCESSION.fullmatch(core)})
+    words: list[str] = []
+    for word, core in zip(piece.text.split(), cores, strict=True):
+        if core not in known:
+            words.append(word)
+            continue
+        if words:
+            yield _Piece("", " ".join(words))
+        words = []
+        yield _Piece("stored", core)
+    if words:
+        yield _Piece("", " ".join(words))
+
+
+def _stored(store: Store, accession: str, wanted: Kind | None) -> tuple[list[Record], tuple[str, ...]]:
+    """The record of an accession, checked, and where it comes from."""
+    found = store.find(accession)
+    if found is None:
+        raise DataError(f"{accession}: in the index of the store, but not in its files. Open the chat again.")
+    record, mended = checked_record(found.text, wanted or found.kind, found.id)
+    called = f", {found.description.rstrip('.')}" if found.description else ""
+    told = f"{found.id}: {len(record.text):,} letters from {found.source}{called}."
+    return [record._replace(source=found.source)], (told, *mended)
+
+
+def _unknown_accessions(question: str, store: Store | None) -> list[str]:
+    if store is None:
+        return []
+    words = [word.strip(_PUNCTUATION) for word in question.split()]
+    return [f"{word}: not in the store of sequences (chat.store)." for word in words if _SURE_ACCESSION.fullmatch(word)]
 
 
 def guess_kind(letters: str) -> Kind:

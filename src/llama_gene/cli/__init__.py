@@ -25,7 +25,7 @@ from llama_gene.errors import LlamaGeneError, StoppedError
 
 _ORDER = (
     "demo", "run", "doctor", "corpus", "tokenizer", "model", "pretrain", "tasks", "finetune", "evaluate", "score",
-    "chat", "serve", "mcp",
+    "chat", "predict", "serve", "mcp",
 )  # fmt: skip
 _USAGE_ERRORS: type[Exception] = typer.BadParameter.__bases__[0].__bases__[0]
 _INTERRUPTED = 130

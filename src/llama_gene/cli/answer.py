@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_table
+from llama_gene.cli.predicting import predict
 from llama_gene.cli.registry import Definitions, add_registry_commands
 from llama_gene.cli.scoring import score
 
@@ -31,6 +32,7 @@ def add_answer_commands(app: typer.Typer) -> None:
     app.command("evaluate", rich_help_panel="5 · Answers")(evaluate_model)
     app.command("score", rich_help_panel="5 · Answers")(score)
     app.command("chat", rich_help_panel="5 · Answers")(chat_with)
+    app.command("predict", rich_help_panel="5 · Answers")(predict)
 
 
 def split(

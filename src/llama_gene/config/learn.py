@@ -205,9 +205,43 @@ class ChatConfig(Section):
     temperature: float = Field(0.0, ge=0, le=5, description="0: greedy, always the same answer; higher: more varied.")
     top_p: float = Field(0.95, gt=0, le=1, description="Sample from the likeliest tokens of this total probability.")
     seed: int = Field(1, ge=0, description="Seed of the sampling.")
+    system: str = Field("", max_length=10_000, description="Said to the model before free questions.")
+    route: Literal["on", "off"] = Field(
+        "on", description="A question in free words goes to the task it resembles; off: only to a task that is chosen."
+    )
+    route_likeness: float = Field(
+        0.2, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
+    )
+    steps: Literal["trained", "always", "never"] = Field(
+        "trained", description="Write steps before a label: in tasks tuned so, in all, or in none."
+    )
+    shots: int = Field(0, ge=0, le=32, description="Solved training items shown before the question of a task.")
+    examples: str = Field(
+        "", description="train.jsonl of `tasks build`, or its folder: shots, and the numbers of bins, come from there."
+    )
+    report: str = Field(
+        "", description="report.json of `evaluate`, or its folder; empty: where the run of the model left it."
+    )
+    store: str = Field(
+        "", description="Folder of GenBank, FASTA and UniProt files whose accessions may stand in a question."
+    )
+    max_message_letters: int = Field(1_000_000, ge=1, description="Longest message; files named in it are apart.")
     max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")
     max_chain_letters: int = Field(2000, ge=1, description="Structure: longest chain; each of its tokens is asked.")
+    max_windows: int = Field(64, ge=1, description="Most windows that a long sequence is asked in.")
     dtype: Literal["float32", "bfloat16", "auto"] = Field("float32", description="Weights in memory; auto: as stored.")
+
+
+class PredictConfig(Section):
+    """Answer one task about every record of a file."""
+
+    on_invalid: OnInvalid = Field("skip", description="error: stop at a bad record; skip: count it.")
+    batch_items: int = Field(32, ge=1, description="Most questions in one forward pass.")
+    batch_tokens: int = Field(4096, ge=64, description="Most tokens in one forward pass; bounds the memory.")
+    chunk_records: int = Field(
+        256, ge=1, le=100_000, description="Records answered and written at a time; a killed run repeats one chunk."
+    )
+    shard_records: int = Field(100_000, ge=1, description="Ray: records of one task of the cluster.")
 
 
 class DemoConfig(Section):

@@ -16,6 +16,7 @@ from llama_gene.config.learn import (
     EvaluateConfig,
     FinetuneConfig,
     ModelConfig,
+    PredictConfig,
     PretrainConfig,
     SpecialistConfig,
     TasksConfig,
@@ -47,6 +48,7 @@ class Recipe(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()
     serve: ServeConfig = ServeConfig()
+    predict: PredictConfig = PredictConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:

@@ -50,6 +50,7 @@ class Reading:
     source: str
     inspector: Inspector
     case: Literal["upper", "keep"] = "upper"
+    repeats: Literal["refuse", "keep"] = "refuse"
 
     def refuse(self, reason: str, message: str, *, line: int = 0) -> None:
         """Raise or count, with the place in front of the message; line 0: the whole item."""
@@ -66,13 +67,14 @@ def read_records(
     on_invalid: OnInvalid = "error",
     counts: Counter[str] | None = None,
     case: Literal["upper", "keep"] = "upper",
+    repeats: Literal["refuse", "keep"] = "refuse",
 ) -> Iterator[Record]:
     """Stream the records of one file: plain, .gz, .zst, or each member of a .zip.
 
     Letters come in upper case, U of DNA as T, a final `*` of a protein dropped, each counted. GenBank and GFF3 give
     the genome for "dna", the translations for "protein", and for "coding" the coding DNA of each gene, a line feed and
     its protein; a UniProt flat file gives its FUNCTION text for "text".
-    Memory holds one record (or one XML or JSON file) at a time, and the ids of one file.
+    Memory holds one record (or one XML or JSON file) at a time, and the ids of one file unless repeats are kept.
 
     Args:
         path: The file.
@@ -82,6 +84,7 @@ def read_records(
         on_invalid: error: stop at bad input; skip: count it.
         counts: Filled with changes and refusals, by reason.
         case: keep: lower-case DNA (soft masks) stays as it is, but not that of GenBank, which is always in lower case.
+        repeats: keep: a second record of the same id is given like any other.
 
     Raises:
         DataError: the file is missing, or bad input and `on_invalid` is "error".
@@ -96,7 +99,7 @@ def read_records(
     inspector = Inspector(on_invalid, Counter() if counts is None else counts)
     for item in _items(path, inspector):
         try:
-            yield from _read_item(Reading(item, kind, source or str(path), inspector, case), format)
+            yield from _read_item(Reading(item, kind, source or str(path), inspector, case, repeats), format)
         except DataError as error:
             inspector.refuse("unreadable file", str(error))
 
@@ -117,7 +120,7 @@ def _read_item(reading: Reading, format: SourceFormat) -> Iterator[Record]:  # n
         return
     check = {"text": _check_text, "coding": _check_pair}.get(reading.kind, _check_sequence)
     # Reads of a pair share their name, and a file may hold billions: FASTQ names are not compared.
-    seen: set[str] | None = None if chosen == "fastq" else set()
+    seen: set[str] | None = None if chosen == "fastq" or reading.repeats == "keep" else set()
     found = False
     for entry in _parse(reading, chosen):
         found = True

@@ -1,0 +1,123 @@
+"""Which task a question in free words asks for: full-text likeness to the tasks that the model learnt.
+
+Each task is a few short texts: its title, its definition, its labels, its name, each wording. A question is compared
+with all of them by TF-IDF over words and their parts (so `promoters` is like `promoter`), and the task of the likest
+text is taken, if it is like enough and asks about such sequences. The choice is never silent: it says its task and
+likeness.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+
+from llama_gene.config import Kind
+from llama_gene.tasks.definitions import Task
+
+# Words of every question, which tell no task from another.
+_COMMON = ENGLISH_STOP_WORDS | frozenset(
+    (
+        "dna", "rna", "protein", "proteins", "sequence", "sequences", "letters", "following", "determine", "tell",
+        "result", "answer", "question", "task", "read", "choose", "possible", "whether", "given", "predict",
+        "prediction", "detection", "detect", "detecting", "does", "please", "synthetic", "holds", "hold", "kind",
+        "piece", "stretch", "say", "this", "think", "gene", "genes",
+    )
+)  # fmt: skip
+_WORD = re.compile(r"[a-z0-9]+")
+# Such a question asks about a notion, not about the sequence beside it.
+_EXPLAIN = re.compile(r"\s*(why|explain|how (do|does|can|are)|what (is|are) (an? )?\w+\?*\s*$)", re.IGNORECASE)
+_PARTS = (4, 5)
+_SHORT = 4
+
+
+@dataclass(frozen=True)
+class Route:
+    """A task that a question resembles; `likeness` is 0 to 1, `next_task` the next that it could be, or ""."""
+
+    task: str
+    likeness: float
+    next_task: str = ""
+
+
+@dataclass(frozen=True)
+class Router:
+    """The tasks that questions may be taken for, with their closed answers."""
+
+    tasks: tuple[Task, ...]
+    labels: Mapping[str, Sequence[str]]
+
+    @cached_property
+    def _texts(self) -> list[tuple[str, str]]:
+        return [(task.name, text) for task in self.tasks for text in _texts_of(task, self.labels.get(task.name, ()))]
+
+    @cached_property
+    def _vectorizer(self) -> TfidfVectorizer:
+        return TfidfVectorizer(analyzer=_features, sublinear_tf=True)
+
+    @cached_property
+    def _weights(self) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+        return self._vectorizer.fit_transform(text for _, text in self._texts)
+
+    def rank(self, question: str) -> list[Route]:
+        """Every task with its likeness to a question, likest first; of equal ones in the order of the tasks.
+
+        A question for an explanation ("What is a promoter?") is like none.
+        """
+        if not self.tasks or not _features(question) or _EXPLAIN.match(question):
+            return []
+        weights = self._weights
+        likeness = (self._vectorizer.transform([question]) @ weights.T).toarray()[0]
+        best: dict[str, float] = {}
+        for (name, _), value in zip(self._texts, likeness.tolist(), strict=True):
+            best[name] = max(value, best.get(name, 0.0))
+        return [Route(name, value) for name, value in sorted(best.items(), key=lambda pair: -pair[1])]
+
+    def choose(self, question: str, kinds: Sequence[Kind], *, at_least: float) -> Route | None:
+        """The likest task that asks about such sequences; None where none is like enough.
+
+        Args:
+            question: In the user's words, without its sequences.
+            kinds: Of the sequences, in order.
+            at_least: Least likeness, 0 to 1.
+        """
+        fitting = {task.name for task in self.tasks if fits(task, kinds)}
+        found = [route for route in self.rank(question) if route.likeness >= at_least and route.task in fitting]
+        following = found[1].task if len(found) > 1 else ""
+        return replace(found[0], next_task=following) if found else None
+
+
+def fits(task: Task, kinds: Sequence[Kind]) -> bool:
+    """True where sequences of these kinds are items of a task, one or several.
+
+    >>> from llama_gene.tasks.definitions import load_task
+    >>> fits(load_task("central-dogma"), ["dna", "protein"]), fits(load_task("central-dogma"), ["dna"])
+    (True, False)
+    """
+    wanted = [item.kind for item in task.inputs]
+    return bool(kinds) and len(kinds) % len(wanted) == 0 and list(kinds) == wanted * (len(kinds) // len(wanted))
+
+
+def _texts_of(task: Task, labels: Sequence[str]) -> Iterable[str]:
+    yield task.title
+    yield task.definition
+    yield f"{task.title} {' '.join(labels)}"
+    yield task.name.replace("-", " ")
+    if labels:
+        yield " ".join(labels)
+    yield from task.wordings
+
+
+def _features(text: str) -> list[str]:
+    """Telling words of a text, and parts of the long ones."""
+    words = [word for word in _WORD.findall(text.lower()) if word not in _COMMON]
+    parts = [
+        f"{word}"[start : start + size]
+        for word in words
+        if len(word) > _SHORT
+        for size in _PARTS
+        for start in range(len(word) - size + 1)
+    ]
+    return [f"={word}" for word in words] + parts

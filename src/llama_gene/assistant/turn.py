@@ -1,0 +1,364 @@
+"""One turn of a conversation, whatever the front end: a message in, events as they come, a reply at the end.
+
+Terminal, web page, HTTP and MCP all call `converse` (or `reply_to`, which waits for the end). What the message may do
+is said by the caller, never by the message: which task is asked, whether files may be named, what the system prompt is.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llama_gene.assistant.closed import classify, shots_for
+from llama_gene.assistant.conversation import (
+    Assistant,
+    Question,
+    answer,
+    ask_freely,
+    ask_task,
+    find_task,
+    labels_of,
+    remember,
+)
+from llama_gene.assistant.display import Answer, describe_answer
+from llama_gene.assistant.inputs import checked_record, read_typed
+from llama_gene.assistant.routing import Route
+from llama_gene.config import Kind
+from llama_gene.errors import DataError
+from llama_gene.prompts import Message
+from llama_gene.sequences.records import Record
+from llama_gene.tasks.definitions import Task
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What is remembered: the turns, the sequences that wait for a question, and those that were last asked about."""
+
+    history: tuple[Message, ...] = ()
+    waiting: tuple[Record, ...] = ()
+    asked: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What a message may do, as the caller decides.
+
+    `task`: every sequence is asked about in its words; None: free questions, which `chat.route` may lead to a task.
+    `folder`: where names after `@` start; None: the message reads no file. `system`: said before free questions, after
+    `chat.system`.
+    """
+
+    task: Task | None = None
+    folder: Path | None = None
+    system: str = ""
+
+
+BEGINNING = Conversation()
+FREELY = Manner()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know: what was mended, shortened or chosen."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The next piece of a free answer; the pieces of an answer join to its text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An answer begins about an item: its sequences' names, the task (None: a free question), and of how many items."""
+
+    names: tuple[str, ...]
+    task: str | None
+    items: int = 1
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer about an item is whole.
+
+    `closed` holds label, probabilities, sureness and measured score of a closed task; None where the answer is free.
+    `text` is the answer in words, as a person reads it.
+    """
+
+    names: tuple[str, ...]
+    task: str | None
+    text: str
+    closed: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole turn.
+
+    `question` and `sequences` are what was found in the message, checked; `route` is there where the question was taken
+    for a task by its words. `based_on` says in sentences what the answers rest on. `conversation` is handed to the next
+    turn.
+    """
+
+    question: str
+    sequences: tuple[Record, ...]
+    notices: tuple[str, ...]
+    answers: tuple[Answered, ...]
+    based_on: tuple[str, ...]
+    conversation: Conversation
+    task: str | None = None
+    route: Route | None = None
+
+    @property
+    def text(self) -> str:
+        """The answers in words, one after the other."""
+        named = len(self.answers) > 1
+        return "\n\n".join(
+            f"{' and '.join(one.names)}\n{one.text}" if named and one.names else one.text for one in self.answers
+        )
+
+
+Event = Notice | Begun | Piece | Answered | Reply
+
+
+@dataclass
+class _Turn:
+    """A turn in the making."""
+
+    assistant: Assistant
+    conversation: Conversation
+    notices: list[str] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
+    based_on: list[str] = field(default_factory=list)
+
+    def tell(self, notices: Sequence[str]) -> Iterator[Event]:
+        for notice in notices:
+            self.notices.append(notice)
+            yield Notice(notice)
+
+    def keep(self, question: Question, answered: Answered, said: str) -> Iterator[Event]:
+        """Note an answer, and remember it with its question."""
+        # A task's question is asked alone, but the talk before it is kept for the free questions after it.
+        before = question.history if question.is_free else self.conversation.history
+        history = remember(self.assistant, replace(question, history=before), said)
+        self.conversation = replace(self.conversation, history=history)
+        self.answers.append(answered)
+        yield answered
+
+    def base(self, sentence: str) -> None:
+        if sentence not in self.based_on:
+            self.based_on.append(sentence)
+
+
+def reply_to(
+    assistant: Assistant,
+    message: str,
+    conversation: Conversation = BEGINNING,
+    manner: Manner = FREELY,
+) -> Reply:
+    """The whole reply to a message; arguments and errors as `converse`."""
+    return next(event for event in converse(assistant, message, conversation, manner) if isinstance(event, Reply))
+
+
+def converse(
+    assistant: Assistant,
+    message: str,
+    conversation: Conversation = BEGINNING,
+    manner: Manner = FREELY,
+) -> Generator[Event]:
+    """Answer a message: events in order, the last of which is the `Reply`. Closing the iterator stops the model.
+
+    Args:
+        assistant: The model.
+        message: As it was typed or sent.
+        conversation: What the turn before left.
+        manner: What the message may do.
+
+    Raises:
+        DataError: nothing was said, too much, letters outside their alphabet, or a question that does not fit.
+        ConfigError: a task that the model folder names is not there.
+    """
+    turn = _Turn(assistant, conversation)
+    text, mended = _readable(message, assistant.config.max_message_letters)
+    kinds: tuple[Kind, ...] = tuple(wanted.kind for wanted in manner.task.inputs) if manner.task else ()
+    most = assistant.config.max_sequences
+    typed = read_typed(text, kinds=kinds, most=most, folder=manner.folder, store=assistant.store)
+    records = (*conversation.waiting, *typed.sequences)
+    if len(records) > most:
+        raise DataError(f"more than {most} sequences with those that wait. Type the question about them, or /reset.")
+    yield from turn.tell([*mended, *typed.notices])
+    if not typed.question and not (manner.task and records):
+        yield from turn.tell([f"{_count(records)} read. Now type the question about it, or choose a task."])
+        turn.conversation = replace(conversation, waiting=records)
+        yield _reply(turn, typed.question, records)
+        return
+    turn.conversation = replace(conversation, waiting=())
+    route, task = None, manner.task
+    if task is None:
+        route, records, told = find_route(assistant, typed.question, records, conversation.asked)
+        task = find_task(assistant, route.task) if route else None
+        yield from turn.tell(told)
+    elif typed.question and records:
+        yield from turn.tell([f"Asked in the words of task {task.name}; your own words were not."])
+    if records:
+        turn.conversation = replace(turn.conversation, asked=records)
+    if task is not None and records:
+        yield from _ask_items(turn, task, records)
+    else:
+        yield from _ask_freely(turn, typed.question, records, manner)
+    yield replace(_reply(turn, typed.question, records), task=task.name if task and records else None, route=route)
+
+
+def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -> Generator[Event]:
+    """Ask a task about the sequences that wait; events as `converse` gives them.
+
+    Raises:
+        DataError: they are not what the task asks about.
+    """
+    turn = _Turn(assistant, replace(conversation, waiting=()))
+    kinds = [wanted.kind for wanted in task.inputs]
+    records = tuple(
+        checked_record(record.text, kinds[place % len(kinds)], record.id)[0]
+        for place, record in enumerate(conversation.waiting)
+    )
+    turn.conversation = replace(turn.conversation, asked=records)
+    yield from _ask_items(turn, task, records)
+    yield replace(_reply(turn, "", records), task=task.name)
+
+
+def reply_record(reply: Reply) -> dict[str, Any]:
+    """A reply as plain JSON values, without the conversation, for front ends and files."""
+    values = asdict(replace(reply, conversation=BEGINNING))
+    del values["conversation"]
+    sequences = [
+        {"id": record.id, "kind": record.kind, "letters": record.text, "source": record.source}
+        for record in reply.sequences
+    ]
+    return {"text": reply.text, **values, "sequences": sequences}
+
+
+class Routed(NamedTuple):
+    """The task a question is taken for (None: it stays free), the sequences it is about, and what is said of it."""
+
+    route: Route | None
+    sequences: tuple[Record, ...]
+    notices: tuple[str, ...] = ()
+
+
+def find_route(
+    assistant: Assistant, question: str, sequences: tuple[Record, ...], before: tuple[Record, ...] = ()
+) -> Routed:
+    """The task that a question resembles, where `chat.route` is on.
+
+    Args:
+        assistant: Knows the tasks.
+        question: In the user's words.
+        sequences: Found in the message.
+        before: Those of the turn before, which a question without any may be about.
+    """
+    about = sequences or before
+    if assistant.config.route == "off" or not about or not question:
+        return Routed(None, sequences)
+    router, kinds, least = assistant.router, [record.kind for record in about], assistant.config.route_likeness
+    route = router.choose(question, kinds, at_least=least)
+    if route is not None:
+        near = f" It could also be for {route.next_task}." if route.next_task else ""
+        again = "" if sequences else f" It is asked about {' and '.join(record.id for record in about)} of before."
+        said = (
+            f"Taken as a question for task {route.task}, which it resembles by {route.likeness:.2f} of 1.{near}{again} "
+            "Another task can be chosen; chat.route = 'off' keeps questions free."
+        )
+        return Routed(route, about, (said,))
+    likest = next(iter(router.rank(question)), None)
+    if not sequences or likest is None or likest.likeness < least:
+        return Routed(None, sequences)
+    wanted = next(task for task in router.tasks if task.name == likest.task).inputs
+    said = (
+        f"The question resembles task {likest.task} ({likest.likeness:.2f} of 1), which asks about "
+        f"{' and '.join(item.kind for item in wanted)}, not {' and '.join(kinds)}: answered freely."
+    )
+    return Routed(None, sequences, (f"{said} A comma parts two sequences.",) if len(wanted) > len(kinds) else (said,))
+
+
+def _readable(message: str, most: int) -> tuple[str, list[str]]:
+    """The message as text that can be encoded, and what was mended.
+
+    Raises:
+        DataError: it is empty or too long.
+    """
+    if len(message) > most:
+        raise DataError(
+            f"the message has {len(message):,} letters. Expected at most {most:,} (chat.max_message_letters); put long "
+            "sequences into a file, or ask about a part."
+        )
+    if not message.strip():
+        raise DataError("the message is empty. Type a question, a sequence, or both.")
+    text = message.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    return text, ["Characters that are no text were replaced by ?."] * (text != message)
+
+
+def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[Event]:
+    """The task's answer about each item; an item is as many records as the task has inputs."""
+    size = len(task.inputs)
+    if len(records) % size:
+        raise DataError(f"task {task.name!r} asks about {size} sequences at a time, not {len(records)}. Give {size}.")
+    turn.base(f"Task {task.name}, asked in the words it was tuned with; the conversation before it was not shown.")
+    for start in range(0, len(records), size):
+        item = records[start : start + size]
+        names, letters = tuple(record.id for record in item), [record.text for record in item]
+        yield Begun(names, task.name, len(records) // size)
+        shots = shots_for(turn.assistant, task, letters)
+        if shots:
+            turn.base(f"{turn.assistant.config.shots} solved training items were shown before the question.")
+        if not labels_of(turn.assistant, task):
+            question = ask_task(turn.assistant, task, letters, shots=shots)
+            yield from _stream(turn, question, names, task.name)
+            continue
+        question, closed = classify(turn.assistant, task, letters, shots)
+        yield from turn.tell(closed.notices)
+        if closed.windows > 1:
+            turn.base(f"The mean of the probabilities of {closed.windows} windows.")
+        yield from turn.keep(question, Answered(names, task.name, describe_answer(closed), closed), closed.reply)
+
+
+def _ask_freely(turn: _Turn, words: str, records: Sequence[Record], manner: Manner) -> Iterator[Event]:
+    system = "\n\n".join(part for part in (turn.assistant.config.system, manner.system) if part.strip())
+    names = tuple(record.id for record in records)
+    question = ask_freely(turn.assistant, words, records, turn.conversation.history, system=system)
+    turn.base("The model's own words: nothing was looked up, and nobody measured how often such answers are right.")
+    yield Begun(names, None)
+    yield from _stream(turn, question, names, None)
+
+
+def _stream(turn: _Turn, question: Question, names: tuple[str, ...], task: str | None) -> Iterator[Event]:
+    """The pieces of a free answer, then the whole."""
+    yield from turn.tell(question.notices)
+    pieces: list[str] = []
+    with closing(answer(turn.assistant, question)) as stream:
+        for piece in stream:
+            pieces.append(piece)
+            yield Piece(piece)
+    text = "".join(pieces).strip()
+    if not text:
+        yield from turn.tell(["The model ended its answer at once."])
+    yield from turn.keep(question, Answered(names, task, text), text)
+
+
+def _reply(turn: _Turn, question: str, records: Sequence[Record]) -> Reply:
+    return Reply(
+        question=question,
+        sequences=tuple(records),
+        notices=tuple(turn.notices),
+        answers=tuple(turn.answers),
+        based_on=tuple(turn.based_on),
+        conversation=turn.conversation,
+    )
+
+
+def _count(records: Sequence[Record]) -> str:
+    letters = sum(len(record.text) for record in records)
+    return f"{len(records)} sequence{'s' * (len(records) > 1)} ({letters:,} letters)"
