@@ -1,0 +1,46 @@
+// What an answer rests on: calls of tools with their pictures, and sources that open on a click.
+
+import { make, percent } from "./elements.js";
+
+const PICTURE = "_svg";
+
+/** A drawing from the server as an image: a browser runs no script of an image. */
+function picture(name, svg) {
+  const image = make("img", { className: "picture", alt: name.replace(/_/g, " ") });
+  image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  image.onload = () => URL.revokeObjectURL(image.src);
+  return image;
+}
+
+/** One call: the tool, what it was given, what came of it. */
+export function showStep({ tool, arguments: given, result, error }) {
+  const isObject = result !== null && typeof result === "object" && !Array.isArray(result);
+  const parts = isObject ? Object.entries(result) : [];
+  const isPicture = ([name, value]) => name.endsWith(PICTURE) && typeof value === "string";
+  const shown = isObject ? Object.fromEntries(parts.filter((part) => !isPicture(part))) : result;
+  // An alignment is read line under line.
+  const text = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
+  return make("div", { className: error ? "step failed" : "step" },
+    make("details", {},
+      make("summary", {}, make("b", { textContent: tool || "?" }), error ? " failed" : " was called"),
+      make("pre", { textContent: text(given ?? {}), tabIndex: 0 }),
+      make("pre", { textContent: error || text(shown), tabIndex: 0 })),
+    ...parts.filter(isPicture).map(([name, svg]) => picture(name.slice(0, -PICTURE.length), svg)));
+}
+
+/** A hit of the index: identifier and figures, its text on a click, a link where its source is a web address. */
+export function showSource(hit) {
+  const figures = [
+    hit.identity === undefined ? null : `identity ${percent(hit.identity)}`,
+    hit.coverage === undefined ? null : `coverage ${percent(hit.coverage)}`,
+    hit.e_value === undefined || hit.e_value === null ? null : `E-value ${hit.e_value.toPrecision(2)}`,
+    hit.method,
+  ].filter(Boolean).join(" · ");
+  const isLink = /^https?:\/\//.test(hit.source ?? "");
+  const where = isLink
+    ? make("a", { href: hit.source, target: "_blank", rel: "noopener noreferrer", textContent: hit.source })
+    : make("span", { textContent: hit.source ?? "" });
+  return make("details", { className: "source" },
+    make("summary", {}, make("b", { textContent: hit.id }), figures ? ` ${figures}` : ""),
+    make("p", { textContent: hit.text ?? hit.description ?? "" }), make("p", {}, where));
+}
