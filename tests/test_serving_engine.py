@@ -164,6 +164,21 @@ def test_a_full_line_refuses_and_a_closed_engine_too(pair):
         engine.submit(Request((1,), 1), print)
 
 
+def test_those_who_left_the_line_make_room_in_it(pair):
+    engine = Engine(*pair, **{**SIZES, "most_waiting": 2})
+    held, started = threading.Event(), threading.Event()
+    engine.call(lambda: (started.set(), held.wait(60)))
+    started.wait(60)
+    ticket, pieces = ask(engine, Request((1, 2), 1))
+    engine.call(lambda: 1).cancel()
+    ticket.cancel()
+    last = engine.call(lambda: 2)
+    assert collect(pieces)[-1].finish == "cancelled"
+    held.set()
+    assert last.result(60) == 2
+    engine.close()
+
+
 def test_a_job_that_fails_tells_its_owner_alone(engine):
     def fail():
         raise DataError("wrong")

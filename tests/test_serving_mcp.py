@@ -63,6 +63,7 @@ def test_tasks_and_scores_are_called_in_process(tools):
     assert run(build_server(tools, timeout_s=60), ask_all)
 
 
+@pytest.mark.slow
 def test_tasks_and_scores_are_called_over_pipes(folder):
     arguments = ["-m", "llama_gene.cli", "mcp", str(folder), "--set", "serve.cache_gib=0.1"]
     program = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))

@@ -270,7 +270,7 @@ def test_fuzzing_every_endpoint_finds_no_5xx(address, mode):
     # Nothing can be wrong with a request that takes nothing.
     asked = operations if mode is GenerationMode.POSITIVE else [one for one in operations if one.method == "post"]
     for operation in asked:
-        few = settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        few = settings(max_examples=4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
         @few
         @given(case=operation.as_strategy(mode))
@@ -288,6 +288,7 @@ def has_an_answer(address, case):
     assert answer.status_code < 500, (case.operation.label, case.body, answer.text)
 
 
+@pytest.mark.slow
 def test_sigterm_lets_running_answers_end_and_exits_143(folder):
     command = [sys.executable, "-m", "llama_gene.cli", "serve", folder, "--port", "0", "--set", "serve.cache_gib=0.1"]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:

@@ -202,7 +202,7 @@ def _make_buckets(
     bounds = np.cumsum([0, *map(len, arrays)])
     length = band_length(config.threshold, config.permutations)
     bands = config.permutations // length
-    has_words = np.concatenate([array[:, 0] != NO_WORD for array in arrays])
+    has_words = np.concatenate([_has_words(array) for array in arrays])
     buckets_BR = _on_disk(work / "buckets.npy", np.int32, (bands, len(has_words)))
     keys_R = np.empty(len(has_words), dtype=np.uint64)
     bits = len(has_words).bit_length()
@@ -215,6 +215,12 @@ def _make_buckets(
         keys_R.sort()
         totals.append(number_buckets(keys_R, bits, has_words, buckets_BR[band]))
     return buckets_BR, np.array(totals, dtype=np.int64)
+
+
+def _has_words(signatures: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = signatures[:, 0] != NO_WORD
+    release(signatures)
+    return found
 
 
 def _gather(

@@ -135,8 +135,17 @@ class Engine:
     def _check_room(self) -> None:
         if self._is_closing:
             raise BusyError("the server is closing. Ask again when it is back.")
-        if len(self._waiting) + len(self._jobs) >= self._most_waiting:
+        if self.load.waiting >= self._most_waiting:
+            self._forget_those_who_left()
+        if self.load.waiting >= self._most_waiting:
             raise BusyError(f"{self._most_waiting} requests wait already. Ask again in a moment.")
+
+    def _forget_those_who_left(self) -> None:
+        for ticket in [ticket for ticket in self._waiting if ticket.is_cancelled]:
+            self._waiting.remove(ticket)
+            ticket.deliver(Piece(finish="cancelled"))
+        for job in [job for job in self._jobs if job.result.cancelled()]:
+            self._jobs.remove(job)
 
     def _work(self) -> None:
         while True:
