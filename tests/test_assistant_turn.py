@@ -18,7 +18,7 @@ from llama_gene.assistant.windows import cut_windows
 from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
-from llama_gene.tasks.definitions import load_task
+from llama_gene.tasks.definitions import Task, load_task
 from models import make_instructions
 
 DNA = "ACGTTGCATATAAAGCACGT"
@@ -87,6 +87,20 @@ def test_a_task_of_the_caller_wins_and_its_words_are_used(assistant):
         reply_to(assistant, "MKVLAAGIVGLCAKAYWERTMKVLAAG", manner=manner)
     with pytest.raises(DataError, match="asks about 2 sequences at a time, not 1"):
         reply_to(assistant, "ATGAAAGTT", manner=Manner(task=load_task("central-dogma")))
+
+
+def test_a_set_of_instructions_has_no_question_of_its_own(assistant):
+    own = load_task("promoter-core").model_dump(mode="json") | {
+        "inputs": [], "labels": [], "family": "function", "metric": "token_f1", "wordings": [], "table9": None,
+        "reader": {"type": "instructions", "files": [{"path": "a.jsonl"}]},
+    }  # fmt: skip
+    task = Task.model_validate(own)
+    for ask in (
+        lambda: reply_to(assistant, f">a\n{DNA}", manner=Manner(task)),
+        lambda: ask_task(assistant, task, [DNA]),
+    ):
+        with pytest.raises(DataError, match="each with a question of its own"):
+            ask()
 
 
 def test_every_item_has_its_own_answer_under_its_name(assistant):

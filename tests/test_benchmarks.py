@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 RATIOS = {
     "corpus_build": {"pipeline"},
     "task_baselines": {"taken_over"},
+    "retrieval": {"exhaustive"},
     "serve": {"one_by_one"},
     "splits": {"exhaustive"},
     "tasks_build": {"datasets_map", "datasets_map_with_split"},

@@ -228,6 +228,9 @@ def test_the_command_gives_json_alone(folder, tmp_path, capsys):
     assert run(["predict", folder, source, "--task", "promoter-core", "-o", output, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["answered"], shown["task"], shown["output"]) == (4, "promoter-core", str(output))
+    assert ["is unknown" in note for note in shown["notes"]] == [True]
+    assert run(["predict", folder, source, "--task", "promoter-tata", "-o", output]) == 0
+    assert "note: The model was not tuned on task promoter-tata." in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -250,6 +253,14 @@ def test_a_killed_run_goes_on_to_the_same_bytes(folder, assistant, tmp_path):
         assert predict(same, place).answered == 400
     assert output.read_bytes().startswith(begun[: begun.rindex(b"\n")])
     assert output.read_bytes() == (tmp_path / "whole.tsv").read_bytes()
+
+
+def test_shards_of_another_job_are_not_gone_on_with(assistant, tmp_path):
+    source = fasta(tmp_path / "a.fa", DNA)
+    (tmp_path / "a.tsv.shards").mkdir()
+    write_json(tmp_path / "a.tsv.shards" / "made_of.json", {"model": "another"})
+    with pytest.raises(DataError, match=r"a\.tsv\.shards: was begun with another input and model and settings"):
+        predict_with(EngineConfig(name="ray"), job(assistant, source), tmp_path / "a.tsv")
 
 
 @pytest.mark.slow

@@ -145,6 +145,19 @@ def labels_of(assistant: Assistant, task: Task) -> tuple[str, ...]:
     return task.label_names
 
 
+def check_inputs(task: Task) -> None:
+    """Refuse a task that has no question of its own.
+
+    Raises:
+        DataError: its items bring their questions along.
+    """
+    if task.brings_questions or not task.inputs:
+        raise DataError(
+            f"task {task.name!r} is a set of instructions, each with a question of its own. Type the question you "
+            "have, or choose another task."
+        )
+
+
 def wording_of(task: Task) -> str:
     """The wording that models are judged with: the task's first, else the paper's."""
     return task.questions[0]
@@ -200,6 +213,7 @@ def fit_item(
     shots: Sequence[Message] = (),
 ) -> Fitted:
     """The turn of `ask_task`; arguments and errors as there."""
+    check_inputs(task)
     if len(sequences) != len(task.inputs):
         raise DataError(
             f"task {task.name!r} asks about {len(task.inputs)} sequence(s) at a time, not {len(sequences)}. "

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from llama_gene.artifacts import fingerprint
 from llama_gene.assistant.closed import Plan, answer_plans, plan_item, shots_for
-from llama_gene.assistant.conversation import Assistant, Question, ask_task, labels_of
+from llama_gene.assistant.conversation import SYNTHETIC, Assistant, Question, ask_task, labels_of
+from llama_gene.assistant.measured import describe_measured
 from llama_gene.assistant.predict_input import Asked, read_asked
 from llama_gene.assistant.predict_output import Prediction, Table, check_output, open_partial
 from llama_gene.config import PredictConfig, describe
@@ -77,13 +78,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a run did: lines written, and what was changed or left out, by reason."""
+    """What a run did: lines written, what was changed or left out by reason, and what to know before believing it."""
 
     output: str
     task: str
     answered: int
     counts: dict[str, int]
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def predict(job: Job, output: Path) -> Predicted:
@@ -114,7 +116,20 @@ def predict(job: Job, output: Path) -> Predicted:
         counts.update(found.counts)
         if not found.answered:
             raise DataError(f"{job.source}: nothing was answered ({_reasons(counts)}). Mend the file or the task.")
-    return Predicted(str(output), job.task.name, found.answered, dict(sorted(counts.items())), _seconds(started))
+    return tell(job, output, found.answered, counts, started)
+
+
+def tell(job: Job, output: Path, answered: int, counts: Counter[str], started: float) -> Predicted:
+    """What a run that began at a monotonic time did."""
+    assistant, name = job.assistant, job.task.name
+    unlearnt = bool(assistant.learnt) and name not in assistant.learnt
+    notes = (
+        describe_measured(assistant.measured.get(name)),
+        *[f"The model was not tuned on task {name}."] * unlearnt,
+        *[SYNTHETIC] * assistant.is_synthetic,
+    )
+    seconds = round(time.monotonic() - started, 2)
+    return Predicted(str(output), name, answered, dict(sorted(counts.items())), seconds, notes)
 
 
 def table_of(job: Job, suffix: str) -> Table:
@@ -144,10 +159,6 @@ def _digest(value: object) -> str:
     return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def _seconds(started: float) -> float:
-    return round(time.monotonic() - started, 2)
-
-
 def _reasons(counts: Counter[str]) -> str:
     return ", ".join(f"{reason}: {count}" for reason, count in counts.items()) or "it holds no record"
 
@@ -175,8 +186,8 @@ def answer_chunk(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list
 def _answer_closed(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list[Prediction]:
     planned: list[tuple[Asked, Plan]] = []
     for asked in chunk:
+        shots = shots_for(job.assistant, job.task, asked.sequences)
         try:
-            shots = shots_for(job.assistant, job.task, asked.sequences)
             planned.append((asked, plan_item(job.assistant, job.task, asked.sequences, shots)))
         except DataError as error:
             _refuse(job, asked, error, counts)
@@ -202,8 +213,8 @@ def _answer_closed(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> li
 def _answer_free(job: Job, chunk: Sequence[Asked], counts: Counter[str]) -> list[Prediction]:
     planned: list[tuple[Asked, Question]] = []
     for asked in chunk:
+        shots = shots_for(job.assistant, job.task, asked.sequences)
         try:
-            shots = shots_for(job.assistant, job.task, asked.sequences)
             planned.append((asked, ask_task(job.assistant, job.task, asked.sequences, shots=shots)))
         except DataError as error:
             _refuse(job, asked, error, counts)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama_gene.assistant.conversation import check_inputs
 from llama_gene.assistant.inputs import checked_record
 from llama_gene.config import OnInvalid
 from llama_gene.errors import DataError
@@ -49,6 +50,7 @@ def read_asked(
         DataError: no such file, no such column, several sequences are asked for in a file that is no table, or a bad
             item where `on_invalid` is "error".
     """
+    check_inputs(task)
     if not path.is_file():
         raise DataError(f"{path}: no such file. Expected FASTA, FASTQ, GenBank or a table; check the path.")
     if _is_table(path, task):

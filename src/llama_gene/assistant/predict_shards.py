@@ -17,7 +17,7 @@ from typing import Any
 
 from llama_gene.artifacts import locked, told_when_full, write_json, write_text
 from llama_gene.assistant.conversation import Assistant
-from llama_gene.assistant.predict import Job, Predicted, answer_chunk, chunks_of, made_of, predict, table_of
+from llama_gene.assistant.predict import Job, Predicted, answer_chunk, chunks_of, made_of, predict, table_of, tell
 from llama_gene.assistant.predict_input import read_asked
 from llama_gene.assistant.predict_output import Table, check_output, check_same
 from llama_gene.config import ChatConfig, EngineConfig, PredictConfig, describe
@@ -73,8 +73,7 @@ def _predict_in_shards(engine: EngineConfig, job: Job, output: Path) -> Predicte
             raise DataError(f"{job.source}: nothing was answered. Mend the file or the task.")
         _join(table_of(job, suffix), shards, output)
         shutil.rmtree(folder)
-    seconds = round(time.monotonic() - started, 2)
-    return Predicted(str(output), job.task.name, answered, dict(sorted(counts.items())), seconds)
+    return tell(job, output, answered, counts, started)
 
 
 def _claim(folder: Path, made: dict[str, str]) -> None:

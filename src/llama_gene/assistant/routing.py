@@ -97,7 +97,9 @@ def fits(task: Task, kinds: Sequence[Kind]) -> bool:
     (True, False)
     """
     wanted = [item.kind for item in task.inputs]
-    return bool(kinds) and len(kinds) % len(wanted) == 0 and list(kinds) == wanted * (len(kinds) // len(wanted))
+    if not wanted or not kinds or task.brings_questions:
+        return False
+    return len(kinds) % len(wanted) == 0 and list(kinds) == wanted * (len(kinds) // len(wanted))
 
 
 def _texts_of(task: Task, labels: Sequence[str]) -> Iterable[str]:

@@ -17,6 +17,7 @@ from llama_gene.assistant.conversation import (
     answer,
     ask_freely,
     ask_task,
+    check_inputs,
     find_task,
     labels_of,
     remember,
@@ -219,6 +220,7 @@ def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -
     Raises:
         DataError: they are not what the task asks about.
     """
+    check_inputs(task)
     turn = _Turn(assistant, replace(conversation, waiting=()))
     kinds = [wanted.kind for wanted in task.inputs]
     records = tuple(
@@ -303,6 +305,7 @@ def _readable(message: str, most: int) -> tuple[str, list[str]]:
 
 def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[Event]:
     """The task's answer about each item; an item is as many records as the task has inputs."""
+    check_inputs(task)
     size = len(task.inputs)
     if len(records) % size:
         raise DataError(f"task {task.name!r} asks about {size} sequences at a time, not {len(records)}. Give {size}.")

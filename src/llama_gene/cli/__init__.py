@@ -20,12 +20,13 @@ from llama_gene.cli.answer import add_answer_commands
 from llama_gene.cli.data import add_data_commands
 from llama_gene.cli.learn import add_learn_commands
 from llama_gene.cli.pipeline import add_pipeline_commands
+from llama_gene.cli.search import add_search_commands
 from llama_gene.cli.serving import add_serving_commands
 from llama_gene.errors import LlamaGeneError, StoppedError
 
 _ORDER = (
     "demo", "run", "doctor", "corpus", "tokenizer", "model", "pretrain", "tasks", "finetune", "evaluate", "score",
-    "chat", "predict", "serve", "mcp",
+    "chat", "predict", "index", "serve", "mcp",
 )  # fmt: skip
 _USAGE_ERRORS: type[Exception] = typer.BadParameter.__bases__[0].__bases__[0]
 _INTERRUPTED = 130
@@ -69,6 +70,7 @@ def build_app() -> typer.Typer:
     add_data_commands(app)
     add_learn_commands(app)
     add_answer_commands(app)
+    add_search_commands(app)
     add_serving_commands(app)
     return app
 

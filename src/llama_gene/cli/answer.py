@@ -129,6 +129,10 @@ def evaluate_model(
     specialist: Annotated[
         list[Path], typer.Option("--specialist", help="Folder of `tasks specialist`, for a task a tool answers.")
     ] = [],  # noqa: B006
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", help="Folder of `index`: its hits stand before the questions of function tasks."),
+    ] = None,
     before: Annotated[
         Path | None, typer.Option("--before", help="Model before gene training: tells what English was lost.")
     ] = None,
@@ -158,7 +162,7 @@ def evaluate_model(
     made = evaluate(
         recipe.evaluate, model=model, instructions=instructions, baselines=baselines, against=against,
         training=training, seed=recipe.seed, output=output, title=recipe.name, synthetic=recipe.demo is not None,
-        specialists=task_folders(specialist),
+        specialists=task_folders(specialist), index=index,
         english=EnglishSources(data or Path(recipe.data), corpus, before),
     )  # fmt: skip
     show(made, output, as_json=as_json)

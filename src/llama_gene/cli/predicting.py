@@ -47,4 +47,6 @@ def predict(
         return
     rows = [("task", found.task), ("answered", found.answered), *found.counts.items()]
     show_table(f"predict · {found.seconds:.1f} s", ("what", "value"), rows)
+    for note in found.notes:
+        print(f"note: {note}")
     print(output)

@@ -4,6 +4,7 @@ A recipe is a TOML file with one table per stage. Unknown keys are refused with 
 Relative paths of a recipe are read from `data`.
 """
 
+from llama_gene.config.agent import AgentConfig
 from llama_gene.config.clean import CleanConfig
 from llama_gene.config.controls import ControlsConfig
 from llama_gene.config.data import (
@@ -46,6 +47,7 @@ from llama_gene.config.learn import (
 )
 from llama_gene.config.overlap import ContaminationConfig, NearDuplicateConfig
 from llama_gene.config.recipe import Recipe, load_recipe
+from llama_gene.config.search import IndexConfig
 from llama_gene.config.section import (
     GENE_KINDS,
     KINDS,
@@ -74,6 +76,7 @@ __all__ = [
     "KINDS",
     "LOCAL",
     "AddressConfig",
+    "AgentConfig",
     "AskedUnit",
     "AuditConfig",
     "ChatConfig",
@@ -90,6 +93,7 @@ __all__ = [
     "FinetuneConfig",
     "GeneKind",
     "HuggingFaceEntry",
+    "IndexConfig",
     "Kind",
     "ModelConfig",
     "NcbiEntry",

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import Field, ValidationError
 
+from llama_gene.config.agent import AgentConfig
 from llama_gene.config.data import AuditConfig, CorpusConfig, EngineConfig, PackConfig, TokenizerConfig
 from llama_gene.config.fetch import FetchConfig
 from llama_gene.config.learn import (
@@ -21,6 +22,7 @@ from llama_gene.config.learn import (
     SpecialistConfig,
     TasksConfig,
 )
+from llama_gene.config.search import IndexConfig
 from llama_gene.config.section import Section
 from llama_gene.config.serve import ServeConfig
 from llama_gene.errors import ConfigError
@@ -47,8 +49,10 @@ class Recipe(Section):
     finetune: FinetuneConfig = FinetuneConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     chat: ChatConfig = ChatConfig()
-    serve: ServeConfig = ServeConfig()
+    index: IndexConfig = IndexConfig()
+    agent: AgentConfig = AgentConfig()
     predict: PredictConfig = PredictConfig()
+    serve: ServeConfig = ServeConfig()
 
 
 def load_recipe(path: Path | None, overrides: Sequence[str] = ()) -> Recipe:

@@ -15,6 +15,7 @@ from llama_gene.config import EvaluateConfig, describe
 from llama_gene.evaluation.answering import answer_items, load_answerer
 from llama_gene.evaluation.baseline_answers import beside, find_baselines
 from llama_gene.evaluation.controls import EnglishSources, begin_controls
+from llama_gene.evaluation.evidence import add_evidence, describe_evidence
 from llama_gene.evaluation.items import Item, read_splits
 from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
@@ -23,6 +24,7 @@ from llama_gene.evaluation.report_pages import write_report
 from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, compare, with_values
 from llama_gene.evaluation.tools import Tool, open_tools
 from llama_gene.model.machine import reuse_memory
+from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
 CODE = 4
@@ -39,6 +41,7 @@ class _Exam:
     runs: Mapping[str, Mapping[str, ModelAnswers]]
     notes: Mapping[str, TaskNote]
     tools: Mapping[str, Tool]
+    index: Index | None
 
 
 def evaluate(
@@ -56,6 +59,7 @@ def evaluate(
     notes: Sequence[str] = (),
     training: Sequence[Path] = (),
     specialists: Mapping[str, Path] | None = None,
+    index: Path | None = None,
 ) -> Manifest:
     """Stage "evaluate": `predictions.jsonl`, `report.json`, `report.md`, `report.html` and a page a task.
 
@@ -74,6 +78,7 @@ def evaluate(
         notes: Sentences for the report.
         training: Stage folders whose manifests hold training curves.
         specialists: Stage folders of `tasks specialist`, by task, for those that a tool answers.
+        index: Folder of `index`, whose hits stand before the questions of function tasks; None: asked without.
 
     Raises:
         DataError: no items, a label that training never showed, a tool without its specialist, or another run answered
@@ -95,6 +100,7 @@ def evaluate(
             runs={name: read_run(folder, asked) for name, folder in runs.items()},
             notes=read_notes(instructions),
             tools=open_tools(instructions, [items[0] for items in asked.values()], specialists or {}),
+            index=open_index(index) if index else None,
         )
         controls = begin_controls(config, english or EnglishSources())
         network, tokenizer = load_answerer(model)
@@ -103,7 +109,7 @@ def evaluate(
         report = Report(
             title=title or model.name,
             synthetic=synthetic,
-            notes=tuple(notes),
+            notes=(*notes, *([describe_evidence(config, index)] if index else ())),
             split=config.split,
             seed=seed,
             tasks=tuple(reports),
@@ -119,6 +125,7 @@ def evaluate(
     inputs = {"model": model, "instructions": instructions}
     inputs |= {f"training {place}": folder for place, folder in enumerate(training)}
     inputs |= {f"specialist {task}": folder for task, folder in (specialists or {}).items()}
+    inputs |= {"index": index} if index else {}
     inputs |= {f"against {name}": folder for name, folder in runs.items()}
     inputs |= (english or EnglishSources()).inputs(config.controls)
     settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
@@ -130,6 +137,9 @@ def _score_task(
 ) -> TaskReport:
     """Answer the items of one task, write the predictions, and compare them with all others."""
     config, items, tool = exam.config, exam.splits[exam.config.split][task], exam.tools.get(task)
+    if exam.index is not None:
+        context = network.config.max_position_embeddings
+        items = add_evidence(config, items, exam.index, tokenizer, context=context)
     train = exam.splits["train"].get(task, [])
     valid = exam.splits["valid"].get(task, []) if config.split == "test" else []
     answers = answer_items(config, network, tokenizer, items, train=train, valid=valid, seed=exam.seed, tool=tool)

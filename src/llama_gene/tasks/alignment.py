@@ -7,7 +7,7 @@ DNA, where an ambiguous base scores 0.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import parasail
 
@@ -27,6 +27,9 @@ _SCORING: dict[GeneKind, Scoring] = {
     "protein": Scoring(parasail.blosum62, 11, 1),
 }
 
+# No alignment is worth more than 11 a letter, and each letter of a gap costs 1 or more.
+_FURTHEST = 12
+
 
 class Alignment(NamedTuple):
     """The best local alignment of two sequences.
@@ -38,6 +41,24 @@ class Alignment(NamedTuple):
 
     identity: float
     coverage: float
+
+
+class Located(NamedTuple):
+    """The best local alignment of two sequences, and where it lies in them.
+
+    Attributes:
+        score: Its score.
+        matches: Columns with equal letters.
+        columns: All of them.
+        first: Start and end in the first sequence, 0-based and half-open.
+        second: The same in the second.
+    """
+
+    score: int
+    matches: int
+    columns: int
+    first: tuple[int, int]
+    second: tuple[int, int]
 
 
 def align(first: str, second: str, kind: GeneKind) -> Alignment:
@@ -56,6 +77,81 @@ def align(first: str, second: str, kind: GeneKind) -> Alignment:
     found = parasail.sw_stats_striped_sat(first, second, *_costs(kind))
     shorter = min(len(first), len(second))
     return Alignment(found.matches / shorter, min(1.0, found.length / len(first)))
+
+
+def locate(first: str, second: str, kind: GeneKind) -> Located:
+    """Where the best local alignment lies; memory grows with the square of the first, not with the second.
+
+    Args:
+        first: Upper-case letters, at least one.
+        second: The same, of any length; only the strand given is looked at.
+        kind: What both are.
+
+    >>> locate("ACGTAC", "TTTTACGTACTTTT", "dna")
+    Located(score=30, matches=6, columns=6, first=(0, 6), second=(4, 10))
+    """
+    best = parasail.sw_striped_sat(first, second, *_costs(kind))
+    begin = max(0, best.end_ref + 1 - _FURTHEST * len(first))
+    found = parasail.sw_trace_striped_sat(first, second[begin : best.end_ref + 1], *_costs(kind))
+    rows = found.traceback
+    matches = sum(one == other for one, other in zip(rows.query, rows.ref, strict=True))
+    # The start follows from the letters aligned: parasail gives the end alone.
+    first_end, second_end = found.end_query + 1, begin + found.end_ref + 1
+    first_start = first_end - len(rows.query.replace("-", ""))
+    second_start = second_end - len(rows.ref.replace("-", ""))
+    return Located(found.score, matches, len(rows.query), (first_start, first_end), (second_start, second_end))
+
+
+Mode = Literal["global", "local", "semi-global"]
+_TRACERS = {
+    "global": parasail.nw_trace_striped_sat,
+    "local": parasail.sw_trace_striped_sat,
+    "semi-global": parasail.sg_trace_striped_sat,
+}
+
+
+class Traced(NamedTuple):
+    """The two rows of an alignment, of one length, with `-` for gaps; spans are 0-based, half-open."""
+
+    first: str
+    second: str
+    first_span: tuple[int, int]
+    second_span: tuple[int, int]
+    score: int
+
+
+def trace(first: str, second: str, kind: GeneKind, mode: Mode) -> Traced:
+    """The letters of the best alignment, by the scores of the module.
+
+    Args:
+        first: Upper-case letters, at least one.
+        second: The same; only the strand given is looked at.
+        kind: What both are.
+        mode: global: both from end to end; local: the best parts, none where nothing scores above 0; semi-global: from
+            end to end, gaps at the ends free.
+
+    >>> trace("TTACGTACGT", "ACGTACGTCC", "dna", "local")
+    Traced(first='ACGTACGT', second='ACGTACGT', first_span=(2, 10), second_span=(0, 8), score=40)
+    """
+    found = _TRACERS[mode](first, second, *_costs(kind))
+    rows = found.traceback
+    if not rows.query or (mode == "local" and found.score <= 0):
+        return Traced("", "", (0, 0), (0, 0), 0)
+    first_end, second_end = found.end_query + 1, found.end_ref + 1
+    if mode != "local":
+        first_end, second_end = len(first), len(second)
+    first_start = first_end - sum(letter != "-" for letter in rows.query)
+    second_start = second_end - sum(letter != "-" for letter in rows.ref)
+    return Traced(rows.query, rows.ref, (first_start, first_end), (second_start, second_end), found.score)
+
+
+def gap_costs(kind: GeneKind) -> tuple[int, int]:
+    """What the first letter of a gap costs, and each further one.
+
+    >>> gap_costs("protein")
+    (11, 1)
+    """
+    return _SCORING[kind].gap_open, _SCORING[kind].gap_extend
 
 
 def score_all(letters: str, others: Sequence[str], kind: GeneKind) -> list[int]:

@@ -3,7 +3,8 @@
 The paper, section 2.2.2.5, leaves numbers to "smaller, specialized models" by way of a function call. The call is one
 JSON object, `{"tool": "predict_expression", "sequence": "@input"}`; `@input` stands for the sequences of the question,
 so that no letter has to be copied. A call is read by `json` and compared with names that are known; nothing of it is
-evaluated, and none of its words chooses a file.
+evaluated, and none of its words chooses a file. Calls of other tools have the same form with their own arguments:
+`{"tool": "translate", "dna": "@input", "frame": 2}` (`read_request`).
 
 A conversation of four turns: question, call, result of the tool, answer. Training shows all four
 (`with_result`); held-out questions end before the call.
@@ -84,6 +85,82 @@ def read_call(text: str, tools: Collection[str]) -> Call:
     if fields["sequence"] != INPUT:
         return Call("", "sequence not @input")
     return Call(fields["tool"])
+
+
+class Request(NamedTuple):
+    """A call of any tool as it was read: its arguments are not yet checked; `problem` says why it is none."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    written: str
+    problem: str = ""
+
+
+def read_request(text: str) -> Request | None:
+    """A call with any arguments, or None where the text is no call but words.
+
+    Args:
+        text: What a model wrote; white space around it does not count.
+
+    >>> read_request('{"tool": "translate", "dna": "@input", "frame": 2}').arguments
+    {'dna': '@input', 'frame': 2}
+    >>> read_request("It is a promoter.") is None
+    True
+    """
+    written = text.strip()
+    try:
+        fields = _read_object(written)
+    except _UnclearError as error:
+        return Request("", {}, written, str(error))
+    if fields is None or "tool" not in fields:
+        return None
+    tool = fields.pop("tool")
+    if not isinstance(tool, str):
+        return Request("", {}, written, "the name of the tool is no text")
+    return Request(tool, fields, written)
+
+
+def read_arguments(tool: str, text: str) -> Request:
+    """A call whose tool is named apart from its arguments, as model servers give it.
+
+    >>> read_arguments("translate", '{"dna": "@input"}').arguments
+    {'dna': '@input'}
+    >>> read_arguments("translate", "@input").problem
+    'the arguments are no JSON object'
+    """
+    try:
+        fields = _read_object(text.strip() or "{}")
+    except _UnclearError as error:
+        return Request(tool, {}, text, str(error))
+    if fields is None:
+        return Request(tool, {}, text, "the arguments are no JSON object")
+    return Request(tool, fields, text)
+
+
+def _read_object(text: str) -> dict[str, Any] | None:
+    """The fields of one JSON object; None where the text is none."""
+    if not text.startswith("{"):
+        return None
+    try:
+        found = json.loads(text, object_pairs_hook=_each_once, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class _UnclearError(Exception):
+    """JSON of which no one reading can be believed."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _UnclearError("a field is given twice")
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise _UnclearError(f"{name} is no JSON number")
 
 
 def format_number(value: float) -> str:

@@ -1,0 +1,238 @@
+"""A bounded loop in which a model calls tools: it asks for a call, the call is checked and run, it reads the result.
+
+A planner says what comes next: a call, or the answer. It is the tuned model itself (`local_planner`) or a larger one
+(`api_planner`); the loop and its checks are the same. Sequences of the question are called `@input` (of several:
+`@input1`, `@input2` …), so that no model has to copy letters.
+
+Only what a planner writes as its turn is read as a call. A result is data: it goes back as a user turn, made harmless
+by `prompts.defuse`, and is never searched for calls. A tool that fails or takes too long gives a step with an error.
+A call that takes too long is left behind in its thread, since Python cannot stop it; tools bound their work by the
+limits of their arguments.
+"""
+
+import json
+import re
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Thread
+from time import perf_counter
+from typing import Any, Literal, Protocol
+
+from llama_gene.assistant.grounds import unfounded_numbers
+from llama_gene.config import AgentConfig
+from llama_gene.errors import DataError, LlamaGeneError
+from llama_gene.sequences.records import Record
+from llama_gene.tasks.tool_calls import INPUT, Request, format_number, write_result
+from llama_gene.tools import Tool
+
+_NUMBERED = re.compile(rf"{INPUT}(\d{{0,4}})")
+_PICTURE = "_svg"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call: what was asked for, and what came of it.
+
+    `arguments` are as the planner gave them, `written` is the call in its own words. Where `error` is not "", `result`
+    is None. `seconds` is wall time.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    written: str
+    result: Any
+    error: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a planner wants next: calls, or else its answer; and what has to be said about it."""
+
+    requests: tuple[Request, ...] = ()
+    text: str = ""
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of a loop: the answer and all steps; `ended` says whether the planner answered or ran out of steps."""
+
+    text: str
+    steps: tuple[Step, ...]
+    ended: Literal["answered", "out of steps"]
+    notices: tuple[str, ...] = ()
+
+
+class Planner(Protocol):
+    """Says what comes next, from the question and the steps so far."""
+
+    def __call__(
+        self, question: str, sequences: Sequence[Record], steps: Sequence[Step], tools: Mapping[str, Tool]
+    ) -> Decision:
+        """Calls to make, or the answer."""
+
+
+def run_agent(
+    planner: Planner,
+    question: str,
+    sequences: Sequence[Record],
+    tools: Mapping[str, Tool],
+    config: AgentConfig,
+) -> Generator[Step | Finished]:
+    """Every step as it is made, and at last the answer.
+
+    Args:
+        planner: Says what comes next.
+        question: In the user's words.
+        sequences: Checked records, which calls name by `@input`.
+        tools: What may be called.
+        config: Bounds.
+
+    Raises:
+        DataError: the planner cannot be asked this (no question, or one that does not fit).
+        NetworkError: the planner is a server that cannot be reached.
+    """
+    steps: list[Step] = []
+    notices: list[str] = []
+    while True:
+        decision = planner(question, sequences, steps, tools)
+        notices += [notice for notice in decision.notices if notice not in notices]
+        if not decision.requests:
+            grounds = [question, *(tell_result(step, config.max_result_letters) for step in steps)]
+            if steps and (missing := unfounded_numbers(decision.text, grounds)):
+                notices.append(f"No tool gave {', '.join(missing)}: the numbers of the steps are the ones to trust.")
+            yield Finished(decision.text, tuple(steps), "answered", tuple(notices))
+            return
+        for request in decision.requests:
+            if len(steps) == config.max_steps:
+                yield Finished(
+                    f"No answer after {len(steps)} tool calls (agent.max_steps); the steps show what was found.",
+                    tuple(steps), "out of steps", tuple(notices),
+                )  # fmt: skip
+                return
+            steps.append(take_step(request, sequences, tools, timeout_s=config.timeout_s))
+            yield steps[-1]
+
+
+def take_step(request: Request, sequences: Sequence[Record], tools: Mapping[str, Tool], *, timeout_s: float) -> Step:
+    """Check and run one call; what goes wrong is in the step's `error`.
+
+    Args:
+        request: As a planner wrote it.
+        sequences: What `@input` stands for.
+        tools: What may be called.
+        timeout_s: Longest time, > 0.
+    """
+    started = perf_counter()
+    try:
+        result, error = _run(request, sequences, tools, timeout_s), ""
+    except LlamaGeneError as problem:
+        result, error = None, str(problem)
+    return Step(request.tool, request.arguments, request.written, result, error, perf_counter() - started)
+
+
+def _run(request: Request, sequences: Sequence[Record], tools: Mapping[str, Tool], timeout_s: float) -> Any:
+    if request.problem:
+        raise DataError(f"the call cannot be read: {request.problem}. Expected one JSON object; write it again.")
+    if request.tool not in tools:
+        raise DataError(f"{request.tool[:40]!r}: no such tool. Expected one of {', '.join(tools)}; correct the name.")
+    tool = tools[request.tool]
+    return _call_within(tool, fill_inputs(request.arguments, sequences, tool.schema), timeout_s)
+
+
+def _call_within(tool: Tool, arguments: Mapping[str, Any], timeout_s: float) -> Any:
+    outcome: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(tool.call(arguments))
+        except BaseException as error:  # noqa: BLE001  handed on to the one who waits, whatever it is
+            outcome.set_exception(error)
+
+    # A daemon, so that a call that hangs does not keep the program from ending.
+    Thread(target=work, name=f"tool {tool.name}", daemon=True).start()
+    try:
+        failure = outcome.exception(timeout=timeout_s)
+    except TimeoutError:
+        raise DataError(
+            f"tool {tool.name}: no result within {timeout_s:g} s (agent.timeout_s). Give less to do, or raise it."
+        ) from None
+    if failure is None:
+        return outcome.result()
+    if isinstance(failure, LlamaGeneError):
+        raise failure
+    raise DataError(f"tool {tool.name}: failed with {type(failure).__name__}: {failure}. Try other arguments.")
+
+
+def fill_inputs(arguments: Mapping[str, Any], sequences: Sequence[Record], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with the letters of the question's sequences in the place of `@input`.
+
+    `@input` is the one sequence of the question, or, where a list is wanted, all of them; `@input2` is the second one.
+
+    Args:
+        arguments: JSON values.
+        sequences: The records of the question.
+        schema: JSON schema of the arguments.
+
+    Raises:
+        DataError: there is no such sequence, or `@input` could be any of several.
+
+    >>> fill_inputs({"dna": "@input", "k": 3}, [Record("a", "dna", "ACGT")], {"properties": {}})
+    {'dna': 'ACGT', 'k': 3}
+    """
+    letters = [record.text for record in sequences]
+    filled = {}
+    for name, value in arguments.items():
+        if value == INPUT and schema["properties"].get(name, {}).get("type") == "array" and letters:
+            filled[name] = letters
+        else:
+            filled[name] = _fill(value, letters)
+    return filled
+
+
+def _fill(value: Any, letters: Sequence[str]) -> Any:
+    if isinstance(value, list):
+        return [_fill(part, letters) for part in value]
+    if isinstance(value, dict):
+        return {name: _fill(part, letters) for name, part in value.items()}
+    if not isinstance(value, str) or not (match := _NUMBERED.fullmatch(value)):
+        return value
+    number = int(match[1] or 1)
+    if not 1 <= number <= len(letters):
+        raise DataError(f"{value}: the question has {len(letters)} sequence(s). Give the sequence with the question.")
+    if not match[1] and len(letters) > 1:
+        raise DataError(f"{value}: the question has {len(letters)} sequences. Expected @input1 … @input{len(letters)}.")
+    return letters[number - 1]
+
+
+def tell_result(step: Step, most_letters: int) -> str:
+    """A step's result or error as the turn that the model reads; pictures are left out, long results are cut.
+
+    Args:
+        step: A call that was made.
+        most_letters: Longest result, > 0.
+
+    >>> tell_result(Step("predict_expression", {}, "", {"value": 11.4168}, "", 0.0), 100)
+    'The tool predict_expression gives 11.42.'
+    """
+    if step.error:
+        return f"The tool {step.tool or '?'} failed: {_cut(step.error, most_letters)}"
+    found = step.result
+    if isinstance(found, dict):
+        found = {name: value for name, value in found.items() if not name.endswith(_PICTURE)}
+        if isinstance(value := found.get("value"), int | float):
+            return write_result(step.tool, format_number(value))
+    return write_result(step.tool, _cut(json.dumps(found, ensure_ascii=False), most_letters))
+
+
+def show_step(step: Step, most_letters: int = 400) -> str:
+    """A step in two lines, for people."""
+    given = _cut(json.dumps(dict(step.arguments), ensure_ascii=False), most_letters)
+    came = f"error: {step.error}" if step.error else tell_result(step, most_letters)
+    return f"{step.tool or step.written} {given}\n  {_cut(came, 2 * most_letters)} ({step.seconds:.2f} s)"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} characters more)"

@@ -1,0 +1,31 @@
+"""Settings of the index over a user's own sequences and texts."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from llama_gene.config.section import OnInvalid, Section, Share
+
+
+class IndexConfig(Section):
+    """Search your own sequences and texts: how an index is built, and how it is asked."""
+
+    kind: Literal["auto", "dna", "protein", "text"] = Field("auto", description="What the files hold; auto: by each.")
+    on_invalid: OnInvalid = Field("skip", description="error: stop at a bad record; skip: count it.")
+    passage_letters: int = Field(1000, ge=100, le=20_000, description="Longest passage of a text.")
+    dimensions: int = Field(128, ge=2, le=1024, description="Numbers in the vector of a passage.")
+    fit_passages: int = Field(20_000, ge=100, description="Passages the vectors are fitted on; bounds the memory.")
+    max_terms: int = Field(50_000, ge=100, description="Words the vectors know, the most frequent ones.")
+    # Excluded from what an index is known by: they change only how it is asked.
+    method: Literal["auto", "hmmer", "parasail", "mmseqs"] = Field(
+        "auto",
+        exclude=True,
+        description="Who finds sequences; auto: hmmer where installed, parasail for short queries, mmseqs for many "
+        "proteins.",
+    )
+    max_e_value: float = Field(1e-3, gt=0, exclude=True, description="Hits of a greater E-value are none.")
+    least_equal: Share = Field(
+        0.7, exclude=True, description="Without E-value: equal letters a hit needs, by the shorter sequence."
+    )
+    least_likeness: Share = Field(0.3, exclude=True, description="Cosine that a passage found by vectors needs.")
+    longest_query: int = Field(10_000, ge=100, exclude=True, description="Longest sequence or question, in letters.")

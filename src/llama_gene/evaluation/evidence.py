@@ -1,0 +1,64 @@
+"""Hits of an index in front of function questions: the switch that tells what retrieval adds.
+
+An item is asked twice, in a run without an index and in one with it, and the second run is compared with the first
+(`against`). Hits too alike to the item are left out, or the answer would be looked up, not given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from llama_gene.config import EvaluateConfig, GeneKind
+from llama_gene.evaluation.answering import prompt_ids
+from llama_gene.evaluation.items import Item
+from llama_gene.progress import show_progress
+from llama_gene.prompts import defuse
+from llama_gene.retrieval.hits import SequenceHit, render_sequences
+from llama_gene.retrieval.index import Index
+from llama_gene.retrieval.transfer import find_neighbours
+from llama_gene.tokenizer.load import GeneTokenizer
+
+FAMILY = "function"
+_HEADING = "Alike sequences of an index:"
+
+
+def add_evidence(
+    config: EvaluateConfig, items: Sequence[Item], index: Index, tokenizer: GeneTokenizer, *, context: int
+) -> list[Item]:
+    """The items of a task, those of the function family with the hits of their first sequence in the instruction.
+
+    As many hits stand there as `config.neighbours` allows and the context has room for; no hit is said to be none.
+
+    Args:
+        config: How many hits, below which identity, and the room an answer needs.
+        items: All of one task.
+        index: Where to look.
+        tokenizer: Of the model.
+        context: Tokens that the model reads.
+    """
+    if items[0].family != FAMILY:
+        return list(items)
+    title = f"{items[0].task}: looking up"
+    return [_with_hits(config, item, index, tokenizer, context) for item in show_progress(items, title)]
+
+
+def describe_evidence(config: EvaluateConfig, index: Path) -> str:
+    """What the report says of the switch."""
+    limit = f" of less than {config.neighbours_below:.0%} identity" if config.neighbours_below <= 1 else ""
+    return f"Function tasks were asked with up to {config.neighbours} hits of the index {index.name}{limit}."
+
+
+def _with_hits(config: EvaluateConfig, item: Item, index: Index, tokenizer: GeneTokenizer, context: int) -> Item:
+    kind: GeneKind = "dna" if item.kinds[0] == "dna" else "protein"
+    letters = item.sequences[0][: index.config.longest_query]
+    hits = find_neighbours(index, letters, kind, identity_below=config.neighbours_below)[: config.neighbours]
+    for shown in range(len(hits), -1, -1):
+        asked = replace(item, instruction=f"{item.instruction}\n\n{_HEADING}\n{_quote(hits[:shown], tokenizer)}")
+        if len(prompt_ids(asked, tokenizer)) + config.max_new_tokens <= context:
+            return asked
+    return item
+
+
+def _quote(hits: Sequence[SequenceHit], tokenizer: GeneTokenizer) -> str:
+    # What the index says is text from outside.
+    return defuse(render_sequences(hits), tokenizer.special_tokens).text

@@ -1,0 +1,233 @@
+"""Ask an index: sequences by alignment, passages by words and vectors together."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llama_gene.artifacts import read_manifest
+from llama_gene.config import GENE_KINDS, GeneKind, IndexConfig
+from llama_gene.errors import ConfigError, DataError
+from llama_gene.retrieval.aligners import Found, choose_method, find_by_hmmer, find_by_mmseqs, find_by_parasail
+from llama_gene.retrieval.build import STAGE
+from llama_gene.retrieval.hits import PassageHit, SequenceHit
+from llama_gene.retrieval.store import broken, fasta_path, open_reader
+from llama_gene.retrieval.vectors import Space, content_words, load_space, load_vectors, nearest
+from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
+
+_ALPHABETS = {"dna": DNA, "protein": PROTEIN}
+_FINDERS = {"hmmer": find_by_hmmer, "parasail": find_by_parasail, "mmseqs": find_by_mmseqs}
+# Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).
+_FUSION = 60
+_LOOKED_AT = 50
+_GENES_NAMED = 5
+_NO_VECTORS = np.zeros((0, 0), np.float16)
+
+
+@dataclass(frozen=True)
+class Index:
+    """An open index; made by `open_index`, safe to share between threads.
+
+    Attributes:
+        folder: Where it lies.
+        counts: What it holds, as in its manifest: "protein records", "dna records", "passages" …
+        config: How it is asked.
+    """
+
+    folder: Path
+    counts: Mapping[str, int]
+    config: IndexConfig
+    _connection: sqlite3.Connection
+    _space: Space | None
+    _vectors_ND: NDArray[np.float16]
+
+    def find_sequences(self, letters: str, kind: GeneKind, most: int = 10) -> tuple[SequenceHit, ...]:
+        """The sequences that align best with the letters, DNA on both strands; empty where none does.
+
+        Args:
+            letters: Sequence of 1 to `config.longest_query` letters, any case.
+            kind: What they are, and what is searched.
+            most: Hits at most, >= 1.
+
+        Raises:
+            DataError: no letters, too many, or letters of another kind.
+            ConfigError: the method asked for is not installed.
+            ArtifactError: the index is broken.
+        """
+        query = _clean(letters, kind, self.config.longest_query)
+        _check_most(most)
+        if not self.counts.get(f"{kind} records"):
+            return ()
+        find = _FINDERS[choose_method(self.config, kind, query, self.counts[f"{kind} letters"])]
+        try:
+            found = find(query, kind, fasta_path(self.folder, kind), self.config, most)
+        except (FileNotFoundError, EOFError, StopIteration, ValueError) as error:
+            raise broken(self.folder, error) from None
+        return tuple(self._describe(one, kind) for one in found)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
+
+    def _rows(self, question: str, *values: object) -> list[Any]:
+        try:
+            return self._connection.execute(question, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise broken(self.folder, error) from None
+
+    def _row(self, question: str, number: int) -> Any:
+        """What is known of one record."""
+        rows = self._rows(question, number)
+        if not rows:
+            raise broken(self.folder, f"record {number} is missing")
+        return rows[0]
+
+    def _describe(self, found: Found, kind: GeneKind) -> SequenceHit:
+        name, source, description, annotations = self._row(
+            "SELECT id, source, description, annotations FROM sequences WHERE number = ?", found.number
+        )
+        genes = self._genes(name, source, found) if kind == "dna" else ""
+        return SequenceHit(
+            id=name, description="; ".join(filter(None, (description, genes))), source=source, kind=kind,
+            identity=found.identity, coverage=found.coverage, e_value=found.e_value, method=found.method,
+            strand=found.strand, start=found.start, end=found.end, annotations=json.loads(annotations),
+        )  # fmt: skip
+
+    def _genes(self, name: str, source: str, found: Found) -> str:
+        """The coding regions that the alignment touches."""
+        rows = self._rows(
+            "SELECT DISTINCT name, product FROM genes "
+            "WHERE record = ? AND source = ? AND start < ? AND stop > ? LIMIT ?",
+            name, source, found.end, found.start, _GENES_NAMED + 1,
+        )  # fmt: skip
+        named = [f"{gene} ({product})" if gene and product else gene or product for gene, product in rows]
+        more = " and more" if len(named) > _GENES_NAMED else ""
+        return f"here: {', '.join(named[:_GENES_NAMED])}{more}" if named else ""
+
+    def find_passages(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
+        """The passages that best answer a question, by full text and by vectors; empty where none does.
+
+        Args:
+            question: Plain words; nothing in it acts as a query language.
+            most: Hits at most, >= 1.
+
+        Raises:
+            DataError: no words, or more than `config.longest_query` letters.
+            ArtifactError: the index is broken.
+        """
+        _check_most(most)
+        looked_at = max(_LOOKED_AT, most)
+        return self._fuse({"words": self._by_words(question, looked_at),
+                           "vectors": self._by_vectors(question, looked_at)}, most)  # fmt: skip
+
+    def passages_by_words(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
+        """As `find_passages`, by full text (BM25) alone."""
+        _check_most(most)
+        return self._fuse({"words": self._by_words(question, most)}, most)
+
+    def passages_by_vectors(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
+        """As `find_passages`, by latent semantic vectors alone."""
+        _check_most(most)
+        return self._fuse({"vectors": self._by_vectors(question, most)}, most)
+
+    def _fuse(self, rankings: Mapping[str, Sequence[int]], most: int) -> tuple[PassageHit, ...]:
+        """The best passages of several rankings together, by the sum of their reciprocal ranks."""
+        scores: dict[int, float] = {}
+        found_by: dict[int, tuple[str, ...]] = {}
+        for name, numbers in rankings.items():
+            for rank, number in enumerate(numbers, start=1):
+                scores[number] = scores.get(number, 0.0) + 1 / (_FUSION + rank)
+                found_by[number] = (*found_by.get(number, ()), name)
+        best = sorted(scores, key=lambda number: (-scores[number], number))[:most]
+        return tuple(self._passage(number, scores[number], found_by[number]) for number in best)
+
+    def _by_words(self, question: str, most: int) -> list[int]:
+        _check_question(question, self.config.longest_query)
+        words = dict.fromkeys(content_words(question))
+        if not words:
+            return []
+        # Quoted, since bare words such as NEAR and AND are operators.
+        query = " OR ".join(f'"{word}"' for word in words)
+        rows = self._rows("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", query, most)
+        return [number for (number,) in rows]
+
+    def _by_vectors(self, question: str, most: int) -> list[int]:
+        _check_question(question, self.config.longest_query)
+        if self._space is None:
+            return []
+        query_D = self._space.embed([question])[0]
+        if not query_D.any():
+            return []
+        return [place + 1 for place, _ in nearest(self._vectors_ND, query_D, most, self.config.least_likeness)]
+
+    def _passage(self, number: int, score: float, found_by: tuple[str, ...]) -> PassageHit:
+        name, text, source, title, start, end = self._row(
+            "SELECT id, text, source, title, start, stop FROM passages WHERE number = ?", number
+        )
+        return PassageHit(name, text, source, score, title, start, end, found_by)
+
+
+def open_index(folder: Path, config: IndexConfig | None = None) -> Index:
+    """Open a folder that `build_index` made.
+
+    Args:
+        folder: The index.
+        config: How it is asked (method, limits); None: the defaults.
+
+    Raises:
+        ArtifactError: no finished index, or a broken one.
+    """
+    manifest = read_manifest(folder)
+    if manifest.stage != STAGE:
+        raise broken(folder, f"it is the stage {manifest.stage!r}")
+    connection = open_reader(folder)
+    counts = manifest.counts
+    try:
+        for kind, wanted in zip(GENE_KINDS, manifest.facts["fasta_bytes"], strict=True):
+            size = fasta_path(folder, kind).stat().st_size
+            if size != wanted:
+                raise ValueError(f"{kind}.fasta has {size:,} bytes, expected {wanted:,}")
+        dimensions = int(manifest.facts["dimensions"])
+        space = load_space(folder) if dimensions else None
+        vectors_ND = load_vectors(folder, counts.get("passages", 0), dimensions) if dimensions else _NO_VECTORS
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise broken(folder, error) from None
+    return Index(folder, MappingProxyType(counts), config or IndexConfig(), connection, space, vectors_ND)
+
+
+def _clean(letters: str, kind: GeneKind, longest: int) -> str:
+    cleaned = clean_letters("".join(letters.split()), _ALPHABETS[kind])
+    if not cleaned.letters:
+        raise DataError(f"search: no letters. Expected a {_ALPHABETS[kind].name} sequence; give one.")
+    if cleaned.problem:
+        raise DataError(
+            f"search: {cleaned.problem}. Expected a {_ALPHABETS[kind].name} sequence; mend it or set its kind."
+        )
+    if len(cleaned.letters) > longest:
+        raise DataError(
+            f"search: {len(cleaned.letters):,} letters. Expected at most {longest:,}; search a part of it or raise "
+            "index.longest_query."
+        )
+    return cleaned.letters
+
+
+def _check_question(question: str, longest: int) -> None:
+    if not re.search(r"\w", question):
+        raise DataError("search: no words in the question. Expected at least one; ask again.")
+    if len(question) > longest:
+        raise DataError(
+            f"search: a question of {len(question):,} letters. Expected at most {longest:,}; shorten it or raise "
+            "index.longest_query."
+        )
+
+
+def _check_most(most: int) -> None:
+    if most < 1:
+        raise ConfigError(f"search: most = {most}. Expected 1 or more hits.")

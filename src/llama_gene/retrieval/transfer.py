@@ -1,0 +1,47 @@
+"""Answer from what is known of neighbours: the annotation of the nearest sequence that has one.
+
+The oldest way to say what a sequence does, and what retrieval alone is worth: neighbours too alike to the sequence
+asked can be left out, since a score on near copies says little of new sequences.
+"""
+
+from typing import NamedTuple
+
+from llama_gene.config import GeneKind
+from llama_gene.retrieval.hits import SequenceHit
+from llama_gene.retrieval.index import Index
+
+_LOOKED_AT = 500
+
+
+class Transfer(NamedTuple):
+    """An annotation, and the neighbour it was taken from."""
+
+    text: str
+    hit: SequenceHit
+
+
+def transfer_annotation(
+    index: Index, letters: str, kind: GeneKind, field: str, *, identity_below: float = 1.1
+) -> Transfer | None:
+    """The annotation of the nearest neighbour that has one and is not too alike; None where there is no such.
+
+    Args:
+        index: What is known.
+        letters: The sequence asked.
+        kind: What it is.
+        field: Name of the annotation: "product", "function", "ec", "go" … (`sequences.records.Record`).
+        identity_below: Neighbours of this identity or more are left out; above 1 none is. A longer sequence that holds
+            the one asked counts by its aligned part.
+
+    Raises:
+        DataError: as `Index.find_sequences`.
+    """
+    for hit in find_neighbours(index, letters, kind, identity_below=identity_below):
+        if known := hit.annotations.get(field):
+            return Transfer(known if isinstance(known, str) else ", ".join(known), hit)
+    return None
+
+
+def find_neighbours(index: Index, letters: str, kind: GeneKind, *, identity_below: float) -> tuple[SequenceHit, ...]:
+    """The hits of lower identity than a limit, best first; arguments and errors as `transfer_annotation`."""
+    return tuple(hit for hit in index.find_sequences(letters, kind, _LOOKED_AT) if hit.identity < identity_below)
