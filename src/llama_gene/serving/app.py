@@ -12,6 +12,7 @@ from llama_gene import __version__
 from llama_gene.serving.answering import Service
 from llama_gene.serving.assets import answer_with, read_assets
 from llama_gene.serving.bodies import ChatBody, CompletionBody, EmbeddingBody, ScoreBody, TaskBody
+from llama_gene.serving.by_hand import add_tool_routes
 from llama_gene.serving.chat import answer_chat
 from llama_gene.serving.completions import complete
 from llama_gene.serving.embeddings import embed
@@ -48,6 +49,7 @@ def build_app(service: Service, keys: KeyRing) -> Guard:
     _add_status_routes(app, service)
     add_refusals(app)
     add_page_routes(app, service)
+    add_tool_routes(app, service)
     for asset in read_assets():
         app.add_api_route(asset.path, answer_with(asset), methods=["GET", "HEAD"], include_in_schema=False)
     config = service.config

@@ -129,7 +129,7 @@ async def _turn_events(service: Service, body: TurnBody, gate: asyncio.Semaphore
     if gate.locked():
         raise BusyError(f"{service.config.max_running} conversations are being answered. Ask again in a moment.")
     manner = Manner(task=task_named(service.assistant, body.task) if body.task else None)
-    before, forgotten = await asyncio.to_thread(_before, service, body.conversation)
+    before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
     deadline = asyncio.get_running_loop().time() + service.config.answer_timeout_s
     events = converse(service.assistant, body.message, before, manner)
     async with gate:
@@ -154,7 +154,7 @@ async def _step(service: Service, events: Generator[Event], deadline: float) -> 
         ) from None
 
 
-def _before(service: Service, given: Before) -> tuple[Conversation, int]:
+def read_before(service: Service, given: Before) -> tuple[Conversation, int]:
     """What the page sent of the turns before, made harmless, and how many turns of it are too far back to be read.
 
     Raises:
@@ -199,7 +199,7 @@ def _event_record(event: Event) -> dict[str, Any]:
                 "type": "reply",
                 **reply_record(event),
                 "answers": [_answer_record(answered) for answered in event.answers],
-                "conversation": _conversation_record(event.conversation),
+                "conversation": conversation_record(event.conversation),
             }
 
 
@@ -224,14 +224,16 @@ def _answer_record(answered: Answered) -> dict[str, Any]:
     }
 
 
-def _conversation_record(conversation: Conversation) -> dict[str, Any]:
+def conversation_record(conversation: Conversation) -> dict[str, Any]:
+    """What the next turn sends back."""
     history = conversation.history[-_MOST_TURNS:]
     return {
         "history": [{"role": message.role, "content": message.content} for message in history],
-        "waiting": [_sequence_record(record) for record in conversation.waiting],
-        "asked": [_sequence_record(record) for record in conversation.asked],
+        "waiting": [sequence_record(record) for record in conversation.waiting],
+        "asked": [sequence_record(record) for record in conversation.asked],
     }
 
 
-def _sequence_record(record: Record) -> dict[str, Any]:
+def sequence_record(record: Record) -> dict[str, Any]:
+    """A sequence as the page keeps it."""
     return {"id": record.id, "kind": record.kind, "letters": record.text}

@@ -6,6 +6,7 @@ import { save } from "./exports.js";
 import { newTurn, showTurn, take } from "./log.js";
 import { about, setKey, turn as ask } from "./server.js";
 import { startTheme } from "./theme.js";
+import { startTools, toolEvents } from "./tools.js";
 
 const KEPT = "llama-gene.conversation";
 const UNAUTHORISED = 401;
@@ -61,7 +62,8 @@ async function send() {
   document.scrollingElement.scrollTop = document.scrollingElement.scrollHeight;
   try {
     const body = { message: made.message, task: task || null, conversation: state.conversation };
-    for await (const event of ask(body, running.signal)) {
+    const called = toolEvents(made.words, made.message, state.conversation, running.signal);
+    for await (const event of called ?? ask(body, running.signal)) {
       take(turn, event);
       if (event.type === "reply") state.conversation = event.conversation;
       // The whole turn is drawn once more at its end.
@@ -74,7 +76,8 @@ async function send() {
   running = null;
   showBusy(false);
   redraw(element, turn);
-  byId("said").textContent = turn.answers.map((answer) => answer.text).join("\n") || turn.notices.join("\n");
+  byId("said").textContent = [...turn.answers.map((answer) => answer.text), ...turn.steps.map((step) => step.error || `${step.tool} was called.`)]
+    .join("\n") || turn.notices.join("\n");
   keep();
 }
 
@@ -103,6 +106,8 @@ function askForKey(problem) {
   byId("key").focus();
 }
 
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function showTasks(tasks) {
   const families = new Map();
   for (const task of tasks) families.set(task.family, [...(families.get(task.family) ?? []), task]);
@@ -114,8 +119,8 @@ function showTasks(tasks) {
     byId("message").focus();
   }, { className: "suggestion" })));
   [...byId("suggestions").children].forEach((choice, place) => choice.append(
-    make("b", { textContent: tasks[place].title }),
-    make("span", { textContent: `${tasks[place].inputs.map((input) => input.kind).join(" + ")} → ${tasks[place].labels.slice(0, 4).join(" · ") || "free text"}` })));
+    make("b", { textContent: capital(tasks[place].title) }),
+    make("span", { textContent: `${tasks[place].inputs.map(({ kind }) => (kind === "dna" ? "DNA" : kind)).join(" + ")} → ${tasks[place].labels.slice(0, 4).join(" · ") || "free text"}` })));
 }
 
 async function open() {
@@ -129,6 +134,7 @@ async function open() {
     limitLetters(told.max_message_letters);
     showTasks(told.tasks);
     byId("problem").textContent = "";
+    await startTools();
     restore();
     document.body.dataset.ready = "yes";
   } catch (error) {

@@ -38,6 +38,10 @@ export const about = async () => (await ask("/page/about")).json();
 
 export const tokens = async (text) => (await (await ask("/page/tokens", { text })).json()).spans;
 
+export const tools = async () => (await (await ask("/page/tools")).json()).tools;
+
+export const callTool = async (body, signal) => (await ask("/page/tool", body, signal)).json();
+
 /** The events of a turn. Aborting the signal stops the model. */
 export async function* turn(body, signal) {
   const response = await ask("/page/turn", body, signal);

@@ -21,10 +21,11 @@ export function showStep({ tool, arguments: given, result, error }) {
   // An alignment is read line under line.
   const text = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
   return make("div", { className: error ? "step failed" : "step" },
-    make("details", {},
+    make("details", { open: !error },
       make("summary", {}, make("b", { textContent: tool || "?" }), error ? " failed" : " was called"),
       make("pre", { textContent: text(given ?? {}), tabIndex: 0 }),
-      make("pre", { textContent: error || text(shown), tabIndex: 0 })),
+      error ? null : make("pre", { textContent: text(shown), tabIndex: 0 })),
+    error ? make("p", { textContent: error }) : null,
     ...parts.filter(isPicture).map(([name, svg]) => picture(name.slice(0, -PICTURE.length), svg)));
 }
 
