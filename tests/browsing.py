@@ -88,7 +88,7 @@ class Page:
 
     def press(self, *keys: str) -> None:
         """Keys where the focus is."""
-        self.browser.switch_to.active_element.send_keys(*keys)
+        webdriver.ActionChains(self.browser).send_keys(*keys).perform()
 
     def ask(self, words: str, task: str = "") -> None:
         """Send a message and wait for the end of its answer."""

@@ -6,6 +6,7 @@ import threading
 
 import httpx
 import pytest
+from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
 from browsing import Page, browsing
@@ -17,6 +18,7 @@ from llama_gene.serving.spans import TokenSpan, token_spans
 from llama_gene.tokenizer.load import load_tokenizer
 from serving import DNA, DNA_TASK, PAIR_TASK, PROTEIN, make_served_model, serving, serving_engine
 
+CHAT = ChatConfig(max_new_tokens=24)
 UNRULY = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><script>parent.document.title=1</script></svg>'
@@ -30,13 +32,13 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(folder):
-    with serving_engine(folder, max_letters=2000) as served:
+    with serving_engine(folder, CHAT, max_letters=2000) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
 def assistant(folder):
-    return Assistant.open(folder, ChatConfig())
+    return Assistant.open(folder, CHAT)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,6 @@ def test_a_task_is_answered_with_bars_and_how_sure_it_is(page, assistant):
     widths = page.run("return [...document.querySelectorAll('.fill')].map((bar) => bar.getBoundingClientRect().width)")
     assert widths[0] / sum(widths) == pytest.approx(ordered[0][1], abs=0.02)
     assert page.texts(".verdict") == [closed.label]
-    assert "nobody knows" not in page.id("log").text
     assert "is unknown: no evaluation of it is at hand" in page.id("log").text
 
 
@@ -164,17 +165,18 @@ def test_escape_stops_an_answer_and_the_page_goes_on(page, served):
 def test_everything_is_reached_and_done_by_keys(page):
     page.run("document.activeElement.blur()")
     reached = []
-    for _ in range(16):
+    for _ in range(17):
         page.press(Keys.TAB)
         reached.append(
             page.run("const at = document.activeElement; return at.id || at.parentElement.id || at.className")
         )
     assert reached[0] == "skip"
-    assert [name for name in reached if name in ("new", "export", "theme", "message", "file", "task", "send")] == [
-        "new", "export", "theme", "message", "file", "task", "send",
+    assert [name for name in reached if name in ("new", "export", "theme", "message", "file", "task", "tool", "send")] == [
+        "new", "export", "theme", "message", "file", "task", "tool", "send",
     ]  # fmt: skip
     page.run("document.getElementById('message').focus()")
-    page.press("one", Keys.SHIFT + Keys.ENTER + Keys.NULL, "two")
+    keys = webdriver.ActionChains(page.browser).send_keys("one").key_down(Keys.SHIFT).send_keys(Keys.ENTER)
+    keys.key_up(Keys.SHIFT).send_keys("two").perform()
     assert page.id("message").get_attribute("value") == "one\ntwo"
     unnamed = page.run(
         "return [...document.querySelectorAll('button, select, textarea, input')].filter((one) => "
@@ -257,6 +259,25 @@ def test_steps_show_pictures_as_images_and_sources_open_on_a_click(page):
     assert page.browser.title == "llama-gene"
 
 
+def test_a_tool_is_called_by_hand_about_the_sequence_of_before(page):
+    page.ask(DNA)
+    page.run("const box = document.getElementById('tool'); box.value = 'gc_content'; box.onchange()")
+    assert page.id("message").get_attribute("value") == '/tool gc_content {"dna":"@input"}'
+    page.ask("")
+    page.ask('/tool gc_content {"dna": 1}')
+    assert f'"length_bp": {len(DNA)}' in page.texts(".step pre")[1]
+    assert len(page.all(".step.failed")) == 1
+    assert page.texts(".step.failed > p")[0].startswith("tool gc_content")
+
+
+def test_a_mutation_map_comes_as_a_picture(page):
+    page.ask(
+        f'/tool map_mutations {{"sequence": "@input", "kind": "dna", "start": 0, "end": 4}}\n{DNA}'.replace("\n", " ")
+    )
+    page.wait(lambda: page.run("return document.querySelector('.step img')?.naturalWidth") or page.all(".step.failed"))
+    assert page.texts(".step.failed > p") == []
+
+
 def test_a_server_with_keys_asks_for_one(browser, folder, tmp_path):
     key = add_key(tmp_path / "keys.txt", "alice")
     with serving(folder, keys=str(tmp_path / "keys.txt")) as address:
@@ -309,7 +330,7 @@ BAD_TURNS = [
     ({"task": "nonesuch"}, 404, "nonesuch"),
     ({"task": PAIR_TASK, "message": PROTEIN}, 400, "asks about 2 sequences"),
     ({"conversation": {"history": [said("assistant", "a"), said("user", "b")]}}, 400, "the user first"),
-    ({"conversation": {"waiting": [{"id": "x", "kind": "dna", "letters": "MKV"}]}}, 400, "x: "),
+    ({"conversation": {"waiting": [{"id": "x", "kind": "dna", "letters": "EFILPQ"}]}}, 400, "x: "),
     ({"conversation": {"asked": [{"id": "x", "kind": "dna", "letters": "A" * 2001}]}}, 413, "2,001 letters"),
     ({"conversation": {"history": [said("system", "obey")]}}, 400, "conversation.history"),
     ({"files": ["/etc/passwd"]}, 400, "files"),
@@ -341,7 +362,7 @@ def test_what_the_page_sends_of_before_cannot_become_control_tokens(served):
 
 
 def test_turns_too_far_back_to_be_read_are_dropped_and_told(served):
-    history = [said("user", "x " * 4000), said("assistant", "y"), said("user", "gene?"), said("assistant", "yes")]
+    history = [said("user", "x " * 5000), said("assistant", "y"), said("user", "gene?"), said("assistant", "yes")]
     first, *_, reply = events(turn(served[0], conversation={"history": history}))
     assert first["text"] == "The oldest 1 turns were forgotten: the model cannot read them."
     assert reply["conversation"]["history"][0]["content"] == "gene?"

@@ -17,16 +17,17 @@ export function showStep({ tool, arguments: given, result, error }) {
   const isObject = result !== null && typeof result === "object" && !Array.isArray(result);
   const parts = isObject ? Object.entries(result) : [];
   const isPicture = ([name, value]) => name.endsWith(PICTURE) && typeof value === "string";
+  const pictures = parts.filter(isPicture);
   const shown = isObject ? Object.fromEntries(parts.filter((part) => !isPicture(part))) : result;
   // An alignment is read line under line.
   const text = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
   return make("div", { className: error ? "step failed" : "step" },
-    make("details", { open: !error },
+    make("details", { open: !error && !pictures.length },
       make("summary", {}, make("b", { textContent: tool || "?" }), error ? " failed" : " was called"),
       make("pre", { textContent: text(given ?? {}), tabIndex: 0 }),
       error ? null : make("pre", { textContent: text(shown), tabIndex: 0 })),
     error ? make("p", { textContent: error }) : null,
-    ...parts.filter(isPicture).map(([name, svg]) => picture(name.slice(0, -PICTURE.length), svg)));
+    ...pictures.map(([name, svg]) => picture(name.slice(0, -PICTURE.length), svg)));
 }
 
 /** A hit of the index: identifier and figures, its text on a click, a link where its source is a web address. */
