@@ -171,9 +171,8 @@ def test_everything_is_reached_and_done_by_keys(page):
             page.run("const at = document.activeElement; return at.id || at.parentElement.id || at.className")
         )
     assert reached[0] == "skip"
-    assert [name for name in reached if name in ("new", "export", "theme", "message", "file", "task", "tool", "send")] == [
-        "new", "export", "theme", "message", "file", "task", "tool", "send",
-    ]  # fmt: skip
+    wanted = ["new", "export", "theme", "message", "file", "task", "tool", "send"]
+    assert [name for name in reached if name in wanted] == wanted
     page.run("document.getElementById('message').focus()")
     keys = webdriver.ActionChains(page.browser).send_keys("one").key_down(Keys.SHIFT).send_keys(Keys.ENTER)
     keys.key_up(Keys.SHIFT).send_keys("two").perform()
@@ -268,6 +267,13 @@ def test_a_tool_is_called_by_hand_about_the_sequence_of_before(page):
     assert f'"length_bp": {len(DNA)}' in page.texts(".step pre")[1]
     assert len(page.all(".step.failed")) == 1
     assert page.texts(".step.failed > p")[0].startswith("tool gc_content")
+
+
+def test_an_alignment_is_drawn_by_its_columns(page):
+    page.ask('/tool align_pair {"first": "ACGTACGTAC", "second": "ACGAACGTAC", "kind": "dna"}')
+    assert page.texts(".step.failed > p") == []
+    assert page.texts(".alignment .unlike") == ["T", "A"]
+    assert len(page.all(".alignment .alike")) == 18
 
 
 def test_a_mutation_map_comes_as_a_picture(page):

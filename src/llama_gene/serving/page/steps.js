@@ -12,6 +12,29 @@ function picture(name, svg) {
   return image;
 }
 
+const COLUMNS = 60;
+
+/** Two rows of letters by their columns: alike, unlike, or against a gap. */
+function alignment({ first, second }) {
+  const box = make("div", { className: "alignment", tabIndex: 0, role: "img", ariaLabel: `Alignment of ${first.length} columns` });
+  const row = (letters, others) => make("div", {}, ...[...letters].map((letter, place) => make("span", {
+    className: letter === "-" || others[place] === "-" ? "gap" : letter === others[place] ? "alike" : "unlike",
+    textContent: letter,
+  })));
+  for (let start = 0; start < first.length; start += COLUMNS) {
+    const [above, below] = [first, second].map((letters) => letters.slice(start, start + COLUMNS));
+    box.append(make("div", { className: "block" }, row(above, below), row(below, above)));
+  }
+  return box;
+}
+
+const isAlignment = (result) =>
+  typeof result?.first === "string" && typeof result.second === "string" && result.first.length === result.second.length;
+
+/** The hits of a search in an index. */
+const hitsOf = (result) => (Array.isArray(result?.hits) ? result.hits : Array.isArray(result) ? result : [])
+  .filter((hit) => hit && hit.id !== undefined && hit.source !== undefined);
+
 /** One call: the tool, what it was given, what came of it. */
 export function showStep({ tool, arguments: given, result, error }) {
   const isObject = result !== null && typeof result === "object" && !Array.isArray(result);
@@ -22,11 +45,13 @@ export function showStep({ tool, arguments: given, result, error }) {
   // An alignment is read line under line.
   const text = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
   return make("div", { className: error ? "step failed" : "step" },
-    make("details", { open: !error && !pictures.length },
+    make("details", { open: !error && !pictures.length && !isAlignment(result) },
       make("summary", {}, make("b", { textContent: tool || "?" }), error ? " failed" : " was called"),
       make("pre", { textContent: text(given ?? {}), tabIndex: 0 }),
       error ? null : make("pre", { textContent: text(shown), tabIndex: 0 })),
     error ? make("p", { textContent: error }) : null,
+    isAlignment(result) ? alignment(result) : null,
+    ...hitsOf(result).map(showSource),
     ...pictures.map(([name, svg]) => picture(name.slice(0, -PICTURE.length), svg)));
 }
 
