@@ -172,7 +172,7 @@ def test_everything_is_reached_and_done_by_keys(page):
         )
     assert reached[0] == "skip"
     wanted = ["new", "export", "theme", "message", "file", "task", "tool", "send"]
-    assert [name for name in reached if name in wanted] == wanted
+    assert [name for name in reached[: reached.index("send") + 1] if name in wanted] == wanted
     page.run("document.getElementById('message').focus()")
     keys = webdriver.ActionChains(page.browser).send_keys("one").key_down(Keys.SHIFT).send_keys(Keys.ENTER)
     keys.key_up(Keys.SHIFT).send_keys("two").perform()

@@ -19,7 +19,7 @@ from llama_gene.serving.bodies import Body
 from llama_gene.serving.engine import BusyError
 from llama_gene.serving.limits import check_letters
 from llama_gene.serving.turns import Before, conversation_record, read_before, sequence_record
-from llama_gene.tasks.tool_calls import read_arguments
+from llama_gene.tasks.tool_calls import INPUT, read_arguments
 from llama_gene.tools import Tool, all_tools
 
 _MOST_AT_ONCE = 4
@@ -69,11 +69,12 @@ def _call(service: Service, tools: Mapping[str, Tool], body: ToolBody) -> dict[s
     records = typed.sequences or before.waiting or before.asked
     timeout_s = min(AgentConfig().timeout_s, service.config.answer_timeout_s)
     step = take_step(read_arguments(body.tool, body.arguments), records, tools, timeout_s=timeout_s)
+    told = records if INPUT in body.arguments else typed.sequences
     after: Conversation = replace(before, waiting=(), asked=records)
     return {
         "step": _step_record(step),
         "notices": typed.notices,
-        "sequences": [sequence_record(record) for record in records],
+        "sequences": [sequence_record(record) for record in told],
         "conversation": conversation_record(after),
     }
 

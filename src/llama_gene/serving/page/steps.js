@@ -4,10 +4,17 @@ import { make, percent } from "./elements.js";
 
 const PICTURE = "_svg";
 
+const NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"';
+// Drawings are made for pages of many themes; as an image each stands alone, on white.
+const COLOURS = { ink: "#222", line: "#ddd" };
+
 /** A drawing from the server as an image: a browser runs no script of an image. */
 function picture(name, svg) {
-  const image = make("img", { className: "picture", alt: name.replace(/_/g, " ") });
-  image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  const spoken = svg.match(/aria-label="([^"]*)"/)?.[1] ?? name.replace(/_/g, " ");
+  const whole = svg.includes("xmlns=") ? svg : svg.replace("<svg", `<svg ${NAMESPACE} font-family="sans-serif"`);
+  const coloured = whole.replace(/var\(--(\w+)\)/g, (_, variable) => COLOURS[variable] ?? "#222");
+  const image = make("img", { className: "picture", alt: spoken });
+  image.src = URL.createObjectURL(new Blob([coloured], { type: "image/svg+xml" }));
   image.onload = () => URL.revokeObjectURL(image.src);
   return image;
 }

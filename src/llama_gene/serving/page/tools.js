@@ -32,9 +32,9 @@ export async function startTools() {
 
 /** The events of a call where the words are one, else null. */
 export function toolEvents(words, message, conversation, signal) {
-  const call = words.match(/^\/tool\s+(\S+)\s*(.*)/);
+  const call = words.match(/^\/tool\s+(\S+)\s*(\{[\s\S]*\})?/);
   if (!call) return null;
-  const [line, tool, given] = call;
+  const [line, tool, given = ""] = call;
   return (async function* events() {
     const body = { tool, arguments: given, message: message.slice(line.length).trim(), conversation };
     const told = await callTool(body, signal);
