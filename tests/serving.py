@@ -19,6 +19,7 @@ from llama_gene.serving.run import listen, open_keys, open_service
 # A one-sequence task of DNA, and one of two proteins; both are registered.
 DNA_TASK, PAIR_TASK = "promoter-core", "ppi-yeast"
 DNA = "TATAAAGCTAGCGCATTTGACATCTAGCTAGG"
+_CHAT = ChatConfig()
 PROTEIN = "MKVLAAGIVGLLLAQPSFWYENDTRHCKM"
 
 
@@ -37,11 +38,15 @@ def serving(folder: Path, **settings: Any) -> Iterator[str]:
 
 
 @contextmanager
-def serving_engine(folder: Path, **settings: Any) -> Iterator[tuple[str, Engine]]:
+def serving_engine(
+    folder: Path,
+    chat: ChatConfig = _CHAT,
+    **settings: Any,
+) -> Iterator[tuple[str, Engine]]:
     """The address of a server that runs meanwhile, and its engine."""
     config = ServeConfig(port=0, **{"cache_gib": 0.1, "max_running": 8, **settings})
     listening = listen(config)
-    service = open_service(folder, config, ChatConfig())
+    service = open_service(folder, config, chat)
     app = build_app(service, open_keys(config))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -66,11 +66,11 @@ def describe_answer(answer: Answer, *, ascii_only: bool = False) -> str:
         )
     if rest:
         lines.append(f"  and {len(rest)} more with {sum(share for _, share in rest):.1%} together".replace("%", " %"))
-    lines += [describe_sureness(answer), describe_measured(answer.measured, _comparable(answer))]
+    lines += [describe_sureness(answer), describe_measured(answer.measured, comparable(answer))]
     return "\n".join(lines)
 
 
-def _comparable(answer: Answer) -> float | None:
+def comparable(answer: Answer) -> float | None:
     """The probability that can be held against those of the evaluation: not a mean over parts."""
     return None if answer.states or answer.windows > 1 else max(answer.probabilities.values())
 

@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.staticfiles import StaticFiles
 
 from llama_gene import __version__
 from llama_gene.serving.answering import Service
+from llama_gene.serving.assets import answer_with, read_assets
 from llama_gene.serving.bodies import ChatBody, CompletionBody, EmbeddingBody, ScoreBody, TaskBody
+from llama_gene.serving.by_hand import add_tool_routes
 from llama_gene.serving.chat import answer_chat
 from llama_gene.serving.completions import complete
 from llama_gene.serving.embeddings import embed
@@ -21,9 +21,8 @@ from llama_gene.serving.handbook import handbook
 from llama_gene.serving.keys import KeyRing
 from llama_gene.serving.refusals import RefusedError, add_refusals
 from llama_gene.serving.tasks import answer_classify, answer_score, describe_task, list_tasks, task_named
+from llama_gene.serving.turns import add_page_routes
 
-# The files of the web page: index.html and what it needs, served at /.
-PAGE = Path(__file__).parent / "page"
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The request is wrong; `error.message` says how."},
     401: {"description": "No valid API key."},
@@ -49,10 +48,10 @@ def build_app(service: Service, keys: KeyRing) -> Guard:
     _add_model_routes(app, service)
     _add_status_routes(app, service)
     add_refusals(app)
-    if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE, html=True))
-    else:
-        app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    add_page_routes(app, service)
+    add_tool_routes(app, service)
+    for asset in read_assets():
+        app.add_api_route(asset.path, answer_with(asset), methods=["GET", "HEAD"], include_in_schema=False)
     config = service.config
     limits = Limits(int(config.max_body_mb * 1e6), config.body_timeout_s, own_names(config.host, config.hosts))
     return Guard(app, keys=keys, limits=limits, metrics=service.metrics, paths=list(app.openapi()["paths"]))

@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from llama_gene.serving.metrics import Metrics
 from llama_gene.serving.refusals import RefusedError, refusal
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_LOCKED = ("/v1/", "/metrics", "/mcp")
+_LOCKED = ("/v1/", "/page/", "/metrics", "/mcp")
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 # What is read and thrown away so that a client with too large a body gets to see the answer.
 _DRAINED_TIMES = 16
@@ -77,7 +77,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                message["headers"] = _with_headers(message.get("headers", ()))
                 self._metrics.requests.labels(path, message["status"]).inc()
             await send(message)
 
@@ -145,6 +145,13 @@ class Guard:
         body = b"".join(kept)
         _check_characters(body)
         return body
+
+
+def _with_headers(own: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Ours beside those of an answer, which may say how long it keeps."""
+    said = list(own)
+    names = {name.lower() for name, _ in said}
+    return [*said, *((name, value) for name, value in _HEADERS if name not in names)]
 
 
 def _name_of(address: str) -> str:

@@ -49,7 +49,7 @@ def _turns(messages: Sequence[ChatMessage], special: Sequence[str]) -> list[Mess
         if message.role == "tool":
             turns.append(Message("user", _tool_result(message, names, where, special)))
         elif is_asking:
-            turns.append(Message("user", _question(_text(message, where), special)))
+            turns.append(Message("user", defused_question(_text(message, where), special)))
         else:
             names |= {call.id: call.function.name for call in message.tool_calls or ()}
             turns.append(Message("assistant", _reply(message, where, special)))
@@ -66,7 +66,7 @@ def _text(message: ChatMessage, where: str) -> str:
     return text
 
 
-def _question(text: str, special: Sequence[str]) -> str:
+def defused_question(text: str, special: Sequence[str]) -> str:
     """A user's words and the input under its one heading."""
     instruction, heading, given = text.partition(f"\n\n{INPUT_HEADING}")
     words = defuse(instruction, special).text

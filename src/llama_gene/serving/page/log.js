@@ -1,0 +1,96 @@
+// A turn of the conversation on the page: what was asked, what came, and what it rests on.
+
+import { showProbabilities, showStates } from "./bars.js";
+import { button, make } from "./elements.js";
+import { showSequence } from "./sequences.js";
+import { showSource, showStep } from "./steps.js";
+
+const ASKED_SHOWN = 600;
+
+/** A new turn: plain values, so that it can be kept and exported. */
+export const newTurn = (question, files, task) => ({
+  question, files, task, notices: [], answers: [], steps: [], sources: [], sequences: [], basedOn: [],
+  writing: null, error: "", stopped: false, at: new Date().toISOString(),
+});
+
+/** Take an event into a turn. */
+export function take(turn, event) {
+  switch (event.type) {
+    case "notice": turn.notices.push(event.text); break;
+    case "begun": turn.writing = { names: event.names, task: event.task, text: "" }; break;
+    case "piece": turn.writing.text += event.text; break;
+    case "answered": turn.answers.push(event); turn.writing = null; break;
+    case "step": turn.steps.push(event); break;
+    case "source": turn.sources.push(event); break;
+    case "reply":
+      turn.sequences = event.sequences;
+      turn.basedOn = event.based_on;
+      turn.question = event.question || turn.question;
+      break;
+    default:
+  }
+}
+
+async function copy(text, sender) {
+  let isDone = true;
+  await navigator.clipboard.writeText(text).catch(() => { isDone = false; });
+  const before = sender.textContent;
+  sender.textContent = isDone ? "Copied" : "Not allowed here";
+  setTimeout(() => { sender.textContent = before; }, 1500);
+}
+
+function showClosed(closed) {
+  return make("div", {},
+    closed.steps ? make("p", { className: "words", textContent: closed.steps }) : null,
+    closed.states ? showStates(closed.chain, closed.states) : make("p", { className: "verdict", textContent: closed.label }),
+    closed.windows > 1 ? make("p", { className: "fine", textContent: `Mean of ${closed.windows} windows of the sequence.` }) : null,
+    showProbabilities(closed.probabilities),
+    make("p", { textContent: closed.sureness }),
+    make("p", { className: "fine", textContent: closed.measured }));
+}
+
+function showAnswer(answer, isNamed) {
+  const names = answer.names.join(" and ");
+  const head = [isNamed && names ? names : "", answer.task ? `task ${answer.task}` : ""].filter(Boolean).join(" · ");
+  const tool = button("Copy", () => copy(answer.text, tool), { className: "small copy" });
+  return make("section", { className: "answer" },
+    make("div", { className: "row" }, make("h3", { textContent: head || "Answer" }), make("span", { className: "grow" }), tool),
+    answer.closed ? showClosed(answer.closed) : make("p", { className: "words", textContent: answer.text || "(nothing)" }));
+}
+
+const notice = (text) => make("p", { className: "notice", textContent: text });
+
+/** What was asked; long pasted sequences are shown below it, so the words are cut. */
+function showAsked(turn) {
+  const words = turn.question.length > ASKED_SHOWN ? `${turn.question.slice(0, ASKED_SHOWN)} …` : turn.question;
+  return make("div", { className: "asked" },
+    make("h2", { className: "hidden", textContent: "You" }),
+    words ? make("p", { className: "words", textContent: words }) : null,
+    turn.sequences.length ? null : make("p", { className: "fine", textContent: turn.files.join(", ") }),
+    ...turn.sequences.map(showSequence));
+}
+
+/** The element of a turn. `again` is called where the user wants to mend what failed. */
+export function showTurn(turn, again) {
+  const isNamed = turn.answers.length > 1;
+  const said = make("div", { className: "said" }, make("h2", { className: "hidden", textContent: "llama-gene" }));
+  said.append(
+    ...turn.notices.map(notice),
+    ...turn.steps.map(showStep),
+    ...turn.answers.map((answer) => showAnswer(answer, isNamed)));
+  if (turn.writing) {
+    said.append(make("section", { className: "answer" },
+      make("p", { className: turn.stopped || turn.error ? "words" : "words writing", textContent: turn.writing.text })));
+  }
+  if (turn.sources.length) said.append(make("div", {}, make("h3", { textContent: "Sources" }), ...turn.sources.map(showSource)));
+  if (turn.basedOn.length) {
+    said.append(make("details", { className: "fine" }, make("summary", { textContent: "What this rests on" }),
+      ...turn.basedOn.map((text) => make("p", { textContent: text }))));
+  }
+  if (turn.stopped) said.append(notice("Stopped. This answer is not remembered."));
+  if (turn.error) {
+    said.append(make("div", { className: "error", attributes: { role: "alert" } }, make("p", { textContent: turn.error }),
+      button("Change and ask again", () => again(turn), { className: "small" })));
+  }
+  return make("article", { className: "turn" }, showAsked(turn), said);
+}
