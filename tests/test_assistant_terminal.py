@@ -14,11 +14,15 @@ import pytest
 from rich.console import Console
 
 from chatting import make_chat_model
+from llama_gene.assistant.agent import Decision
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, answer, ask_freely
 from llama_gene.assistant.display import Answer, describe_answer
 from llama_gene.assistant.terminal import chat, messages
+from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.config import ChatConfig
 from llama_gene.errors import ConfigError
+from llama_gene.tasks.tool_calls import Request
+from llama_gene.tools import all_tools
 
 DNA = "ACGTTGCATATAAAGCACGT"
 
@@ -204,3 +208,23 @@ def test_a_pipe_is_answered_to_its_end(assistant):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("The model is ") == 2
+
+
+def test_tools_are_listed_and_called_by_hand_on_the_sequence_that_waits(assistant):
+    shown = talk(assistant, "/tools", "ATGGCATGAATG", '/tool translate {"dna": "@input"}', '/tool rm {"path": "/"}')
+    assert "translate(dna, [genetic_code]" in shown
+    assert '"protein": "MA*M"' in shown
+    assert "'rm': no such tool" in shown
+
+
+def test_a_question_is_answered_with_tools_and_every_step_is_shown(assistant):
+    def plan(question, sequences, steps, tools):
+        if steps:
+            return Decision(text=f"{question} It is {steps[0].result['protein']}.")
+        return Decision((Request("translate", {"dna": "@input"}, ""),))
+
+    toolbox = Toolbox(all_tools(), planner=plan)
+    shown = talk(assistant, "What does ATGGCATGAATG code for?", "ATGGCATGAATG", "And this?", toolbox=toolbox)
+    assert shown.count('translate {"dna": "@input"}') == 2
+    assert "What does code for? It is MA*M." in shown
+    assert "Now type the question" in shown

@@ -12,9 +12,11 @@ import uvicorn
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
+from llama_gene import cli
 from llama_gene.config import ChatConfig, ServeConfig
 from llama_gene.serving.mcp_run import guarded
 from llama_gene.serving.mcp_server import build_server
+from llama_gene.serving.offered import offered_tools
 from llama_gene.serving.run import listen, open_keys, open_service
 from llama_gene.serving.tools import ModelTool, model_tools
 from serving import DNA, DNA_TASK, PROTEIN, make_served_model
@@ -46,7 +48,7 @@ def run(server, work):
 
 async def ask_all(client):
     listed = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert set(listed) == {"list_tasks", "classify", "score"}
+    assert {"list_tasks", "classify", "score"} <= set(listed)
     assert listed["classify"].input_schema["required"] == ["task", "sequences"]
     assert DNA_TASK in listed["classify"].description
     found = await client.call_tool("classify", {"task": DNA_TASK, "sequences": [DNA]})
@@ -81,6 +83,31 @@ def test_tasks_and_scores_are_called_over_http(tools):
     assert run(f"http://127.0.0.1:{listening.getsockname()[1]}/mcp", ask_all)
     server.should_exit = True
     thread.join()
+
+
+def test_computed_tools_and_an_index_are_offered_beside_the_model(folder, tmp_path, capsys):
+    (tmp_path / "mine.fasta").write_text(f">p1 kinase of mine\n{PROTEIN * 3}\n>p2 other\n{PROTEIN[::-1] * 3}\n")
+    index = tmp_path / "index"
+    assert cli.run(["index", str(tmp_path / "mine.fasta"), "--output", str(index)]) == 0, capsys.readouterr().err
+    service = open_service(folder, CONFIG, ChatConfig())
+
+    async def ask(client):
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        turned = await client.call_tool("reverse_complement", {"dna": "AACGT"})
+        found = await client.call_tool("search_sequences", {"sequence": PROTEIN * 3, "kind": "protein"})
+        change = {"sequence": DNA, "kind": "dna", "start": 3, "reference": "A", "alternative": "C"}
+        effect = await client.call_tool("effect_of_variant", change)
+        return names, turned, found, effect
+
+    try:
+        names, turned, found, effect = run(build_server(offered_tools(service, index=index), timeout_s=60), ask)
+    finally:
+        service.engine.close()
+    assert {"translate", "search_passages", "effect_of_variant", "ask_task", "classify"} <= names
+    assert turned.structured_content["dna"] == "ACGTT"
+    assert found.structured_content["result"][0]["id"] == "p1"
+    assert found.structured_content["result"][0]["identity"] == 1
+    assert not effect.is_error, effect.content
 
 
 BAD_CALLS = [

@@ -79,6 +79,11 @@ def test_cuts_of_every_commercial_enzyme_are_those_of_biopython(topology):
         assert first_bases(sure) <= theirs <= first_bases(found.sites), str(enzyme)
 
 
+def test_more_sites_than_can_be_held_are_refused():
+    with pytest.raises(DataError, match=r"more than 100,000 sites in 110,000 bases\..* fewer enzymes"):
+        restriction_sites("C" * 110_000, enzymes=("AbaSI",))
+
+
 def test_an_unknown_enzyme_is_refused_with_the_nearest():
     with pytest.raises(DataError, match=r"enzymes\.0: 'ecori': no such enzyme.*did you mean 'EcoRI'"):
         all_tools()["restriction_sites"].call({"dna": "ACGT", "enzymes": ["ecori"]})

@@ -149,7 +149,12 @@ def open_partial(output: Path, header: str, made_of: Mapping[str, str]) -> Itera
                 file.flush()
                 progress.written = len(header.encode())
                 writer.save()
-            yield writer
+            try:
+                yield writer
+            finally:
+                if not progress.answered:  # nothing to go on with, and nothing that a mended input would trip over
+                    partial.unlink()
+                    note.unlink()
         partial.replace(output)
         note.unlink()
 

@@ -5,7 +5,7 @@ Works on a terminal and on a pipe (every message of the input is answered, then 
 
 import readline  # noqa: F401  without it a terminal cuts a pasted line at 4,095 letters
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from llama_gene.assistant.agent import Step, show_step
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer, printable
+from llama_gene.assistant.inputs import read_typed
+from llama_gene.assistant.model_tools import model_tools
+from llama_gene.assistant.tool_commands import list_tools, run_tool
+from llama_gene.assistant.toolbox import Toolbox, work_on
 from llama_gene.assistant.turn import (
     BEGINNING,
     Answered,
@@ -28,8 +33,11 @@ from llama_gene.assistant.turn import (
     answer_about,
     converse,
 )
+from llama_gene.config import Kind
 from llama_gene.errors import LlamaGeneError
 from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.tool_calls import is_called
+from llama_gene.tools import Tool, all_tools
 
 HELP = """\
 Type a question; a sequence may stand in it (DNA, or protein in capitals).
@@ -38,6 +46,7 @@ Type a question; a sequence may stand in it (DNA, or protein in capitals).
   /task NAME     ask in the words of a task, answers with probabilities; /task none: free questions
   /route on|off  whether a free question goes to the task it resembles; it is said which
   /tasks         the tasks this model learnt
+  /tools         the tools there are; /tool NAME {"argument": value} calls one (@input: the sequence that waits)
   /reset         forget the conversation
   /help  /quit   this text; leave (or Ctrl-D). Ctrl-C stops an answer."""
 _PROMPT = "\nyou > "
@@ -51,6 +60,12 @@ class State:
     assistant: Assistant
     task: Task | None = None
     conversation: Conversation = BEGINNING
+    toolbox: Toolbox | None = None
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """What can be called by hand."""
+        return self.toolbox.tools if self.toolbox else all_tools(more=model_tools(self.assistant))
 
 
 def chat(
@@ -60,6 +75,7 @@ def chat(
     input_lines: Iterable[str] | None = None,
     console: Console | None = None,
     folder: Path = Path(),
+    toolbox: Toolbox | None = None,
 ) -> None:
     """Talk until the input ends or `/quit`.
 
@@ -69,13 +85,14 @@ def chat(
         input_lines: Lines to answer; None: the terminal, or all of a piped standard input.
         console: Where to write; None: standard output.
         folder: Where the names after `@` start.
+        toolbox: Free questions are answered with its tools; None: without, and tools are called by hand alone.
 
     Raises:
         ConfigError: no such task.
         KeyboardInterrupt: Ctrl-C at the prompt (during an answer it only stops the answer).
     """
     console = console or Console(highlight=False)
-    state = State(assistant, find_task(assistant, task) if task else None)
+    state = State(assistant, find_task(assistant, task) if task else None, toolbox=toolbox)
     _say(console, _banner(assistant, state.task))
     for message in messages(_lines(input_lines, console)):
         following = _respond(state, message, console, folder)
@@ -127,6 +144,8 @@ def _respond(state: State, message: str, console: Console, folder: Path) -> Stat
     try:
         if message.startswith("/"):
             return _obey(state, message, console)
+        if state.toolbox and (state.task is None or is_called(state.task)):
+            return _work(state, state.toolbox, message, console, folder)
         return _show(state, converse(state.assistant, message, state.conversation, Manner(state.task, folder)), console)
     except LlamaGeneError as error:
         _say(console, str(error), style="red")
@@ -143,6 +162,10 @@ def _obey(state: State, message: str, console: Console) -> State | None:
         _say(console, HELP)
     elif command == "/tasks":
         _say(console, _task_list(state.assistant))
+    elif command == "/tools":
+        _say(console, list_tools(state.tools))
+    elif command == "/tool":
+        _say(console, run_tool(state.tools, name, state.conversation.waiting))
     elif command == "/reset":
         _say(console, "The conversation is forgotten.", style="dim")
         return replace(state, conversation=BEGINNING)
@@ -165,6 +188,30 @@ def _choose_task(state: State, name: str, console: Console) -> State:
     if task is None or not state.conversation.waiting:
         return state
     return _show(state, answer_about(state.assistant, task, state.conversation), console)
+
+
+def _work(state: State, toolbox: Toolbox, message: str, console: Console, folder: Path) -> State:
+    """Answer a question with tools, showing each step; sequences without a question wait for one."""
+    assistant, task, before = state.assistant, state.task, state.conversation
+    kinds: tuple[Kind, ...] = tuple(wanted.kind for wanted in task.inputs) if task else ()
+    most = assistant.config.max_sequences
+    typed = read_typed(message, kinds=kinds, most=most, folder=folder, store=assistant.store)
+    records = (*before.waiting, *typed.sequences)
+    if not typed.question and not (task and records):
+        return _show(state, converse(assistant, message, before, Manner(task, folder)), console)
+    _notify(console, typed.notices)
+    try:
+        for event in work_on(toolbox, assistant, typed.question, records, task):
+            if isinstance(event, Step):
+                _say(console, show_step(event), style="dim")
+            else:
+                _say(console, event.text)
+                _notify(console, event.notices)
+    except KeyboardInterrupt:
+        console.print()
+        _notify(console, [_STOPPED])
+        return state
+    return replace(state, conversation=replace(before, waiting=()))
 
 
 def _show(state: State, events: Generator[Event], console: Console) -> State:

@@ -13,7 +13,9 @@ from llama_gene.cli.registry import Definitions, add_registry_commands
 from llama_gene.cli.scoring import score
 
 if TYPE_CHECKING:
-    from llama_gene.config import Recipe
+    from llama_gene.assistant.conversation import Assistant
+    from llama_gene.assistant.toolbox import Toolbox
+    from llama_gene.config import AgentConfig, Recipe
 
 SpecialistModel = Literal["kmer", "cnn", "auto"]
 Tasks = Annotated[
@@ -180,6 +182,13 @@ def _show_baselines(recipe: "Recipe", instructions: Path, kept: Path | None, out
 def chat_with(
     model: Annotated[Path, typer.Argument(help="Tuned model folder.", show_default=False)],
     task: Annotated[str | None, typer.Option("--task", help="Use this task's wording and labels.")] = None,
+    tools: Annotated[
+        bool, typer.Option("--tools", help="Let it call tools before it answers, and show each call.")
+    ] = False,
+    specialist: Annotated[
+        list[Path],
+        typer.Option("--specialist", help="Folder of `tasks specialist`, a tool of its own; may be repeated."),
+    ] = [],  # noqa: B006
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
@@ -192,4 +201,20 @@ def chat_with(
     from llama_gene.assistant.terminal import chat
 
     recipe = settings(config, overrides)
-    chat(Assistant.open(model, recipe.chat, definitions), task=task)
+    assistant = Assistant.open(model, recipe.chat, definitions)
+    toolbox = _toolbox(assistant, specialist, recipe.agent) if tools or specialist else None
+    chat(assistant, task=task, toolbox=toolbox)
+
+
+def _toolbox(assistant: "Assistant", specialists: Sequence[Path], config: "AgentConfig") -> "Toolbox":
+    from llama_gene.assistant.model_tools import model_tools
+    from llama_gene.assistant.toolbox import Toolbox
+    from llama_gene.tools import all_tools
+
+    tools = all_tools(more=model_tools(assistant, specialists))
+    if config.planner == "local":
+        return Toolbox(tools, config)
+    # Its client takes a second to import.
+    from llama_gene.assistant.api_planner import open_planner
+
+    return Toolbox(tools, config, open_planner(config))

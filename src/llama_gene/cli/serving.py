@@ -64,19 +64,27 @@ def serve_tools(
     host: Host = None,
     port: Port = None,
     keys: Keys = None,
+    index: Annotated[Path | None, typer.Option(help="Folder of `index`, to search in.", show_default=False)] = None,
+    specialist: Annotated[
+        list[Path], typer.Option("--specialist", help="Folder of `tasks specialist`; each becomes a tool.")
+    ] = [],  # noqa: B006
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
 ) -> None:
-    """Offer the model's tasks and scores to clients of the Model Context Protocol, over standard input and output."""
+    """Offer tools, search, tasks and scores to clients of the Model Context Protocol, over its pipes."""
     recipe = settings(config, [*overrides, *_chosen(host, port, keys, None)])
     _need_extra()
     from llama_gene.serving.mcp_run import serve_mcp_http, serve_mcp_pipes
+    from llama_gene.serving.offered import offered_tools
+    from llama_gene.serving.run import open_service
 
+    service = open_service(model, recipe.serve, recipe.chat, definitions)
+    tools = offered_tools(service, index=index, search=recipe.index, specialists=specialist)
     if http:
-        serve_mcp_http(model, recipe.serve, recipe.chat, definitions, announce=_announce)
+        serve_mcp_http(service, tools, announce=_announce)
     else:
-        serve_mcp_pipes(model, recipe.serve, recipe.chat, definitions)
+        serve_mcp_pipes(service, tools)
 
 
 def _chosen(host: str | None, port: int | None, keys: Path | None, engine: str | None) -> list[str]:

@@ -21,7 +21,9 @@ try:
 except ImportError:
     easel = hmmer = plan7 = None
 
-_MOST_TOGETHER = 50_000
+_MOST_LETTERS = 2_000
+# About 20 seconds and 300 megabytes on one core.
+_MOST_CELLS = 20_000_000
 _ROUNDS = 2
 
 AlignmentMode = Annotated[
@@ -30,7 +32,7 @@ AlignmentMode = Annotated[
           "the ends are free."),
 ]  # fmt: skip
 Named = Annotated[
-    dict[Annotated[str, Field(min_length=1, max_length=100)], Short],
+    dict[Annotated[str, Field(min_length=1, max_length=100)], Annotated[Short, Field(max_length=_MOST_LETTERS)]],
     Field(min_length=2, max_length=100, description="Name to letters, 2 to 100 sequences of one kind."),
 ]
 
@@ -100,7 +102,7 @@ def align_many(sequences: Named, kind: SequenceKind) -> ManyAligned:
     """A multiple alignment of 2 to 100 sequences of one kind, by a profile hidden Markov model (HMMER).
 
     Raises:
-        DataError: pyhmmer is not installed, letters of another alphabet, or more than 50,000 letters together.
+        DataError: pyhmmer is not installed, letters of another alphabet, or too many letters together.
 
     >>> align_many({"a": "MKTAYIAKQRQISFVK", "b": "MKTAYIAQRQISFVK"}, "protein").rows["b"]
     'MKTAYIA-QRQISFVK'
@@ -108,9 +110,11 @@ def align_many(sequences: Named, kind: SequenceKind) -> ManyAligned:
     if plan7 is None:
         raise DataError('align_many: pyhmmer is not installed. Install it with: pip install "llama-gene[search]"')
     letters = {name: checked_sequence(text, kind, f"align_many: {name}") for name, text in sequences.items()}
-    if (total := sum(map(len, letters.values()))) > _MOST_TOGETHER:
+    total, longest = sum(map(len, letters.values())), max(map(len, letters.values()))
+    if total * longest > _MOST_CELLS:
         raise DataError(
-            f"align_many: {total:,} letters. Expected {_MOST_TOGETHER:,} at most; give fewer or shorter ones."
+            f"align_many: {total:,} letters, the longest sequence {longest:,}. Expected a product of {_MOST_CELLS:,} "
+            "at most; give fewer or shorter ones."
         )
     rows = dict(zip(letters, _align_to_profile(list(letters.values()), kind), strict=True))
     columns = list(zip(*rows.values(), strict=True))

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, Literal
 
 import numpy as np
 from Bio.motifs.matrix import FrequencyPositionMatrix, PositionSpecificScoringMatrix
@@ -87,31 +87,26 @@ def find_motif(dna: Dna, motif: Motif, strands: Strands = "both", most: Most = 1
     >>> [(hit.start, hit.strand) for hit in find_motif("TATAAAGGTTTATA", "TATAWA").hits]
     [(0, '+'), (8, '-')]
     """
-    found = both_strands(dna, motif) if strands == "both" else ((start, "+") for start in _starts(dna, motif))
+    found = sorted(occurrences(dna, motif, strands))
     hits = []
-    for start, strand in found:
+    for start, strand in found[:most]:
         letters = dna[start : start + len(motif)]
         read = letters if strand == "+" else reverse_complement(letters)
-        hits.append(MotifHit(start, start + len(motif), "+" if strand == "+" else "-", read))
-    hits.sort(key=lambda hit: (hit.start, hit.strand))
-    return MotifHits(len(hits), tuple(hits[:most]))
+        hits.append(MotifHit(start, start + len(motif), strand, read))
+    return MotifHits(len(found), tuple(hits))
 
 
-def both_strands(dna: str, motif: str) -> Iterator[tuple[int, Strand]]:
+def occurrences(dna: str, motif: str, strands: Literal["forward", "both"]) -> Iterator[tuple[int, Strand]]:
     """Start on the strand given, and strand, of every match of an IUPAC word; those of + come first."""
-    for start in _starts(dna, motif):
-        yield start, "+"
+    for match in _pattern(motif).finditer(dna):
+        yield match.start(), "+"
     backward = reverse_complement(motif)
-    if backward != motif:
-        for start in _starts(dna, backward):
-            yield start, "-"
+    if strands == "both" and backward != motif:
+        for match in _pattern(backward).finditer(dna):
+            yield match.start(), "-"
 
 
-def _starts(dna: str, motif: str) -> Iterator[int]:
-    return (match.start() for match in _pattern(motif).finditer(dna))
-
-
-@cache
+@lru_cache(maxsize=256)
 def _pattern(motif: str) -> re.Pattern[str]:
     """Looks ahead, so that matches may overlap."""
     bases = dict.fromkeys(_BASES) | IUPAC_BASES

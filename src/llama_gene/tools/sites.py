@@ -4,16 +4,18 @@ A cut is given by the base before which it lies, 0-based on the strand as given:
 site at 2, cuts the given strand before base 3 and the other strand before base 7.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Annotated, Literal
 
 from Bio import Restriction
 from pydantic import AfterValidator, Field
 
+from llama_gene.errors import DataError
 from llama_gene.tools.letters import Dna, Strand
-from llama_gene.tools.motifs import both_strands
+from llama_gene.tools.motifs import occurrences
 
 COMMON = (
     "EcoRI", "BamHI", "HindIII", "XhoI", "XbaI", "NotI", "NdeI", "NcoI", "SalI", "PstI", "KpnI", "SacI", "SmaI",
@@ -21,6 +23,7 @@ COMMON = (
 )  # fmt: skip
 _KNOWN = {str(enzyme): enzyme for enzyme in Restriction.AllEnzymes}
 _MOST_SITES = 1000
+_MOST_COUNTED = 100_000
 
 
 def _enzyme(name: str) -> str:
@@ -92,26 +95,39 @@ def restriction_sites(dna: Dna, enzymes: Enzymes = COMMON, topology: Topology = 
     A letter of the DNA that stands for several bases is recognised where the enzyme takes all of them. Methylation is
     not looked at.
 
+    Raises:
+        DataError: more than 100,000 sites.
+
     >>> found = restriction_sites("AAGAATTCAA", enzymes=("EcoRI",))
     >>> found.sites[0].start, found.sites[0].cuts, found.pieces_bp
     (2, (Cut(given=3, other=7),), (3, 7))
     """
-    sites = [site for name in dict.fromkeys(enzymes) for site in _sites(dna, name, topology)]
+    names = tuple(dict.fromkeys(enzymes))
+    places = ((name, start, strand) for name in names for start, strand in _places(dna, name, topology))
+    found = list(islice(places, _MOST_COUNTED + 1))
+    if len(found) > _MOST_COUNTED:
+        raise DataError(
+            f"restriction_sites: more than {_MOST_COUNTED:,} sites in {len(dna):,} bases. Expected fewer; give fewer "
+            "enzymes or a part of the DNA."
+        )
+    sites = [_site(*place, len(dna), topology) for place in found]
     sites.sort(key=lambda site: (site.start, site.enzyme, site.strand))
-    counted = tuple(
-        Enzyme(name, _KNOWN[name].elucidate(), sum(site.enzyme == name for site in sites))
-        for name in dict.fromkeys(enzymes)
-    )
+    sums = Counter(site.enzyme for site in sites)
+    counted = tuple(Enzyme(name, _KNOWN[name].elucidate(), sums[name]) for name in names)
     cuts = sorted({cut.given for site in sites for cut in site.cuts if cut.given is not None})
     return Digest(counted, len(sites), tuple(sites[:_MOST_SITES]), _pieces(cuts, len(dna), topology))
 
 
-def _sites(dna: str, name: str, topology: str) -> Iterator[Site]:
-    pattern, length = _KNOWN[name].site, len(dna)
+def _places(dna: str, name: str, topology: str) -> Iterator[tuple[int, Strand]]:
+    pattern = _KNOWN[name].site
     # Of a circle, what follows the end is its start again.
-    letters = dna + dna[: len(pattern) - 1] if topology == "circular" and len(pattern) <= length else dna
-    for start, strand in both_strands(letters, pattern):
-        yield Site(name, start, start + len(pattern), strand, tuple(_cuts(name, start, strand, length, topology)))
+    letters = dna + dna[: len(pattern) - 1] if topology == "circular" and len(pattern) <= len(dna) else dna
+    return occurrences(letters, pattern, "both")
+
+
+def _site(name: str, start: int, strand: Strand, length: int, topology: str) -> Site:
+    cuts = tuple(_cuts(name, start, strand, length, topology))
+    return Site(name, start, start + len(_KNOWN[name].site), strand, cuts)
 
 
 def _cuts(name: str, start: int, strand: Strand, length: int, topology: str) -> Iterator[Cut]:
