@@ -182,7 +182,7 @@ def test_probabilities_sum_to_one_and_equal_a_plain_forward_pass(assistant):
 def test_a_task_asks_in_the_words_of_the_paper(assistant):
     text = prompt_text(assistant, ask_task(assistant, load_task("promoter-core"), ["ACGT" * 5]))
     assert "Determine core promoter detection of following dna sequence" in text
-    assert text.endswith(f"### Input:\n{'ACGT' * 5}\n\n### Response:\n")
+    assert text.endswith(f"### Input:\n{' '.join('ACGT' * 5)}\n\n### Response:\n")
 
 
 def test_a_pair_in_register_keeps_three_bases_to_a_residue_and_says_so(assistant):
@@ -213,7 +213,7 @@ def test_every_letter_of_a_chain_gets_a_state(assistant):
 def test_a_letter_of_a_chain_is_asked_with_letters_on_both_sides(assistant):
     task = load_task("secondary-structure").model_copy(update={"unit": "letter", "left_letters": 3})
     question, answered = classify(assistant, task, ["MKVLAAGIVG"])
-    assert "### Input:\nGIV [ G ]\n" in prompt_text(assistant, question)
+    assert "### Input:\nG I V [ G ]\n" in prompt_text(assistant, question)
     assert len(answered.states) == 10
 
 

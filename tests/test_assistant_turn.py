@@ -294,7 +294,7 @@ def test_solved_training_items_stand_before_the_question(assistant, examples):
     assert {shots[1].content, shots[3].content} == {"promoter", "Non-promoter"}
     task = load_task("promoter-core")
     text = prompt_text(assistant, ask_task(assistant, task, [DNA], shots=shots))
-    assert text.index(shots[0].content) < text.index(shots[1].content) < text.index(DNA)
+    assert text.index(shots[0].content) < text.index(shots[1].content) < text.index(" ".join(DNA))
     assert text.count("### Response:") == 3
     assert text.count("Below is an instruction") == 1
     asked = pool.items[0].sequences
