@@ -237,6 +237,8 @@ VERBS = {
     "finetune": "finetune RUN/pretrained --instructions RUN/instructions --output OUT SHORT",
     "evaluate": "evaluate RUN/finetuned --instructions RUN/instructions --output OUT SHORT",
     "score": "score RUN/evaluation/predictions.jsonl",
+    "predict": "predict RUN/finetuned RUN/data/tasks/promoter.csv --task demo-promoter --output answers.tsv",
+    "index": "index RUN/data/proteins --output OUT",
 }
 
 
@@ -271,10 +273,10 @@ def every_command():
     return list(commands(typer.main.get_command(cli.build_app())))
 
 
-def test_every_verb_but_the_talking_one_is_asked_for_json_above():
+def test_every_verb_but_the_talking_ones_is_asked_for_json_above():
     # A merge needs an adapter, and what is fetched a server: see the next test, and test_corpus_fetch.py.
-    merging = {("model", "merge"), ("chat",), ("corpus", "fetch")}
-    assert {tuple(verb.split()) for verb in VERBS if "--" not in verb} == set(every_command()) - merging
+    apart = {("model", "merge"), ("chat",), ("serve",), ("mcp",), ("corpus", "fetch")}
+    assert {tuple(verb.split()) for verb in VERBS if "--" not in verb} == set(every_command()) - apart
 
 
 @pytest.mark.slow

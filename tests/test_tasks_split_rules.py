@@ -82,7 +82,7 @@ def test_the_source_of_a_split_can_be_ignored(tmp_path):
 
 
 def test_a_run_changes_single_keys_of_a_task_s_rule():
-    task = load_task("deeploc")
+    task = load_task("protein-function")
     assert task.split.similarity == 0.2
     changed_rule = task.split.changed(SplitRule(identity=0.3))
     assert (changed_rule.similarity, changed_rule.identity, changed_rule.shares) == (0.2, 0.3, task.split.shares)

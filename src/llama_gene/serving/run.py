@@ -107,6 +107,7 @@ def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, anno
         app, log_level="warning", access_log=False, server_header=False, lifespan="on",
         timeout_graceful_shutdown=max(1, int(config.drain_s)), timeout_keep_alive=30,
     )  # fmt: skip
+    listening.listen()  # who reads the address may connect at once
     announce(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
     uvicorn.Server(settings).run(sockets=[listening])
 
