@@ -2,7 +2,7 @@
 
 parasail, because its wheels hold vector code for every processor and score proteins by a substitution matrix, which
 edlib and rapidfuzz (edit distance) do not: below 60 % identity an edit distance no longer tells kin from chance.
-Alignments are local (Smith-Waterman) with the usual scores: BLOSUM62, gaps 11 + 1 for proteins; +5/-4, gaps 10 + 1 for
+Alignments are local (Smith-Waterman) with the usual scores: BLOSUM62, gaps 11 + 1 for proteins; +5/-4, gaps 25 + 10 for
 DNA, where an ambiguous base scores 0.
 """
 
