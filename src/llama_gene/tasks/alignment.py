@@ -79,29 +79,6 @@ def align(first: str, second: str, kind: GeneKind) -> Alignment:
     return Alignment(found.matches / shorter, min(1.0, found.length / len(first)))
 
 
-def locate(first: str, second: str, kind: GeneKind) -> Located:
-    """Where the best local alignment lies; memory grows with the square of the first, not with the second.
-
-    Args:
-        first: Upper-case letters, at least one.
-        second: The same, of any length; only the strand given is looked at.
-        kind: What both are.
-
-    >>> locate("ACGTAC", "TTTTACGTACTTTT", "dna")
-    Located(score=30, matches=6, columns=6, first=(0, 6), second=(4, 10))
-    """
-    best = parasail.sw_striped_sat(first, second, *_costs(kind))
-    begin = max(0, best.end_ref + 1 - _FURTHEST * len(first))
-    found = parasail.sw_trace_striped_sat(first, second[begin : best.end_ref + 1], *_costs(kind))
-    rows = found.traceback
-    matches = sum(one == other for one, other in zip(rows.query, rows.ref, strict=True))
-    # The start follows from the letters aligned: parasail gives the end alone.
-    first_end, second_end = found.end_query + 1, begin + found.end_ref + 1
-    first_start = first_end - len(rows.query.replace("-", ""))
-    second_start = second_end - len(rows.ref.replace("-", ""))
-    return Located(found.score, matches, len(rows.query), (first_start, first_end), (second_start, second_end))
-
-
 Mode = Literal["global", "local", "semi-global"]
 _TRACERS = {
     "global": parasail.nw_trace_striped_sat,
@@ -143,6 +120,25 @@ def trace(first: str, second: str, kind: GeneKind, mode: Mode) -> Traced:
     first_start = first_end - sum(letter != "-" for letter in rows.query)
     second_start = second_end - sum(letter != "-" for letter in rows.ref)
     return Traced(rows.query, rows.ref, (first_start, first_end), (second_start, second_end), found.score)
+
+
+def locate(first: str, second: str, kind: GeneKind) -> Located:
+    """Where the best local alignment lies; memory grows with the square of the first, not with the second.
+
+    Args:
+        first: Upper-case letters, at least one.
+        second: The same, of any length; only the strand given is looked at.
+        kind: What both are.
+
+    >>> locate("ACGTAC", "TTTTACGTACTTTT", "dna")
+    Located(score=30, matches=6, columns=6, first=(0, 6), second=(4, 10))
+    """
+    best = parasail.sw_striped_sat(first, second, *_costs(kind))
+    begin = max(0, best.end_ref + 1 - _FURTHEST * len(first))
+    found = trace(first, second[begin : best.end_ref + 1], kind, "local")
+    matches = sum(one == other for one, other in zip(found.first, found.second, strict=True))
+    start, end = found.second_span
+    return Located(found.score, matches, len(found.first), found.first_span, (begin + start, begin + end))
 
 
 def gap_costs(kind: GeneKind) -> tuple[int, int]:
