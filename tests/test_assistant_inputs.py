@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from llama_gene.assistant.inputs import guess_kind, read_typed
+from llama_gene.assistant.inputs import read_typed
 from llama_gene.errors import DataError
+from llama_gene.sequences.alphabets import guess_kind
 
 
 def letters(text: str, **options) -> list[tuple[str, str]]:

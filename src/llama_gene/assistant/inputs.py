@@ -16,7 +16,7 @@ from typing import NamedTuple
 from llama_gene.assistant.store import Store
 from llama_gene.config import Kind
 from llama_gene.errors import DataError
-from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters
+from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters, guess_kind
 from llama_gene.sequences.readers import read_records
 from llama_gene.sequences.records import Record
 
@@ -30,7 +30,6 @@ _ACCESSION = re.compile(r"(?=\S*\d)[A-Za-z][A-Za-z0-9_.|-]{3,39}")
 _SURE_ACCESSION = re.compile(r"[A-Z]{2}_\d{6,9}(\.\d+)?|[OPQ]\d[A-Z0-9]{3}\d|[A-NR-Z]\d([A-Z][A-Z0-9]{2}\d){1,2}")
 _LONE_WORD_LETTERS = 15
 _PUNCTUATION = ".,;:!?()[]'\"#"
-_PLAIN_BASES = 0.9
 _ALPHABETS: dict[Kind, Alphabet] = {"dna": DNA, "protein": PROTEIN}
 
 
@@ -133,16 +132,6 @@ def _unknown_accessions(question: str, store: Store | None) -> list[str]:
         return []
     words = [word.strip(_PUNCTUATION) for word in question.split()]
     return [f"{word}: not in the store of sequences (chat.store)." for word in words if _SURE_ACCESSION.fullmatch(word)]
-
-
-def guess_kind(letters: str) -> Kind:
-    """DNA where nine letters in ten are ACGTUN, else protein.
-
-    >>> guess_kind("acgtnnacgu"), guess_kind("MKVLAAGIVG")
-    ('dna', 'protein')
-    """
-    plain = sum(letters.upper().count(base) for base in "ACGTUN")
-    return "dna" if plain >= _PLAIN_BASES * len(letters) else "protein"
 
 
 def _pieces(text: str, *, expected: bool) -> Iterator[_Piece]:

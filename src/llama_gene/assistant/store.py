@@ -15,6 +15,7 @@ from llama_gene.artifacts import locked
 from llama_gene.config import GeneKind
 from llama_gene.errors import DataError
 from llama_gene.progress import show_progress
+from llama_gene.sequences.alphabets import guess_kind
 from llama_gene.sequences.detect import detect_format
 from llama_gene.sequences.files import first_bytes, list_items
 from llama_gene.sequences.readers import list_files, read_records
@@ -24,7 +25,6 @@ INDEX = ".llama-gene-accessions.sqlite"
 _FORMATS = ("genbank", "fasta", "uniprot")
 _LOOK = 4096
 _FIND = "SELECT file, kind, id FROM records WHERE name = ? ORDER BY kind LIMIT 1"
-_PLAIN_BASES = 0.9
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,5 @@ def _kinds_of(file: Path) -> tuple[GeneKind, ...]:
 
 
 def _is_dna(start: bytes) -> bool:
-    letters = b"".join(line for line in start.splitlines() if not line.startswith((b">", b";"))).upper()
-    plain = len(letters) - len(letters.translate(None, b"ACGTUN"))
-    return plain >= _PLAIN_BASES * len(letters)
+    letters = b"".join(line for line in start.splitlines() if not line.startswith((b">", b";")))
+    return guess_kind(letters.decode("latin-1")) == "dna"

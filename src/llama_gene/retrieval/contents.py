@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from llama_gene.config import GeneKind, Kind, OnInvalid, SourceFormat
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.retrieval.pdf import SIGNATURE, read_pdf
+from llama_gene.sequences.alphabets import guess_kind
 from llama_gene.sequences.detect import detect_format
 from llama_gene.sequences.files import first_bytes, list_items
 from llama_gene.sequences.genbank import read_coding
@@ -25,8 +26,6 @@ _BY_FORMAT: dict[SourceFormat, tuple[Kind, ...]] = {
 }
 _TABLES = ("table", "json", "jsonl")
 _RANGE = re.compile(r"(\d+)\.\.>?(\d+)")
-_BASES = "ACGTUN"
-_SHARE_OF_BASES = 0.9
 _GUESSED_LETTERS = 64 * 1024
 
 
@@ -71,18 +70,8 @@ def kinds_of(path: Path, asked: AskedKind) -> tuple[Kind, ...]:
 
 def _kind_of_fasta(start: str) -> GeneKind:
     lines = start.replace("\r", "\n").split("\n")
-    return guess_kind("".join(line for line in lines if not line.startswith((">", ";"))))
-
-
-def guess_kind(letters: str) -> GeneKind:
-    """DNA where nine letters in ten are A, C, G, T, U or N, else protein.
-
-    >>> guess_kind("acgtnnacgu"), guess_kind("MKVLAAGIVG")
-    ('dna', 'protein')
-    """
-    upper = [letter for letter in letters.upper() if not letter.isspace()]
-    plain = sum(letter in _BASES for letter in upper)
-    return "dna" if plain >= _SHARE_OF_BASES * len(upper) else "protein"
+    letters = (line for line in lines if not line.startswith((">", ";")))
+    return guess_kind("".join(part for line in letters for part in line.split()))
 
 
 def read_file(path: Path, kinds: Sequence[Kind], on_invalid: OnInvalid, counts: Counter[str]) -> Iterator[Record]:

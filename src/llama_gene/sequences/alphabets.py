@@ -8,8 +8,11 @@ digits and inner stops are never letters.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from llama_gene.config import GeneKind
+
 _SHOWN = 6
 _LONG_ENOUGH = 40
+_PLAIN_BASES = 0.9
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,20 @@ def reverse_complement(dna: str) -> str:
     'yACGTT'
     """
     return dna.translate(COMPLEMENT)[::-1]
+
+
+def guess_kind(letters: str) -> GeneKind:
+    """DNA where nine letters in ten are ACGTUN, else protein.
+
+    Args:
+        letters: In any case, without white space.
+
+    >>> guess_kind("acgtnnacgu"), guess_kind("MKVLAAGIVG")
+    ('dna', 'protein')
+    """
+    upper = letters.upper()
+    plain = sum(upper.count(base) for base in "ACGTUN")
+    return "dna" if plain >= _PLAIN_BASES * len(letters) else "protein"
 
 
 def clean_letters(letters: str, alphabet: Alphabet) -> Cleaned:

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse, Response
 from llama_gene.assistant.closed import classify
 from llama_gene.assistant.conversation import Assistant, ask_task, find_task, labels_of
 from llama_gene.assistant.display import describe_sureness
-from llama_gene.assistant.inputs import checked_record, guess_kind
+from llama_gene.assistant.inputs import checked_record
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.evaluation.likelihood import AnswerScores, Question, score_answers
+from llama_gene.sequences.alphabets import guess_kind
 from llama_gene.serving.answering import Service, check_model, on_model, unless_gone
 from llama_gene.serving.bodies import ScoreBody, TaskBody
 from llama_gene.serving.completions import with_begin
