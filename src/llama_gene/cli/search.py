@@ -11,6 +11,7 @@ from llama_gene.cli.options import Config, Json, Output, Set, settings, show, sh
 if TYPE_CHECKING:
     from llama_gene.retrieval.hits import SequenceHit
     from llama_gene.retrieval.index import Index
+    from llama_gene.retrieval.vectors import Embedder
 
 HeldKind = Literal["auto", "dna", "protein", "text"]
 
@@ -54,13 +55,13 @@ def index_files(
     chosen = [f"index.kind={kind}"] if kind and files else []
     recipe = settings(config, [*overrides, *chosen])
     if files:
-        made = build_index(recipe.index, files=files, seed=recipe.seed, output=output)
+        made = build_index(recipe.index, files=files, seed=recipe.seed, output=output, load_encoder=_load_encoder)
         if not find and not ask:
             show(made, output, as_json=as_json)
             return
     elif not find and not ask:
         raise ConfigError("index: nothing to do. Name FILES to index, or --find letters or --ask a question.")
-    index = open_index(output, recipe.index)
+    index = open_index(output, recipe.index, _load_encoder if ask else None)
     sequences = _find(index, find, kind or "auto", most) if find else {}
     passages = index.find_passages(ask, most) if ask else ()
     if as_json:
@@ -72,6 +73,13 @@ def index_files(
         print(f"{name}\n{render_sequences(hits)}")
     if ask:
         print(f"{ask}\n{render_passages(passages)}")
+
+
+def _load_encoder(folder: Path) -> "Embedder":
+    """Loads torch, so only where an index has an encoder."""
+    from llama_gene.model.encoder import load_encoder
+
+    return load_encoder(folder)
 
 
 def _find(index: "Index", find: str, kind: HeldKind, most: int) -> "dict[str, tuple[SequenceHit, ...]]":

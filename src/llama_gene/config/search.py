@@ -13,7 +13,12 @@ class IndexConfig(Section):
     kind: Literal["auto", "dna", "protein", "text"] = Field("auto", description="What the files hold; auto: by each.")
     on_invalid: OnInvalid = Field("skip", description="error: stop at a bad record; skip: count it.")
     passage_letters: int = Field(1000, ge=100, le=20_000, description="Longest passage of a text.")
-    dimensions: int = Field(128, ge=2, le=1024, description="Numbers in the vector of a passage.")
+    encoder: str = Field(
+        "",
+        description="Folder of a sentence-embedding model (Hugging Face, safetensors) for the vectors of passages; "
+        "empty: they are fitted on the index.",
+    )
+    dimensions: int = Field(128, ge=2, le=1024, description="Numbers in the fitted vector of a passage.")
     fit_passages: int = Field(20_000, ge=100, description="Passages the vectors are fitted on; bounds the memory.")
     max_terms: int = Field(50_000, ge=100, description="Words the vectors know, the most frequent ones.")
     # Excluded from what an index is known by: they change only how it is asked.
