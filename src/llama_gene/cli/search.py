@@ -9,6 +9,8 @@ import typer
 from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json
 
 if TYPE_CHECKING:
+    from llama_gene.config import GeneKind
+    from llama_gene.retrieval.aligners import Choice
     from llama_gene.retrieval.hits import SequenceHit
     from llama_gene.retrieval.index import Index
     from llama_gene.retrieval.vectors import Embedder
@@ -65,12 +67,13 @@ def index_files(
     sequences = _find(index, find, kind or "auto", most) if find else {}
     passages = index.find_passages(ask, most) if ask else ()
     if as_json:
-        found = {name: [asdict(hit) for hit in hits] for name, hits in sequences.items()}
-        told = {"sequences": found} if find else {}
+        found = {name: [asdict(hit) for hit in hits] for name, (_, hits) in sequences.items()}
+        methods = {name: choice._asdict() for name, (choice, _) in sequences.items()}
+        told = {"sequences": found, "methods": methods} if find else {}
         show_json(told | ({"passages": [asdict(hit) for hit in passages]} if ask else {}))
         return
-    for name, hits in sequences.items():
-        print(f"{name}\n{render_sequences(hits)}")
+    for name, (choice, hits) in sequences.items():
+        print(f"{name} (by {choice.method}: {choice.why})\n{render_sequences(hits)}")
     if ask:
         print(f"{ask}\n{render_passages(passages)}")
 
@@ -82,13 +85,14 @@ def _load_encoder(folder: Path) -> "Embedder":
     return load_encoder(folder)
 
 
-def _find(index: "Index", find: str, kind: HeldKind, most: int) -> "dict[str, tuple[SequenceHit, ...]]":
-    """Hits of each query, by its name."""
+def _find(index: "Index", find: str, kind: HeldKind, most: int) -> "dict[str, tuple[Choice, tuple[SequenceHit, ...]]]":
+    """Who looked for each query and what was found, by its name."""
     from llama_gene.progress import show_progress
     from llama_gene.retrieval.contents import read_queries
 
     queries = show_progress(read_queries(find, kind), "Searching")
-    return {
-        query.id: index.find_sequences(query.text, "dna" if query.kind == "dna" else "protein", most)
-        for query in queries
-    }
+    found = {}
+    for query in queries:
+        held: GeneKind = "dna" if query.kind == "dna" else "protein"
+        found[query.id] = index.choose_method(query.text, held), index.find_sequences(query.text, held, most)
+    return found

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from llama_gene.artifacts import Manifest, fingerprint, read_manifest
 from llama_gene.config import GENE_KINDS, GeneKind, IndexConfig
 from llama_gene.errors import ArtifactError, ConfigError, DataError
-from llama_gene.retrieval.aligners import Found, choose_method, find_by_hmmer, find_by_mmseqs, find_by_parasail
+from llama_gene.retrieval.aligners import FINDERS, Choice, choose_method
 from llama_gene.retrieval.build import CODE, ENCODER, STAGE
+from llama_gene.retrieval.found import Found
 from llama_gene.retrieval.hits import PassageHit, SequenceHit
 from llama_gene.retrieval.store import broken, fasta_path, open_reader
 from llama_gene.retrieval.vectors import Embedder, LoadEncoder, content_words, load_space, load_vectors, nearest
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
-_FINDERS = {"hmmer": find_by_hmmer, "parasail": find_by_parasail, "mmseqs": find_by_mmseqs}
 # Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).
 _FUSION = 60
 _LOOKED_AT = 50
@@ -58,19 +58,24 @@ class Index:
 
         Raises:
             DataError: no letters, too many, or letters of another kind.
-            ConfigError: the method asked for is not installed.
+            ConfigError: the method asked for is not installed, or does not find this kind.
             ArtifactError: the index is broken.
         """
         query = _clean(letters, kind, self.config.longest_query)
         _check_most(most)
         if not self.counts.get(f"{kind} records"):
             return ()
-        find = _FINDERS[choose_method(self.config, kind, query, self.counts[f"{kind} letters"])]
+        method = self.choose_method(query, kind).method
         try:
-            found = find(query, kind, fasta_path(self.folder, kind), self.config, most)
+            found = FINDERS[method](query, kind, fasta_path(self.folder, kind), self.config, most)
         except (FileNotFoundError, EOFError, StopIteration, ValueError) as error:
             raise broken(self.folder, error) from None
         return tuple(self._describe(one, kind) for one in found)
+
+    def choose_method(self, letters: str, kind: GeneKind) -> Choice:
+        """Who would look for these letters, and why; errors as `find_sequences`."""
+        query = _clean(letters, kind, self.config.longest_query)
+        return choose_method(self.config, kind, query, self.counts.get(f"{kind} letters", 0))
 
     def close(self) -> None:
         """Let go of the database."""
