@@ -139,6 +139,23 @@ def test_a_completion_goes_on_with_a_text(client, assistant):
     assert "".join(chunk.choices[0].text for chunk in streamed) == found.choices[0].text
 
 
+def test_several_prompts_are_continued_as_each_is_alone(client):
+    alone = [client.completions.create(model="model", prompt=one, max_tokens=4) for one in ("ACGT", "MKVL")]
+    both = client.completions.create(model="model", prompt=["ACGT", "MKVL"], max_tokens=4)
+    assert [(one.index, one.text) for one in both.choices] == [(i, one.choices[0].text) for i, one in enumerate(alone)]
+    assert both.usage.total_tokens == sum(one.usage.total_tokens for one in alone)
+    with pytest.raises(openai.BadRequestError, match="one is streamed at a time"):
+        client.completions.create(model="model", prompt=["ACGT", "MKVL"], stream=True)
+
+
+def test_messages_of_one_side_in_a_row_are_one_turn(client):
+    def ask(*contents):
+        messages = [{"role": "user", "content": content} for content in contents]
+        return chat(client, messages=messages)
+
+    assert ask("What is", "a gene?").usage == ask("What is\n\na gene?").usage
+
+
 def test_an_embedding_is_the_mean_of_the_last_hidden_states(client, address, assistant):
     found = client.embeddings.create(model="model", input=[DNA, PROTEIN])
     ids = [assistant.tokenizer.bos_id, *assistant.tokenizer.encode(DNA)]

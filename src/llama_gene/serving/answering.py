@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -134,6 +134,16 @@ async def collect(service: Service, request: Request) -> Answered:
         pieces[-1].finish,
         pieces[-1].tokens,
     )
+
+
+async def collect_all(service: Service, requests: Sequence[Request]) -> list[Answered]:
+    """The whole answers, written side by side; where one fails, all are given up."""
+    asked = [asyncio.ensure_future(collect(service, request)) for request in requests]
+    try:
+        return await asyncio.gather(*asked)
+    finally:
+        for one in asked:
+            one.cancel()
 
 
 async def on_model(service: Service, work: Callable[[], T]) -> T:
