@@ -51,9 +51,9 @@ def chat(client, **more):
 
 
 def test_the_model_is_listed_and_another_one_is_not_found(client):
-    assert [model.id for model in client.models.list()] == ["model"]
-    assert client.models.retrieve("model").owned_by == "llama-gene"
-    with pytest.raises(openai.NotFoundError, match=r"no model 'gpt' here\. This server has 'model'") as caught:
+    assert [model.id for model in client.models.list()] == ["model", "model:assistant"]
+    assert client.models.retrieve("model:assistant").owned_by == "llama-gene"
+    with pytest.raises(openai.NotFoundError, match=r"no model 'gpt' here\. This server has 'model' and") as caught:
         chat(client, model="gpt")
     assert caught.value.code == "model_not_found"
 

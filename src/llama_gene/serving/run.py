@@ -1,5 +1,6 @@
 """Open a model and serve it until a signal comes: running answers are finished first, within `serve.drain_s`."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -41,8 +42,8 @@ def open_service(folder: Path, config: ServeConfig, chat: ChatConfig, definition
         assistant.model, assistant.tokenizer, most_running=config.max_running, most_waiting=config.max_waiting,
         cache_gib=config.cache_gib, step_tokens=config.step_tokens,
     )  # fmt: skip
-    name = folder.resolve().name
-    return Service(name, assistant, engine, config, Metrics(engine), int(time.time()))
+    name, conversations = folder.resolve().name, asyncio.Semaphore(config.max_running)
+    return Service(name, assistant, engine, config, Metrics(engine), int(time.time()), conversations)
 
 
 def open_keys(config: ServeConfig) -> KeyRing:
