@@ -1,13 +1,11 @@
 """What the web page asks: what is served, one turn of a conversation as events, and the tokens of a sequence.
 
 The server keeps nothing between two turns: the page sends back what the turn before left. All of it is read as text
-from outside again, so a page that lies gains nothing. The model is used in the engine's thread, one event at a time,
-so that the answers of others go on.
+from outside again, so a page that lies gains nothing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -28,22 +26,21 @@ from llama_gene.assistant.turn import (
     Notice,
     Piece,
     Reply,
-    converse,
     reply_record,
 )
 from llama_gene.prompts import Message, defuse
 from llama_gene.sequences.records import Record
 from llama_gene.serving.answering import Service, unless_gone
 from llama_gene.serving.bodies import Body
-from llama_gene.serving.engine import BusyError
 from llama_gene.serving.events import first_piece, send_events
 from llama_gene.serving.limits import check_letters
 from llama_gene.serving.messages import defused_question
 from llama_gene.serving.refusals import RefusedError
 from llama_gene.serving.spans import gene_ranges, token_spans
+from llama_gene.serving.talk import talk
 from llama_gene.serving.tasks import list_tasks, task_named
 
-_MOST_TURNS = 200
+MOST_TURNS = 200
 # Beyond this many letters per token of context no turn is read: the model could hardly see it.
 _LETTERS_PER_TOKEN = 16
 
@@ -66,7 +63,7 @@ class KnownSequence(Body):
 class Before(Body):
     """What the turn before left (`conversation` of its reply)."""
 
-    history: Annotated[list[Said], Field(max_length=_MOST_TURNS)] = Field(default_factory=list)
+    history: Annotated[list[Said], Field(max_length=MOST_TURNS)] = Field(default_factory=list)
     waiting: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
     asked: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
 
@@ -87,14 +84,13 @@ class TokensBody(Body):
 
 def add_page_routes(app: FastAPI, service: Service) -> None:
     """What the page asks, at /page/."""
-    gate = asyncio.Semaphore(service.config.max_running)
     ranges = gene_ranges(service.assistant.tokenizer)
 
     async def about() -> dict[str, Any]:
         return _about(service)
 
     async def turn(body: TurnBody, http: HttpRequest) -> Response:
-        events = await unless_gone(http, first_piece(_turn_events(service, body, gate)))
+        events = await unless_gone(http, first_piece(_turn_events(service, body)))
         return send_events(events)
 
     async def tokens(body: TokensBody) -> JSONResponse:
@@ -118,40 +114,20 @@ def _about(service: Service) -> dict[str, Any]:
     }
 
 
-async def _turn_events(service: Service, body: TurnBody, gate: asyncio.Semaphore) -> AsyncGenerator[dict[str, Any]]:
-    """The events of a turn as JSON values, one step of the model's thread each.
+async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[str, Any]]:
+    """The events of a turn as JSON values.
 
     Raises:
         BusyError: as many turns run as may, or the engine's line is full.
         RefusedError: unknown task, too much sent, or no time.
         DataError: what was said cannot be asked.
     """
-    if gate.locked():
-        raise BusyError(f"{service.config.max_running} conversations are being answered. Ask again in a moment.")
     manner = Manner(task=task_named(service.assistant, body.task) if body.task else None)
     before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
-    deadline = asyncio.get_running_loop().time() + service.config.answer_timeout_s
-    events = converse(service.assistant, body.message, before, manner)
-    async with gate:
-        try:
-            if forgotten:
-                yield _event_record(Notice(f"The oldest {forgotten} turns were forgotten: the model cannot read them."))
-            while (event := await _step(service, events, deadline)) is not None:
-                yield _event_record(event)
-        finally:
-            # Closed where it runs, so after the step in work; a closing engine has ended its answers already.
-            with suppress(BusyError):
-                service.engine.call(events.close)
-
-
-async def _step(service: Service, events: Generator[Event], deadline: float) -> Event | None:
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await asyncio.wrap_future(service.engine.call(lambda: next(events, None)))
-    except TimeoutError:
-        raise RefusedError(
-            504, f"no whole answer within {service.config.answer_timeout_s:g} s.", code="timeout"
-        ) from None
+    if forgotten:
+        yield _event_record(Notice(f"The oldest {forgotten} turns were forgotten: the model cannot read them."))
+    async for event in talk(service, service.assistant, body.message, before, manner):
+        yield _event_record(event)
 
 
 def read_before(service: Service, given: Before) -> tuple[Conversation, int]:
@@ -226,7 +202,7 @@ def _answer_record(answered: Answered) -> dict[str, Any]:
 
 def conversation_record(conversation: Conversation) -> dict[str, Any]:
     """What the next turn sends back."""
-    history = conversation.history[-_MOST_TURNS:]
+    history = conversation.history[-MOST_TURNS:]
     return {
         "history": [{"role": message.role, "content": message.content} for message in history],
         "waiting": [sequence_record(record) for record in conversation.waiting],
