@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from fastapi import Request as HttpRequest
 
 from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.config import ServeConfig
 from llama_gene.serving.batch import Piece, Request
 from llama_gene.serving.bodies import Writing
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Service:
-    """What the API serves: one model under one name."""
+    """What the API serves: one model under one name, and the tools of its page."""
 
     name: str
     assistant: Assistant
@@ -30,6 +31,7 @@ class Service:
     config: ServeConfig
     metrics: Metrics
     started: int
+    toolbox: Toolbox
 
 
 @dataclass(frozen=True)

@@ -15,23 +15,14 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
+from llama_gene.assistant.agent import Step
 from llama_gene.assistant.conversation import SYNTHETIC
-from llama_gene.assistant.display import comparable, describe_sureness
+from llama_gene.assistant.found import Searching
 from llama_gene.assistant.inputs import checked_record
-from llama_gene.assistant.measured import describe_measured
-from llama_gene.assistant.turn import (
-    Answered,
-    Begun,
-    Conversation,
-    Event,
-    Manner,
-    Notice,
-    Piece,
-    Reply,
-    converse,
-    reply_record,
-)
+from llama_gene.assistant.tool_turn import converse_with_tools
+from llama_gene.assistant.turn import Conversation, Event, Manner, Notice, converse
 from llama_gene.prompts import Message, defuse
+from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
 from llama_gene.serving.answering import Service, unless_gone
 from llama_gene.serving.bodies import Body
@@ -40,12 +31,14 @@ from llama_gene.serving.events import first_piece, send_events
 from llama_gene.serving.limits import check_letters
 from llama_gene.serving.messages import defused_question
 from llama_gene.serving.refusals import RefusedError
+from llama_gene.serving.shown import MOST_TURNS, event_record
 from llama_gene.serving.spans import gene_ranges, token_spans
 from llama_gene.serving.tasks import list_tasks, task_named
 
-_MOST_TURNS = 200
 # Beyond this many letters per token of context no turn is read: the model could hardly see it.
 _LETTERS_PER_TOKEN = 16
+_MOST_APART = 2
+_HELD = ("protein records", "dna records", "passages")
 
 
 class Said(Body):
@@ -66,7 +59,7 @@ class KnownSequence(Body):
 class Before(Body):
     """What the turn before left (`conversation` of its reply)."""
 
-    history: Annotated[list[Said], Field(max_length=_MOST_TURNS)] = Field(default_factory=list)
+    history: Annotated[list[Said], Field(max_length=MOST_TURNS)] = Field(default_factory=list)
     waiting: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
     asked: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
 
@@ -76,6 +69,7 @@ class TurnBody(Body):
 
     message: str
     task: str | None = Field(None, min_length=1, description="Ask this task; none: the question decides.")
+    tools: bool = Field(False, description="The model may call tools before it answers.")
     conversation: Before = Before()
 
 
@@ -87,14 +81,14 @@ class TokensBody(Body):
 
 def add_page_routes(app: FastAPI, service: Service) -> None:
     """What the page asks, at /page/."""
-    gate = asyncio.Semaphore(service.config.max_running)
+    gate, apart = asyncio.Semaphore(service.config.max_running), asyncio.Semaphore(_MOST_APART)
     ranges = gene_ranges(service.assistant.tokenizer)
 
     async def about() -> dict[str, Any]:
         return _about(service)
 
     async def turn(body: TurnBody, http: HttpRequest) -> Response:
-        events = await unless_gone(http, first_piece(_turn_events(service, body, gate)))
+        events = await unless_gone(http, first_piece(_turn_events(service, body, gate, apart)))
         return send_events(events)
 
     async def tokens(body: TokensBody) -> JSONResponse:
@@ -115,11 +109,23 @@ def _about(service: Service) -> dict[str, Any]:
         "context_tokens": assistant.context_tokens,
         "max_message_letters": min(assistant.config.max_message_letters, int(service.config.max_body_mb * 1e6) // 2),
         "tasks": list_tasks(assistant),
+        "index": _index_record(assistant.index),
     }
 
 
-async def _turn_events(service: Service, body: TurnBody, gate: asyncio.Semaphore) -> AsyncGenerator[dict[str, Any]]:
-    """The events of a turn as JSON values, one step of the model's thread each.
+def _index_record(index: Index | None) -> dict[str, Any] | None:
+    if index is None:
+        return None
+    return {"name": index.folder.name, "counts": {kind: index.counts.get(kind, 0) for kind in _HELD}}
+
+
+async def _turn_events(
+    service: Service, body: TurnBody, gate: asyncio.Semaphore, apart: asyncio.Semaphore
+) -> AsyncGenerator[dict[str, Any]]:
+    """The events of a turn as JSON values.
+
+    Each is made in the model's thread, but searches and turns with tools run apart, a few at a time: they would hold up
+    the answers of others.
 
     Raises:
         BusyError: as many turns run as may, or the engine's line is full.
@@ -131,22 +137,38 @@ async def _turn_events(service: Service, body: TurnBody, gate: asyncio.Semaphore
     manner = Manner(task=task_named(service.assistant, body.task) if body.task else None)
     before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
     deadline = asyncio.get_running_loop().time() + service.config.answer_timeout_s
-    events = converse(service.assistant, body.message, before, manner)
+    events = _answer(service, body, before, manner)
     async with gate:
         try:
             if forgotten:
-                yield _event_record(Notice(f"The oldest {forgotten} turns were forgotten: the model cannot read them."))
-            while (event := await _step(service, events, deadline)) is not None:
-                yield _event_record(event)
+                turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
+                yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
+            event: Event | Step | None = None
+            while event := await _step(
+                service, events, deadline, apart=apart if body.tools or isinstance(event, Searching) else None
+            ):
+                yield event_record(event)
         finally:
-            # Closed where it runs, so after the step in work; a closing engine has ended its answers already.
+            # Closed where it runs, so after the step in work; a closing engine has ended its answers already. What runs
+            # apart cannot be closed in the middle of a step, and ends after it, as nobody holds it any more.
             with suppress(BusyError):
                 service.engine.call(events.close)
 
 
-async def _step(service: Service, events: Generator[Event], deadline: float) -> Event | None:
+def _answer(service: Service, body: TurnBody, before: Conversation, manner: Manner) -> Generator[Event | Step]:
+    if body.tools:
+        return converse_with_tools(service.assistant, service.toolbox, body.message, before, manner)
+    return converse(service.assistant, body.message, before, manner)
+
+
+async def _step(
+    service: Service, events: Generator[Event | Step], deadline: float, *, apart: asyncio.Semaphore | None
+) -> Event | Step | None:
     try:
         async with asyncio.timeout_at(deadline):
+            if apart is not None:
+                async with apart:
+                    return await asyncio.to_thread(next, events, None)
             return await asyncio.wrap_future(service.engine.call(lambda: next(events, None)))
     except TimeoutError:
         raise RefusedError(
@@ -183,57 +205,3 @@ def _records(service: Service, sequences: Iterable[KnownSequence]) -> tuple[Reco
         check_letters(service, [sequence.letters], sequence.id)
         found.append(checked_record(sequence.letters, sequence.kind, sequence.id)[0])
     return tuple(found)
-
-
-def _event_record(event: Event) -> dict[str, Any]:
-    """An event as JSON values; `type` says which."""
-    match event:
-        case Notice(text) | Piece(text):
-            return {"type": "notice" if isinstance(event, Notice) else "piece", "text": text}
-        case Begun(names, task, items):
-            return {"type": "begun", "names": names, "task": task, "items": items}
-        case Answered():
-            return {"type": "answered", **_answer_record(event)}
-        case Reply():
-            return {
-                "type": "reply",
-                **reply_record(event),
-                "answers": [_answer_record(answered) for answered in event.answers],
-                "conversation": conversation_record(event.conversation),
-            }
-
-
-def _answer_record(answered: Answered) -> dict[str, Any]:
-    closed = answered.closed
-    said: dict[str, Any] = {"names": answered.names, "task": answered.task, "text": answered.text, "closed": None}
-    if closed is None:
-        return said
-    measured = describe_measured(closed.measured, comparable(closed))
-    return {
-        **said,
-        "closed": {
-            "label": closed.label,
-            "probabilities": dict(closed.probabilities),
-            "sureness": describe_sureness(closed),
-            "measured": measured,
-            "windows": closed.windows,
-            "chain": closed.chain,
-            "states": closed.states,
-            "steps": closed.steps,
-        },
-    }
-
-
-def conversation_record(conversation: Conversation) -> dict[str, Any]:
-    """What the next turn sends back."""
-    history = conversation.history[-_MOST_TURNS:]
-    return {
-        "history": [{"role": message.role, "content": message.content} for message in history],
-        "waiting": [sequence_record(record) for record in conversation.waiting],
-        "asked": [sequence_record(record) for record in conversation.asked],
-    }
-
-
-def sequence_record(record: Record) -> dict[str, Any]:
-    """A sequence as the page keeps it."""
-    return {"id": record.id, "kind": record.kind, "letters": record.text}
