@@ -162,6 +162,17 @@ def test_escape_stops_an_answer_and_the_page_goes_on(page, served):
     assert len(page.all(".answer")) == 1
 
 
+def test_a_reload_in_the_middle_of_an_answer_keeps_the_question(page, served):
+    release = threading.Event()
+    served[1].call(lambda: release.wait(120))
+    page.id("message").send_keys("gene?", Keys.ENTER)
+    page.wait(lambda: page.id("stop").is_displayed())
+    page.reload()
+    release.set()
+    assert page.texts(".asked .words") == ["gene?"]
+    assert page.texts(".notice") == ["Stopped. This answer is not remembered."]
+
+
 def test_everything_is_reached_and_done_by_keys(page):
     page.run("document.activeElement.blur()")
     reached = []
@@ -259,7 +270,8 @@ def test_steps_show_pictures_as_images_and_hits_open_on_a_click(page):
 
 
 def choose_tool(page, name):
-    page.run("const box = document.getElementById('tool'); box.value = arguments[0]; box.onchange()", name)
+    page.run("document.getElementById('tool').open = true")
+    page.all(f"#tools button[value={name}]")[0].click()
 
 
 def test_a_tool_is_called_through_its_form_about_the_sequence_of_before(page):
@@ -267,7 +279,7 @@ def test_a_tool_is_called_through_its_form_about_the_sequence_of_before(page):
     choose_tool(page, "gc_content")
     assert page.run("return document.activeElement.id") == "argument-dna"
     page.press(Keys.ENTER)
-    page.wait(lambda: page.all(".step"))
+    page.wait(lambda: page.all(".step summary"))
     assert page.texts(".asked .words")[-1] == '/tool gc_content {"dna":"@input"}'
     assert page.texts(".step dd")[1] == str(len(DNA))
     assert not page.id("tool-form").is_displayed()
@@ -281,11 +293,12 @@ def test_a_form_gives_values_of_the_types_of_its_schema_and_leaves_defaults_out(
         "const form = document.getElementById('tool-form'); form.elements.dna.value = 'AAGAATTCAA';"
         "form.elements.enzymes.value = 'EcoRI, BamHI'; form.requestSubmit()"
     )
-    page.wait(lambda: page.all(".step"))
+    page.wait(lambda: page.all(".step summary"))
     sent = '/tool restriction_sites {"dna":"AAGAATTCAA","enzymes":["EcoRI","BamHI"]}'
     assert page.texts(".asked .words") == [sent]
     assert page.texts(".step.failed") == []
     choose_tool(page, "kmer_profile")
+    assert not page.id("tools").is_displayed()
     page.press(Keys.ESCAPE)
     assert not page.id("tool-form").is_displayed()
     assert page.run("return document.activeElement.id") == "message"

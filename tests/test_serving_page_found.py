@@ -32,8 +32,8 @@ def plan(question, sequences, steps, tools):
 def equipment(tmp_path_factory):
     place = tmp_path_factory.mktemp("found")
     (place / "proteins.fasta").write_text(f">P1 a kinase {MARKUP}\n{RELATIVE}\n")
-    (place / "notes.md").write_text(f"# Kinases\n\nThe kinase carries a phosphate. {MARKUP}\n")
-    build_index(IndexConfig(), files=[place / "proteins.fasta", place / "notes.md"], seed=1, output=place / "idx")
+    (place / "notes.txt").write_text(f"The kinase carries a phosphate. {MARKUP}\n")
+    build_index(IndexConfig(), files=[place / "proteins.fasta", place / "notes.txt"], seed=1, output=place / "idx")
     return Equipment(index=open_index(place / "idx"), planner=plan)
 
 
@@ -73,7 +73,7 @@ def test_what_an_index_holds_is_shown_with_its_alignment_and_passages_open_on_a_
     passage.find_element("tag name", "summary").send_keys(Keys.ENTER)
     assert text.is_displayed()
     assert MARKUP in text.text
-    assert "notes.md" in passage.text
+    assert "notes.txt" in passage.text
     assert page.all("#log img") == []
     assert page.id("said").get_attribute("textContent").endswith("2 hits in the index.")
     page.reload()
@@ -104,7 +104,7 @@ def test_the_calls_of_the_model_are_shown_as_they_happen_and_fold_under_the_answ
         "document.getElementById('agent').checked = true"
     )
     page.ask(f"How much is G or C? {DNA}")
-    assert {0, 1, 2} <= set(page.run("return [...window.seen]"))
+    assert {0, 1, 2} <= set(page.run("return [...window.seen]")), page.id("log").text
     assert page.texts(".step > summary b") == ["gc content", "nonesuch"]
     assert page.run("return [...document.querySelectorAll('.step')].map((one) => one.open)") == [False, True]
     assert page.texts(".step.failed > p")[0].startswith("'nonesuch': no such tool")

@@ -11,7 +11,7 @@ const ASKED_SHOWN = 600;
 /** A new turn: plain values, so that it can be kept and exported. */
 export const newTurn = (question, files, task) => ({
   question, files, task, notices: [], answers: [], steps: [], found: null, sequences: [], basedOn: [],
-  writing: null, doing: null, error: "", stopped: false, at: new Date().toISOString(),
+  writing: null, doing: null, error: "", stopped: false, isDone: false, at: new Date().toISOString(),
 });
 
 /** Take an event into a turn. */

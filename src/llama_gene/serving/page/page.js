@@ -25,6 +25,8 @@ function restore() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
     Object.assign(state, { turns: kept.turns ?? [], conversation: kept.conversation ?? {} });
+    // A turn that a reload cut off has no answer any more.
+    for (const turn of state.turns) turn.stopped ||= !turn.isDone && !turn.error;
     byId("log").replaceChildren(...state.turns.map((turn) => showTurn(turn, again)));
   } catch {
     sessionStorage.removeItem(KEPT);
@@ -60,6 +62,7 @@ async function send() {
   byId("welcome").hidden = true;
   byId("said").textContent = "Answering.";
   state.turns.push(turn);
+  keep();
   let element = byId("log").appendChild(showTurn(turn, again));
   document.scrollingElement.scrollTop = document.scrollingElement.scrollHeight;
   try {
@@ -75,6 +78,7 @@ async function send() {
     if (error.name === "AbortError") turn.stopped = true;
     else fail(turn, error, made.words, files);
   }
+  turn.isDone = true;
   running = null;
   showBusy(false);
   redraw(element, turn);
@@ -153,7 +157,21 @@ async function open() {
   }
 }
 
+/** A menu closes by Escape, and where something else is clicked. */
+function startMenus() {
+  for (const menu of document.querySelectorAll("details.menu")) {
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      event.stopPropagation();
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+    document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  }
+}
+
 startTheme();
+startMenus();
 startComposer({ send, stop });
 byId("new").onclick = startNew;
 byId("key-form").onsubmit = (event) => {

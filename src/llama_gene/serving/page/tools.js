@@ -1,7 +1,7 @@
 // Tools called by hand: a form made from the tool's schema writes `/tool NAME {arguments}`, which is read here again.
 
 import { fill, keptFiles, typed } from "./composer.js";
-import { byId, make } from "./elements.js";
+import { button, byId, make } from "./elements.js";
 import { callTool, tools } from "./server.js";
 
 const SEQUENCES = new Set(["dna", "protein", "sequence", "primer"]);
@@ -75,26 +75,21 @@ function showForm({ name, description, schema }, kind, send) {
     send();
   };
   form.hidden = false;
-  form.querySelector("input, select").focus();
+  (form.querySelector("input, select") ?? form.querySelector("button")).focus();
 }
 
 export function closeForm() {
   byId("tool-form").hidden = true;
-  byId("tool").value = "";
   byId("message").focus();
 }
 
-/** Fill the picker; `latestKind` says what the sequences of before are. */
+/** Fill the menu; `latestKind` says what the sequences of before are. */
 export async function startTools({ send, latestKind }) {
-  const found = await tools();
-  const box = byId("tool");
-  box.replaceChildren(box.options[0], ...found.map((tool) =>
-    make("option", { value: tool.name, textContent: tool.name.replaceAll("_", " "), title: tool.description })));
-  box.onchange = () => {
-    const tool = found.find(({ name }) => name === box.value);
-    if (tool) showForm(tool, latestKind(), send);
-    else closeForm();
-  };
+  byId("tools").replaceChildren(...(await tools()).map((tool) => {
+    const choice = button("", () => { byId("tool").open = false; showForm(tool, latestKind(), send); }, { value: tool.name });
+    choice.append(make("b", { textContent: tool.name.replaceAll("_", " ") }), make("span", { className: "fine", textContent: tool.description }));
+    return choice;
+  }));
   byId("tool-form").onkeydown = (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
