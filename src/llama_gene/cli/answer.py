@@ -202,10 +202,11 @@ def chat_with(
     """
     from llama_gene.assistant.conversation import Assistant
     from llama_gene.assistant.terminal import chat
+    from llama_gene.model.encoder import load_encoder
     from llama_gene.retrieval.index import open_index
 
     recipe = settings(config, overrides)
-    searched = open_index(index, recipe.index) if index else None
+    searched = open_index(index, recipe.index, load_encoder) if index else None
     assistant = Assistant.open(model, recipe.chat, definitions, index=searched)
     toolbox = _toolbox(assistant, specialist, recipe.agent) if tools or specialist else None
     chat(assistant, task=task, toolbox=toolbox)

@@ -59,6 +59,7 @@ def serve_model(
             raise ConfigError("--add-key: no file to note its hash in. Name one with --keys FILE.")
         print(make_key(Path(recipe.serve.keys), add_key))
         return
+    from llama_gene.model.encoder import load_encoder
     from llama_gene.retrieval.index import open_index
     from llama_gene.serving.run import Equipment, serve
 
@@ -68,7 +69,7 @@ def serve_model(
         from llama_gene.assistant.api_planner import open_planner
 
         planner = open_planner(recipe.agent)
-    searched = open_index(index, recipe.index) if index else None
+    searched = open_index(index, recipe.index, load_encoder) if index else None
     equipment = Equipment(searched, tuple(specialist), recipe.agent, planner)
     serve(model, recipe.serve, recipe.chat, definitions, equipment=equipment, announce=_announce)
 

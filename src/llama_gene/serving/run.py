@@ -1,7 +1,9 @@
 """Open a model and serve it until a signal comes: running answers are finished first, within `serve.drain_s`."""
 
+import asyncio
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -17,16 +19,18 @@ from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.model_tools import model_tools
 from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.config import AgentConfig, ChatConfig, ServeConfig
-from llama_gene.errors import ConfigError
+from llama_gene.errors import ConfigError, StoppedError
 from llama_gene.retrieval.index import Index
 from llama_gene.serving.answering import Service
 from llama_gene.serving.app import build_app
+from llama_gene.serving.ending import Ending, counting, describe_ending
 from llama_gene.serving.engine import Engine
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
 from llama_gene.serving.metrics import Metrics
 from llama_gene.tools import all_tools
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_MOST_APART = 2
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,11 @@ def open_service(
         cache_gib=config.cache_gib, step_tokens=config.step_tokens,
     )  # fmt: skip
     tools = all_tools(assistant.index, model_tools(assistant, equipment.specialists))
-    toolbox = Toolbox(tools, equipment.agent, equipment.planner)
-    name = folder.resolve().name
-    return Service(name, assistant, engine, config, Metrics(engine), int(time.time()), toolbox)
+    return Service(
+        folder.resolve().name, assistant, engine, config, Metrics(engine), int(time.time()),
+        Toolbox(tools, equipment.agent, equipment.planner),
+        conversations=asyncio.Semaphore(config.max_running), apart=asyncio.Semaphore(_MOST_APART),
+    )  # fmt: skip
 
 
 def open_keys(config: ServeConfig) -> KeyRing:
@@ -105,6 +111,7 @@ def serve(
 
     Raises:
         ConfigError: the address is in use, or vLLM is asked for and not installed.
+        StoppedError: a signal ended it.
     """
     if config.engine == "vllm":
         _become_vllm(folder, config)
@@ -136,15 +143,33 @@ def listen(config: ServeConfig) -> socket.socket:
 
 
 def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, announce: Callable[[str], None]) -> None:
-    """Run an app on an open port until a signal comes."""
+    """Run an app on an open port until a signal comes.
+
+    Raises:
+        StoppedError: one came; it says what became of the answers in work.
+    """
     host, port = listening.getsockname()[:2]
+    ending = Ending()
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="on",
-        timeout_graceful_shutdown=max(1, int(config.drain_s)), timeout_keep_alive=30,
+        counting(app, ending, lambda: server.should_exit), log_level="warning", access_log=False, server_header=False,
+        lifespan="on", timeout_graceful_shutdown=max(1, int(config.drain_s)), timeout_keep_alive=30,
     )  # fmt: skip
+    server = uvicorn.Server(settings)
     listening.listen()  # who reads the address may connect at once
     announce(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
-    uvicorn.Server(settings).run(sockets=[listening])
+    signals: list[int] = []
+    # The server takes signals while it runs, and sends them again at its end to whoever took them before.
+    before = {
+        number: signal.signal(number, lambda number, _frame: signals.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        server.run(sockets=[listening])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signals:
+        raise StoppedError(signals[0], describe_ending(ending, config.drain_s))
 
 
 def _become_vllm(folder: Path, config: ServeConfig) -> None:

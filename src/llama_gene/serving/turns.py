@@ -1,13 +1,11 @@
 """What the web page asks: what is served, one turn of a conversation as events, and the tokens of a sequence.
 
 The server keeps nothing between two turns: the page sends back what the turn before left. All of it is read as text
-from outside again, so a page that lies gains nothing. The model is used in the engine's thread, one event at a time,
-so that the answers of others go on.
+from outside again, so a page that lies gains nothing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -15,29 +13,26 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
-from llama_gene.assistant.agent import Step
 from llama_gene.assistant.conversation import SYNTHETIC
-from llama_gene.assistant.found import Searching
 from llama_gene.assistant.inputs import checked_record
 from llama_gene.assistant.tool_turn import converse_with_tools
-from llama_gene.assistant.turn import Conversation, Event, Manner, Notice, converse
+from llama_gene.assistant.turn import Conversation, Manner, Notice, converse
 from llama_gene.prompts import Message, defuse
 from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
 from llama_gene.serving.answering import Service, unless_gone
 from llama_gene.serving.bodies import Body
-from llama_gene.serving.engine import BusyError
 from llama_gene.serving.events import first_piece, send_events
 from llama_gene.serving.limits import check_letters
 from llama_gene.serving.messages import defused_question
 from llama_gene.serving.refusals import RefusedError
 from llama_gene.serving.shown import MOST_TURNS, event_record
 from llama_gene.serving.spans import gene_ranges, token_spans
+from llama_gene.serving.talk import talk, talk_apart
 from llama_gene.serving.tasks import list_tasks, task_named
 
 # Beyond this many letters per token of context no turn is read: the model could hardly see it.
 _LETTERS_PER_TOKEN = 16
-_MOST_APART = 2
 _HELD = ("protein records", "dna records", "passages")
 
 
@@ -81,14 +76,13 @@ class TokensBody(Body):
 
 def add_page_routes(app: FastAPI, service: Service) -> None:
     """What the page asks, at /page/."""
-    gate, apart = asyncio.Semaphore(service.config.max_running), asyncio.Semaphore(_MOST_APART)
     ranges = gene_ranges(service.assistant.tokenizer)
 
     async def about() -> dict[str, Any]:
         return _about(service)
 
     async def turn(body: TurnBody, http: HttpRequest) -> Response:
-        events = await unless_gone(http, first_piece(_turn_events(service, body, gate, apart)))
+        events = await unless_gone(http, first_piece(_turn_events(service, body)))
         return send_events(events)
 
     async def tokens(body: TokensBody) -> JSONResponse:
@@ -119,61 +113,27 @@ def _index_record(index: Index | None) -> dict[str, Any] | None:
     return {"name": index.folder.name, "counts": {kind: index.counts.get(kind, 0) for kind in _HELD}}
 
 
-async def _turn_events(
-    service: Service, body: TurnBody, gate: asyncio.Semaphore, apart: asyncio.Semaphore
-) -> AsyncGenerator[dict[str, Any]]:
+async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[str, Any]]:
     """The events of a turn as JSON values.
-
-    Each is made in the model's thread, but searches and turns with tools run apart, a few at a time: they would hold up
-    the answers of others.
 
     Raises:
         BusyError: as many turns run as may, or the engine's line is full.
         RefusedError: unknown task, too much sent, or no time.
         DataError: what was said cannot be asked.
     """
-    if gate.locked():
-        raise BusyError(f"{service.config.max_running} conversations are being answered. Ask again in a moment.")
     manner = Manner(task=task_named(service.assistant, body.task) if body.task else None)
     before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
-    deadline = asyncio.get_running_loop().time() + service.config.answer_timeout_s
-    events = _answer(service, body, before, manner)
-    async with gate:
-        try:
-            if forgotten:
-                turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
-                yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
-            event: Event | Step | None = None
-            while event := await _step(
-                service, events, deadline, apart=apart if body.tools or isinstance(event, Searching) else None
-            ):
-                yield event_record(event)
-        finally:
-            # Closed where it runs, so after the step in work; a closing engine has ended its answers already. What runs
-            # apart cannot be closed in the middle of a step, and ends after it, as nobody holds it any more.
-            with suppress(BusyError):
-                service.engine.call(events.close)
-
-
-def _answer(service: Service, body: TurnBody, before: Conversation, manner: Manner) -> Generator[Event | Step]:
+    if forgotten:
+        turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
+        yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
+    assistant = service.assistant
     if body.tools:
-        return converse_with_tools(service.assistant, service.toolbox, body.message, before, manner)
-    return converse(service.assistant, body.message, before, manner)
-
-
-async def _step(
-    service: Service, events: Generator[Event | Step], deadline: float, *, apart: asyncio.Semaphore | None
-) -> Event | Step | None:
-    try:
-        async with asyncio.timeout_at(deadline):
-            if apart is not None:
-                async with apart:
-                    return await asyncio.to_thread(next, events, None)
-            return await asyncio.wrap_future(service.engine.call(lambda: next(events, None)))
-    except TimeoutError:
-        raise RefusedError(
-            504, f"no whole answer within {service.config.answer_timeout_s:g} s.", code="timeout"
-        ) from None
+        steps = converse_with_tools(assistant, service.toolbox, body.message, before, manner)
+        async for step in talk_apart(service, steps):
+            yield event_record(step)
+    else:
+        async for event in talk(service, converse(assistant, body.message, before, manner)):
+            yield event_record(event)
 
 
 def read_before(service: Service, given: Before) -> tuple[Conversation, int]:
