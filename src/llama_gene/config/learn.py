@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from llama_gene.config.controls import ControlsConfig
 from llama_gene.config.section import (
     AskedUnit,
+    Evidence,
     OnConflict,
     OnInvalid,
     OnRareClass,
@@ -240,6 +241,13 @@ class ChatConfig(Section):
     )
     store: str = Field(
         "", description="Folder of GenBank, FASTA and UniProt files whose accessions may stand in a question."
+    )
+    neighbours: int = Field(3, ge=0, le=50, description="With an index: hits shown for each sequence of a question.")
+    passages: int = Field(3, ge=0, le=20, description="With an index: passages shown for a question.")
+    evidence: Evidence = Field(
+        "shown",
+        description="shown: what an index holds stands beside the answer; read: the model reads it first, which makes "
+        "models worse that were not tuned with it.",
     )
     max_message_letters: int = Field(1_000_000, ge=1, description="Longest message; files named in it are apart.")
     max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")
