@@ -21,7 +21,7 @@ INDELS = 0.01
 ALPHABETS = {"dna": DNA.letters, "protein": PROTEIN.letters}
 # Those that take seconds for one query are asked fewer of the same queries.
 _SLOW: dict[tuple[Method, GeneKind], int] = {
-    ("hmmer", "dna"): 2, ("mmseqs", "protein"): 2, ("mmseqs", "dna"): 5, ("diamond", "protein"): 5,
+    ("hmmer", "dna"): 2, ("mmseqs", "protein"): 1, ("mmseqs", "dna"): 2, ("diamond", "protein"): 5,
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ from llama_gene.retrieval.hits import PassageHit
 from llama_gene.retrieval.index import open_index
 
 _QUICK = {"asked": 5, "topics": 100, "protein": 300_000, "dna": 400_000}
-_FULL = {"asked": 10, "topics": 500, "protein": 1_500_000, "dna": 1_500_000}
+_FULL = {"asked": 10, "topics": 300, "protein": 1_000_000, "dna": 1_000_000}
 _PIECE = {"protein": 300, "dna": 100_000}
 _TOPIC_WORDS, _PASSAGES_A_TOPIC, _WORDS_ASKED = 12, 3, 4
 
@@ -90,8 +90,8 @@ def _measure(
     for text in rng.sample(texts, len(texts)):
         if held >= sizes[kind]:
             break
-        drawn.append(text)
-        held += len(text)
+        drawn.append(text[: sizes[kind] - held])
+        held += len(drawn[-1])
     output = folder / kind
     build = run_child("build", kind, output, write_fasta(folder / f"{kind}.fa", drawn))
     planted = plant_levels(drawn, kind, sizes["asked"], rng)
