@@ -52,6 +52,82 @@ FREE = [
     ("Is it toxic?", ["protein"]),
     ("Translate it", ["dna"]),
 ]
+# Written before the rule for general questions, which was made with every second one of each list (the first, the third
+# and so on); the others were looked at once, after it.
+ABOUT_IT = [
+    ("Does this stretch work as a promoter?", ["dna"], {"demo-promoter", "demo-tata"}),
+    ("Could RNA polymerase start at this promoter?", ["dna"], {"demo-promoter", "demo-tata"}),
+    ("Tell me if it is a promoter.", ["dna"], {"demo-promoter", "demo-tata"}),
+    ("promoter?", ["dna"], {"demo-promoter", "demo-tata"}),
+    ("Check the boxes of this promoter.", ["dna"], {"demo-promoter", "demo-tata"}),
+    ("Is this a donor or an acceptor site?", ["dna"], {"demo-splice"}),
+    ("splice donor?", ["dna"], {"demo-splice"}),
+    ("Tell me which splice site lies in its middle.", ["dna"], {"demo-splice"}),
+    ("Give the strength of this promoter.", ["dna"], {"demo-strength"}),
+    ("Is the promoter strong or weak?", ["dna"], {"demo-strength"}),
+    ("What is its promoter strength?", ["dna"], {"demo-strength"}),
+    ("Will these bind?", ["protein", "protein"], {"demo-interaction"}),
+    ("Say whether the two proteins interact.", ["protein", "protein"], {"demo-interaction"}),
+    ("protein interaction, yes or no?", ["protein", "protein"], {"demo-interaction"}),
+    ("Does this gene code for that protein, as the central dogma says?", ["dna", "protein"], {"demo-central-dogma"}),
+    ("Is the protein translated from this coding sequence?", ["dna", "protein"], {"demo-central-dogma"}),
+    ("conform or not conform", ["dna", "protein"], {"demo-central-dogma"}),
+    ("Write what this protein does.", ["protein"], {"demo-function"}),
+    ("Give me its function.", ["protein"], {"demo-function"}),
+    ("Tell me the function of the protein in a sentence.", ["protein"], {"demo-function"}),
+    ("What is its product?", ["dna"], {"demo-product"}),
+    ("Tell me the product of this coding sequence.", ["dna"], {"demo-product"}),
+    ("gene product?", ["dna"], {"demo-product"}),
+    ("Predict helices, strands and loops.", ["protein"], {"demo-structure"}),
+    ("Write down its secondary structure.", ["protein"], {"demo-structure"}),
+    ("Which parts of it are helix?", ["protein"], {"demo-structure"}),
+    ("Does a TATA box lie before the start?", ["dna"], {"demo-tata"}),
+    ("TATA box, yes or no?", ["dna"], {"demo-tata"}),
+    ("List the state of each residue: helix, strand or loop.", ["protein"], {"demo-structure"}),
+    ("Name what this gene makes, the product.", ["dna"], {"demo-product"}),
+]
+GENERAL = [
+    ("Write a short sentence about genes.", ["dna"]),
+    ("Tell me a joke about proteins.", ["protein"]),
+    ("Write a poem on promoters.", ["dna"]),
+    ("List three facts about splice sites.", ["dna"]),
+    ("Give me an example of a kinase.", ["protein"]),
+    ("Summarise what the central dogma says.", ["dna", "protein"]),
+    ("Who discovered the double helix?", ["protein"]),
+    ("Compose a paragraph on protein structure.", ["protein"]),
+    ("Recommend a textbook on gene regulation.", ["dna"]),
+    ("Tell me something interesting about introns.", ["dna"]),
+    ("What do biologists mean by function?", ["protein"]),
+    ("When was the first promoter found?", ["dna"]),
+    ("Name a famous scientist.", ["dna"]),
+    ("How many genes do humans have?", ["dna"]),
+    ("Which organisms have introns?", ["dna"]),
+    ("Make up a title for a paper about protein interactions.", ["protein", "protein"]),
+    ("Say something about helices.", ["protein"]),
+    ("Give a definition of transcription.", ["dna"]),
+    ("Are all promoters alike?", ["dna"]),
+    ("Do bacteria splice?", ["dna"]),
+    ("What are enhancers good for?", ["dna"]),
+    ("Write an abstract on the strength of promoters.", ["dna"]),
+    ("Can proteins fold by themselves?", ["protein"]),
+    ("Describe what a gene product is in general.", ["dna"]),
+    ("Tell a child what a protein does.", ["protein"]),
+    ("In general, how strong are promoters?", ["dna"]),
+    ("Write one sentence on binding.", ["protein", "protein"]),
+    ("What is known about the TATA box?", ["dna"]),
+    ("Draft an e-mail to my supervisor.", ["dna"]),
+    ("Tell me about secondary structure.", ["protein"]),
+    ("Teach me the words used for coding sequences.", ["dna"]),
+    ("Explain in one sentence what transporters do.", ["protein"]),
+    ("Give me a short story.", ["dna"]),
+    ("Which tasks can you do?", ["dna"]),
+    ("How does a ribosome translate?", ["dna"]),
+    ("List synonyms of promoter.", ["dna"]),
+    ("What makes a protein bind another?", ["protein", "protein"]),
+    ("Invent a slogan for a strand of DNA.", ["dna"]),
+    ("Are there proteins without helices?", ["protein"]),
+    ("Thanks! Write a sentence of goodbye.", ["protein"]),
+]
 # Of the tasks that come with the package; a name stands for those that begin with it.
 REGISTERED = [
     ("is it soluble in water?", ["protein"], "solubility"),
@@ -86,6 +162,15 @@ def test_paraphrases_reach_their_task_and_other_questions_stay_free(router):
     print(f"{len(PARAPHRASES) - len(wrong)} of {len(PARAPHRASES)} reach their task; of {len(FREE)} taken: {taken}")
     assert len(wrong) <= 1, wrong
     assert not taken
+
+
+def test_general_requests_stay_free_and_questions_about_the_sequence_do_not(router):
+    asked = [(words, router.choose(words, kinds, at_least=LEAST), right) for words, kinds, right in ABOUT_IT]
+    wrong = [(words, found) for words, found, right in asked if found is None or found.task not in right]
+    taken = [words for words, kinds in GENERAL if router.choose(words, kinds, at_least=LEAST)]
+    print(f"{len(ABOUT_IT) - len(wrong)} of {len(ABOUT_IT)} reach their task; of {len(GENERAL)} general ones: {taken}")
+    assert len(wrong) <= 2, wrong
+    assert len(taken) <= 6, taken
 
 
 def test_paraphrases_reach_one_of_many_tasks():

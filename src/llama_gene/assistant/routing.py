@@ -28,7 +28,19 @@ _COMMON = ENGLISH_STOP_WORDS | frozenset(
 )  # fmt: skip
 _WORD = re.compile(r"[a-z0-9]+")
 # Such a question asks about a notion, not about the sequence beside it.
-_EXPLAIN = re.compile(r"\s*(why|explain|how (do|does|can|are)|what (is|are) (an? )?\w+\?*\s*$)", re.IGNORECASE)
+_EXPLAIN = re.compile(r"\s*(why|who|when|explain|how (do|does|can|are)|what (is|are) (an? )?\w+\?*\s*$)", re.IGNORECASE)
+# So does one that begins like this and refers to nothing that was given: a request for a text, or a question of fact.
+_GENERAL = re.compile(
+    r"\W*(please )?(write|compose|draft|invent|list|summari[sz]e|tell|teach|say|give|recommend|make|describe|name|what|"
+    r"which|how|are|do|can|in general)\b",
+    re.IGNORECASE,
+)
+_REFERS = re.compile(
+    r"\b(it|its|this|that|these|those|they|them|their|here|both|the|my|our|given|following|below|above)\b",
+    re.IGNORECASE,
+)
+# Shorter ones are no sentences: "which product?"
+_FEWEST_WORDS = 4
 _PARTS = (4, 5)
 _SHORT = 4
 
@@ -64,9 +76,9 @@ class Router:
     def rank(self, question: str) -> list[Route]:
         """Every task with its likeness to a question, likest first; of equal ones in the order of the tasks.
 
-        A question for an explanation ("What is a promoter?") is like none.
+        A question for an explanation ("What is a promoter?") or for a text ("Write a poem on promoters.") is like none.
         """
-        if not self.tasks or not _features(question) or _EXPLAIN.match(question):
+        if not self.tasks or not _features(question) or _is_general(question):
             return []
         weights = self._weights
         likeness = (self._vectorizer.transform([question]) @ weights.T).toarray()[0]
@@ -100,6 +112,18 @@ def fits(task: Task, kinds: Sequence[Kind]) -> bool:
     if not wanted or not kinds or task.brings_questions:
         return False
     return len(kinds) % len(wanted) == 0 and list(kinds) == wanted * (len(kinds) // len(wanted))
+
+
+def _is_general(question: str) -> bool:
+    """True for a question about a notion, or a request, that refers to nothing given.
+
+    >>> _is_general("Write a sentence on binding."), _is_general("Write what this protein does.")
+    (True, False)
+    """
+    if _EXPLAIN.match(question):
+        return True
+    is_sentence = len(question.split()) >= _FEWEST_WORDS
+    return is_sentence and bool(_GENERAL.match(question)) and not _REFERS.search(question)
 
 
 def _texts_of(task: Task, labels: Sequence[str]) -> Iterable[str]:
