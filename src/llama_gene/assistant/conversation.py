@@ -23,6 +23,7 @@ from llama_gene.config import ChatConfig, spellings_of
 from llama_gene.errors import DataError
 from llama_gene.model.folders import load_pair, read_card
 from llama_gene.prompts import Message, defuse, render, user_content
+from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
 from llama_gene.tasks import fitting
 from llama_gene.tasks.bins import bin_names
@@ -45,7 +46,8 @@ _MARGIN_TOKENS = 8
 class Assistant:
     """A tuned model, its tokenizer, and what its folder says of itself.
 
-    `measured`: how it scored, by task; `examples`: solved training items, by task; `store`: sequences by accession.
+    `measured`: how it scored, by task; `examples`: solved training items, by task; `store`: sequences by accession;
+    `index`: where sequences and passages like those of a question are looked up.
     """
 
     model: PreTrainedModel
@@ -57,15 +59,24 @@ class Assistant:
     measured: Mapping[str, Measured] = field(default_factory=dict)
     examples: Mapping[str, ExamplePool] = field(default_factory=dict)
     store: Store | None = None
+    index: Index | None = None
 
     @classmethod
-    def open(cls, folder: Path, config: ChatConfig | None = None, definitions: Sequence[Path] = ()) -> "Assistant":
+    def open(
+        cls,
+        folder: Path,
+        config: ChatConfig | None = None,
+        definitions: Sequence[Path] = (),
+        *,
+        index: Index | None = None,
+    ) -> "Assistant":
         """Load a model folder, onto the GPU where there is one.
 
         Args:
             folder: Hugging Face folder of `llama-gene finetune`, or any LLaMA folder.
             config: How to answer; None: the defaults.
             definitions: Folders of further task definitions.
+            index: An open index (`retrieval.index.open_index`); None: nothing is looked up.
 
         Raises:
             ModelError: no such model, or tokenizer and weights do not belong together.
@@ -78,7 +89,9 @@ class Assistant:
         store = open_store(Path(config.store).expanduser()) if config.store else None
         model, tokenizer = load_pair(folder, dtype=None if config.dtype == "auto" else getattr(torch, config.dtype))
         model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        return cls(model, tokenizer, folder, config, tuple(definitions), read_card(folder), measured, examples, store)
+        return cls(
+            model, tokenizer, folder, config, tuple(definitions), read_card(folder), measured, examples, store, index
+        )
 
     @property
     def context_tokens(self) -> int:
@@ -170,6 +183,7 @@ def ask_task(
     *,
     part: tuple[int, int] | None = None,
     shots: Sequence[Message] = (),
+    evidence: str = "",
 ) -> Question:
     """A task's question about one item, alone; a sequence too long is shortened as the task says.
 
@@ -179,11 +193,12 @@ def ask_task(
         sequences: Checked letters, one per input of the task.
         part: What of the one sequence is asked about, where the task marks it.
         shots: Solved items as turns before the question.
+        evidence: What an index holds, made harmless (`found.quote_found`); stands behind the instruction.
 
     Raises:
         DataError: not as many sequences as inputs, or they cannot be shortened so that the question fits.
     """
-    made = fit_item(assistant, task, sequences, part=part, shots=shots)
+    made = fit_item(assistant, task, sequences, part=part, shots=shots, evidence=evidence)
     notices = [
         f"{wanted.called}: shortened from {len(whole):,} to {len(kept):,} letters to fit {made.limit:,} tokens "
         f"(kept: {'start, in register' if task.in_register else task.keep})."
@@ -211,6 +226,7 @@ def fit_item(
     *,
     part: tuple[int, int] | None = None,
     shots: Sequence[Message] = (),
+    evidence: str = "",
 ) -> Fitted:
     """The turn of `ask_task`; arguments and errors as there."""
     check_inputs(task)
@@ -223,7 +239,8 @@ def fit_item(
     # The longest answer stands in for the unknown one, so that there is room for whichever comes.
     longest = max(labels, key=lambda label: len(assistant.tokenizer.encode(label)), default="")
     limit = assistant.context_tokens if labels else assistant.context_tokens - _answer_room(assistant)
-    limit = min(limit - shot_tokens(assistant, shots), int(assistant.card.get("max_tokens") or limit))
+    taken = len(assistant.tokenizer.encode(evidence)) + _MARGIN_TOKENS if evidence else 0
+    limit = min(limit - shot_tokens(assistant, shots) - taken, int(assistant.card.get("max_tokens") or limit))
     setting = _setting(assistant, task, limit)
     counts: Counter[str] = Counter()
     # The protein stands in for the translation that is not known yet, so that there is room for the steps.
@@ -235,7 +252,8 @@ def fit_item(
             f"task {task.name!r}: the question does not fit {limit:,} tokens, and its answer would not hold for a part "
             f"({max(map(len, sequences)):,} letters, keep = {task.keep!r}). Give a shorter sequence."
         )
-    user = Message("user", user_content(made.instruction, made.input))
+    asked_with = f"{made.instruction}\n\n{evidence}" if evidence else made.instruction
+    user = Message("user", user_content(asked_with, made.input))
     return Fitted(user, made.sequences, limit, counts["defused"])
 
 

@@ -16,10 +16,11 @@ from rich.text import Text
 from llama_gene.assistant.agent import Step, show_step
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer, printable
-from llama_gene.assistant.inputs import read_typed
+from llama_gene.assistant.found import Found, Searching, describe_found
 from llama_gene.assistant.model_tools import model_tools
 from llama_gene.assistant.tool_commands import list_tools, run_tool
-from llama_gene.assistant.toolbox import Toolbox, work_on
+from llama_gene.assistant.tool_turn import converse_with_tools
+from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.assistant.turn import (
     BEGINNING,
     Answered,
@@ -33,10 +34,8 @@ from llama_gene.assistant.turn import (
     answer_about,
     converse,
 )
-from llama_gene.config import Kind
 from llama_gene.errors import LlamaGeneError
 from llama_gene.tasks.definitions import Task
-from llama_gene.tasks.tool_calls import is_called
 from llama_gene.tools import Tool, all_tools
 
 HELP = """\
@@ -65,7 +64,7 @@ class State:
     @property
     def tools(self) -> Mapping[str, Tool]:
         """What can be called by hand."""
-        return self.toolbox.tools if self.toolbox else all_tools(more=model_tools(self.assistant))
+        return self.toolbox.tools if self.toolbox else all_tools(self.assistant.index, model_tools(self.assistant))
 
 
 def chat(
@@ -144,9 +143,10 @@ def _respond(state: State, message: str, console: Console, folder: Path) -> Stat
     try:
         if message.startswith("/"):
             return _obey(state, message, console)
-        if state.toolbox and (state.task is None or is_called(state.task)):
-            return _work(state, state.toolbox, message, console, folder)
-        return _show(state, converse(state.assistant, message, state.conversation, Manner(state.task, folder)), console)
+        manner, before = Manner(state.task, folder), state.conversation
+        if state.toolbox:
+            return _show(state, converse_with_tools(state.assistant, state.toolbox, message, before, manner), console)
+        return _show(state, converse(state.assistant, message, before, manner), console)
     except LlamaGeneError as error:
         _say(console, str(error), style="red")
         return state
@@ -190,31 +190,7 @@ def _choose_task(state: State, name: str, console: Console) -> State:
     return _show(state, answer_about(state.assistant, task, state.conversation), console)
 
 
-def _work(state: State, toolbox: Toolbox, message: str, console: Console, folder: Path) -> State:
-    """Answer a question with tools, showing each step; sequences without a question wait for one."""
-    assistant, task, before = state.assistant, state.task, state.conversation
-    kinds: tuple[Kind, ...] = tuple(wanted.kind for wanted in task.inputs) if task else ()
-    most = assistant.config.max_sequences
-    typed = read_typed(message, kinds=kinds, most=most, folder=folder, store=assistant.store)
-    records = (*before.waiting, *typed.sequences)
-    if not typed.question and not (task and records):
-        return _show(state, converse(assistant, message, before, Manner(task, folder)), console)
-    _notify(console, typed.notices)
-    try:
-        for event in work_on(toolbox, assistant, typed.question, records, task):
-            if isinstance(event, Step):
-                _say(console, show_step(event), style="dim")
-            else:
-                _say(console, event.text)
-                _notify(console, event.notices)
-    except KeyboardInterrupt:
-        console.print()
-        _notify(console, [_STOPPED])
-        return state
-    return replace(state, conversation=replace(before, waiting=()))
-
-
-def _show(state: State, events: Generator[Event], console: Console) -> State:
+def _show(state: State, events: Generator[Event] | Generator[Event | Step], console: Console) -> State:
     """Write a turn as it comes; Ctrl-C stops it, and a stopped turn is not remembered."""
     try:
         with closing(events):
@@ -228,9 +204,15 @@ def _show(state: State, events: Generator[Event], console: Console) -> State:
     return state
 
 
-def _show_event(event: Event, console: Console) -> None:
-    if isinstance(event, Notice):
+def _show_event(event: Event | Step, console: Console) -> None:
+    if isinstance(event, Step):
+        _say(console, show_step(event), style="dim")
+    elif isinstance(event, Notice):
         _notify(console, [event.text])
+    elif isinstance(event, Searching):
+        _say(console, "searching the index …" if not _is_ascii(console) else "searching the index ...", style="dim")
+    elif isinstance(event, Found):
+        _say(console, describe_found(event), style="dim")
     elif isinstance(event, Begun):
         if event.items > 1:
             _say(console, " and ".join(event.names), style="bold")

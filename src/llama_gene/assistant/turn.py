@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from llama_gene.assistant.agent import Step
 from llama_gene.assistant.closed import classify, shots_for
 from llama_gene.assistant.conversation import (
     Assistant,
@@ -23,9 +24,10 @@ from llama_gene.assistant.conversation import (
     remember,
 )
 from llama_gene.assistant.display import Answer, describe_answer
+from llama_gene.assistant.found import Found, Searching, look_up, quote_found
 from llama_gene.assistant.inputs import checked_record, read_typed
 from llama_gene.assistant.routing import Route
-from llama_gene.config import Kind
+from llama_gene.config import Evidence, Kind
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record
@@ -101,8 +103,8 @@ class Reply:
     """A whole turn.
 
     `question` and `sequences` are what was found in the message, checked; `route` is there where the question was taken
-    for a task by its words. `based_on` says in sentences what the answers rest on. `conversation` is handed to the next
-    turn.
+    for a task by its words. `based_on` says in sentences what the answers rest on, `found` what an index holds about
+    the question, `steps` which tools were called. `conversation` is handed to the next turn.
     """
 
     question: str
@@ -113,6 +115,8 @@ class Reply:
     conversation: Conversation
     task: str | None = None
     route: Route | None = None
+    found: Found | None = None
+    steps: tuple[Step, ...] = ()
 
     @property
     def text(self) -> str:
@@ -123,7 +127,7 @@ class Reply:
         )
 
 
-Event = Notice | Begun | Piece | Answered | Reply
+Event = Notice | Searching | Found | Begun | Piece | Answered | Reply
 
 
 @dataclass
@@ -135,6 +139,7 @@ class _Turn:
     notices: list[str] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
     based_on: list[str] = field(default_factory=list)
+    found: Found | None = None
 
     def tell(self, notices: Sequence[str]) -> Iterator[Event]:
         for notice in notices:
@@ -153,6 +158,24 @@ class _Turn:
     def base(self, sentence: str) -> None:
         if sentence not in self.based_on:
             self.based_on.append(sentence)
+
+    def look_up(self, when: Evidence, question: str, records: Sequence[Record]) -> Iterator[Event]:
+        """Search the index for what a turn is about, before the answer or after it, as `chat.evidence` has it."""
+        index, config = self.assistant.index, self.assistant.config
+        if index is not None and config.evidence == when:
+            yield Searching(tuple(record.id for record in records))
+            self.found = look_up(index, question, records, config)
+            if when == "shown":
+                self.base("What the index holds was looked up after the answer; the model did not read it.")
+            yield self.found
+
+    def quote(self, found: Found | None) -> str:
+        """What was found before the answer, for the model to read; "" for nothing."""
+        tokenizer, context = self.assistant.tokenizer, self.assistant.context_tokens
+        quoted = quote_found(found, tokenizer, context) if found else ""
+        if quoted:
+            self.base("The model read what the index holds before it answered (chat.evidence = 'read').")
+        return quoted
 
 
 def reply_to(
@@ -184,7 +207,7 @@ def converse(
         ConfigError: a task that the model folder names is not there.
     """
     turn = _Turn(assistant, conversation)
-    text, mended = _readable(message, assistant.config.max_message_letters)
+    text, mended = readable(message, assistant.config.max_message_letters)
     kinds: tuple[Kind, ...] = tuple(wanted.kind for wanted in manner.task.inputs) if manner.task else ()
     most = assistant.config.max_sequences
     typed = read_typed(text, kinds=kinds, most=most, folder=manner.folder, store=assistant.store)
@@ -207,10 +230,12 @@ def converse(
         yield from turn.tell([f"Asked in the words of task {task.name}; your own words were not."])
     if records:
         turn.conversation = replace(turn.conversation, asked=records)
+    yield from turn.look_up("read", typed.question, records)
     if task is not None and records:
         yield from _ask_items(turn, task, records)
     else:
         yield from _ask_freely(turn, typed.question, records, manner)
+    yield from turn.look_up("shown", typed.question, records)
     yield replace(_reply(turn, typed.question, records), task=task.name if task and records else None, route=route)
 
 
@@ -228,7 +253,9 @@ def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -
         for place, record in enumerate(conversation.waiting)
     )
     turn.conversation = replace(turn.conversation, asked=records)
+    yield from turn.look_up("read", "", records)
     yield from _ask_items(turn, task, records)
+    yield from turn.look_up("shown", "", records)
     yield replace(_reply(turn, "", records), task=task.name)
 
 
@@ -286,7 +313,7 @@ def find_route(
     return Routed(None, sequences, (f"{said} A comma parts two sequences.",) if len(wanted) > len(kinds) else (said,))
 
 
-def _readable(message: str, most: int) -> tuple[str, list[str]]:
+def readable(message: str, most: int) -> tuple[str, list[str]]:
     """The message as text that can be encoded, and what was mended.
 
     Raises:
@@ -318,7 +345,9 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[E
         if shots:
             turn.base(f"{turn.assistant.config.shots} solved training items were shown before the question.")
         if not labels_of(turn.assistant, task):
-            question = ask_task(turn.assistant, task, letters, shots=shots)
+            # As `evaluate --index` measures it: function tasks alone, and sequences alone.
+            found = replace(turn.found, passages=()) if turn.found and task.family == "function" else None
+            question = ask_task(turn.assistant, task, letters, shots=shots, evidence=turn.quote(found))
             yield from _stream(turn, question, names, task.name)
             continue
         question, closed = classify(turn.assistant, task, letters, shots)
@@ -331,8 +360,10 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[E
 def _ask_freely(turn: _Turn, words: str, records: Sequence[Record], manner: Manner) -> Iterator[Event]:
     system = "\n\n".join(part for part in (turn.assistant.config.system, manner.system) if part.strip())
     names = tuple(record.id for record in records)
-    question = ask_freely(turn.assistant, words, records, turn.conversation.history, system=system)
-    turn.base("The model's own words: nothing was looked up, and nobody measured how often such answers are right.")
+    said = "\n\n".join(part for part in (words, turn.quote(turn.found)) if part)
+    question = ask_freely(turn.assistant, said, records, turn.conversation.history, system=system)
+    alone = "" if turn.assistant.index else " nothing was looked up, and"
+    turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
     yield Begun(names, None)
     yield from _stream(turn, question, names, None)
 
@@ -359,6 +390,7 @@ def _reply(turn: _Turn, question: str, records: Sequence[Record]) -> Reply:
         answers=tuple(turn.answers),
         based_on=tuple(turn.based_on),
         conversation=turn.conversation,
+        found=turn.found,
     )
 
 

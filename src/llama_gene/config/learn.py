@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from llama_gene.config.controls import ControlsConfig
 from llama_gene.config.section import (
     AskedUnit,
+    Evidence,
     OnConflict,
     OnInvalid,
     OnRareClass,
@@ -118,12 +119,21 @@ class WordingConfig(Section):
         return self
 
 
+class ToolCallsConfig(Section):
+    """Questions that a tool answers: how many are written beside those of the tasks; one in five wants no tool."""
+
+    train: int = Field(1000, ge=0, description="Training questions; 0: the model learns to call no tool, none at all.")
+    valid: int = Field(100, ge=0, description="Validation questions.")
+    test: int = Field(400, ge=0, description="Test questions, in wordings that training does not have.")
+
+
 class TasksConfig(Section):
     """Choose tasks and turn them into Alpaca instructions."""
 
     choices: tuple[TaskChoice, ...] = Field((), description="Tasks of the run, in order.")
     definitions: tuple[str, ...] = Field((), description="Extra folders of task definitions, relative to `data`.")
     wording: WordingConfig = WordingConfig()
+    tool_calls: ToolCallsConfig = ToolCallsConfig()
     max_tokens: int = Field(512, ge=64, description="Longest instruction with its answer; sequences are shortened.")
     max_answer_tokens: int = Field(64, ge=1, description="Longer free-text answers are refused and counted.")
     on_invalid: OnInvalid = Field("skip", description="error: stop at a bad item; skip: count it.")
@@ -216,6 +226,9 @@ class ChatConfig(Section):
     route_likeness: float = Field(
         0.2, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
     )
+    tools: Literal["auto", "on", "off"] = Field(
+        "auto", description="Free questions may call tools; auto: where the model was tuned to."
+    )
     steps: Literal["trained", "always", "never"] = Field(
         "trained", description="Write steps before a label: in tasks tuned so, in all, or in none."
     )
@@ -228,6 +241,13 @@ class ChatConfig(Section):
     )
     store: str = Field(
         "", description="Folder of GenBank, FASTA and UniProt files whose accessions may stand in a question."
+    )
+    neighbours: int = Field(3, ge=0, le=50, description="With an index: hits shown for each sequence of a question.")
+    passages: int = Field(3, ge=0, le=20, description="With an index: passages shown for a question.")
+    evidence: Evidence = Field(
+        "shown",
+        description="shown: what an index holds stands beside the answer; read: the model reads it first, which makes "
+        "models worse that were not tuned with it.",
     )
     max_message_letters: int = Field(1_000_000, ge=1, description="Longest message; files named in it are apart.")
     max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")

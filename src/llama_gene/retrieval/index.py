@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,13 +21,17 @@ from llama_gene.retrieval.found import Found
 from llama_gene.retrieval.hits import PassageHit, SequenceHit
 from llama_gene.retrieval.store import broken, fasta_path, open_reader
 from llama_gene.retrieval.vectors import Embedder, LoadEncoder, content_words, load_space, load_vectors, nearest
-from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
+from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters, reverse_complement
+from llama_gene.tasks.alignment import Traced, trace
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
 # Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).
 _FUSION = 60
 _LOOKED_AT = 50
 _GENES_NAMED = 5
+# Drawing takes a byte or two for each cell.
+_MOST_CELLS_DRAWN = 4_000_000
+_MOST_NAMESAKES = 10
 _NO_VECTORS = np.zeros((0, 0), np.float16)
 
 
@@ -76,6 +80,42 @@ class Index:
         """Who would look for these letters, and why; errors as `find_sequences`."""
         query = _clean(letters, kind, self.config.longest_query)
         return choose_method(self.config, kind, query, self.counts.get(f"{kind} letters", 0))
+
+    def align(self, letters: str, hit: SequenceHit) -> Traced | None:
+        """The rows of the alignment with a hit, to be looked at; None where it is too long to draw.
+
+        They are drawn by parasail inside the letters that the hit spans, whoever found it: HMMER and MMseqs2 may have
+        counted other columns.
+
+        Args:
+            letters: As they were asked; rows of strand "-" show their reverse complement, and its places.
+            hit: What `find_sequences` gave for them.
+
+        Raises:
+            ArtifactError: the index is broken.
+        """
+        query = _clean(letters, hit.kind, self.config.longest_query)
+        if len(query) * (hit.end - hit.start) > _MOST_CELLS_DRAWN:
+            return None
+        query = reverse_complement(query) if hit.strand == "-" else query
+        # Two records of a file can have one identifier; the one that aligns best is the one that was found.
+        drawn = [trace(query, target, hit.kind, "local") for target in self._letters(hit)]
+        best = max(drawn, key=lambda one: one.score, default=None)
+        if best is None or not best.first:
+            return None
+        start, end = best.second_span
+        return best._replace(second_span=(hit.start + start, hit.start + end))
+
+    def _letters(self, hit: SequenceHit) -> Iterator[str]:
+        """What a hit spans of every record that has its identifier."""
+        rows = self._rows(
+            "SELECT offset FROM sequences WHERE id = ? AND source = ? AND kind = ? AND length >= ? LIMIT ?",
+            hit.id, hit.source, hit.kind, hit.end, _MOST_NAMESAKES,
+        )  # fmt: skip
+        with fasta_path(self.folder, hit.kind).open("rb") as file:
+            for (offset,) in rows:
+                file.seek(offset + hit.start)
+                yield file.read(hit.end - hit.start).decode("ascii")
 
     def close(self) -> None:
         """Let go of the database."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from fastapi import Request as HttpRequest
 
 from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.config import ServeConfig
 from llama_gene.serving.batch import Piece, Request
 from llama_gene.serving.bodies import Writing
@@ -24,7 +25,8 @@ T = TypeVar("T")
 class Service:
     """What the API serves: one model under one name, and under another the assistant that it makes.
 
-    `conversations` bounds how many the assistant answers at a time.
+    `conversations` bounds how many the assistant answers at a time, `apart` how many searches and tools run beside the
+    engine. `toolbox` is what the page calls.
     """
 
     name: str
@@ -33,7 +35,9 @@ class Service:
     config: ServeConfig
     metrics: Metrics
     started: int
+    toolbox: Toolbox
     conversations: asyncio.Semaphore
+    apart: asyncio.Semaphore
 
     @property
     def assistant_name(self) -> str:

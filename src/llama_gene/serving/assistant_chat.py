@@ -19,9 +19,20 @@ from fastapi.responses import JSONResponse, Response
 
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant
 from llama_gene.assistant.display import Answer, comparable, describe_sureness, percent
+from llama_gene.assistant.found import describe_found
 from llama_gene.assistant.inputs import read_typed
 from llama_gene.assistant.measured import describe_measured
-from llama_gene.assistant.turn import Answered, Begun, Conversation, Event, Manner, Piece, Reply, reply_record
+from llama_gene.assistant.turn import (
+    Answered,
+    Begun,
+    Conversation,
+    Event,
+    Manner,
+    Piece,
+    Reply,
+    converse,
+    reply_record,
+)
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record
@@ -30,8 +41,9 @@ from llama_gene.serving.bodies import ChatBody
 from llama_gene.serving.chat import usage_of
 from llama_gene.serving.events import first_piece, send_events
 from llama_gene.serving.messages import turns_of
+from llama_gene.serving.shown import MOST_TURNS, sequence_record
 from llama_gene.serving.talk import talk
-from llama_gene.serving.turns import MOST_TURNS, Before, Said, read_before, sequence_record
+from llama_gene.serving.turns import Before, Said, read_before
 
 _REMARKS = "\n\n---\n"
 _UNSUPPORTED = ("logprobs", "top_logprobs", "response_format", "stop", "tools", "tool_choice")
@@ -122,7 +134,7 @@ def _read(service: Service, text: str) -> tuple[str, tuple[Record, ...]]:
 async def _written(service: Service, asked: _Asked) -> AsyncGenerator[str | Reply]:
     """The content in pieces, and at last the reply."""
     is_first = True
-    async for event in talk(service, asked.assistant, asked.message, asked.before, asked.manner):
+    async for event in talk(service, converse(asked.assistant, asked.message, asked.before, asked.manner)):
         if isinstance(event, Reply):
             remarks = "\n".join(_remarks(asked.assistant, event))
             yield remarks if is_first else f"{_REMARKS}{remarks}"
@@ -156,6 +168,8 @@ def _remarks(assistant: Assistant, reply: Reply) -> Iterator[str]:
     yield from dict.fromkeys(describe_measured(one.measured, comparable(one)) for one in closed)
     yield from reply.notices
     yield from reply.based_on
+    if reply.found is not None:
+        yield describe_found(reply.found)
     if assistant.is_synthetic:
         yield SYNTHETIC
 

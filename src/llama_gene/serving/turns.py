@@ -14,21 +14,11 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from llama_gene.assistant.conversation import SYNTHETIC
-from llama_gene.assistant.display import comparable, describe_sureness
 from llama_gene.assistant.inputs import checked_record
-from llama_gene.assistant.measured import describe_measured
-from llama_gene.assistant.turn import (
-    Answered,
-    Begun,
-    Conversation,
-    Event,
-    Manner,
-    Notice,
-    Piece,
-    Reply,
-    reply_record,
-)
+from llama_gene.assistant.tool_turn import converse_with_tools
+from llama_gene.assistant.turn import Conversation, Manner, Notice, converse
 from llama_gene.prompts import Message, defuse
+from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
 from llama_gene.serving.answering import Service, unless_gone
 from llama_gene.serving.bodies import Body
@@ -36,13 +26,14 @@ from llama_gene.serving.events import first_piece, send_events
 from llama_gene.serving.limits import check_letters
 from llama_gene.serving.messages import defused_question
 from llama_gene.serving.refusals import RefusedError
+from llama_gene.serving.shown import MOST_TURNS, event_record
 from llama_gene.serving.spans import gene_ranges, token_spans
-from llama_gene.serving.talk import talk
+from llama_gene.serving.talk import talk, talk_apart
 from llama_gene.serving.tasks import list_tasks, task_named
 
-MOST_TURNS = 200
 # Beyond this many letters per token of context no turn is read: the model could hardly see it.
 _LETTERS_PER_TOKEN = 16
+_HELD = ("protein records", "dna records", "passages")
 
 
 class Said(Body):
@@ -73,6 +64,7 @@ class TurnBody(Body):
 
     message: str
     task: str | None = Field(None, min_length=1, description="Ask this task; none: the question decides.")
+    tools: bool = Field(False, description="The model may call tools before it answers.")
     conversation: Before = Before()
 
 
@@ -111,7 +103,14 @@ def _about(service: Service) -> dict[str, Any]:
         "context_tokens": assistant.context_tokens,
         "max_message_letters": min(assistant.config.max_message_letters, int(service.config.max_body_mb * 1e6) // 2),
         "tasks": list_tasks(assistant),
+        "index": _index_record(assistant.index),
     }
+
+
+def _index_record(index: Index | None) -> dict[str, Any] | None:
+    if index is None:
+        return None
+    return {"name": index.folder.name, "counts": {kind: index.counts.get(kind, 0) for kind in _HELD}}
 
 
 async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[str, Any]]:
@@ -125,9 +124,16 @@ async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[
     manner = Manner(task=task_named(service.assistant, body.task) if body.task else None)
     before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
     if forgotten:
-        yield _event_record(Notice(f"The oldest {forgotten} turns were forgotten: the model cannot read them."))
-    async for event in talk(service, service.assistant, body.message, before, manner):
-        yield _event_record(event)
+        turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
+        yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
+    assistant = service.assistant
+    if body.tools:
+        steps = converse_with_tools(assistant, service.toolbox, body.message, before, manner)
+        async for step in talk_apart(service, steps):
+            yield event_record(step)
+    else:
+        async for event in talk(service, converse(assistant, body.message, before, manner)):
+            yield event_record(event)
 
 
 def read_before(service: Service, given: Before) -> tuple[Conversation, int]:
@@ -159,57 +165,3 @@ def _records(service: Service, sequences: Iterable[KnownSequence]) -> tuple[Reco
         check_letters(service, [sequence.letters], sequence.id)
         found.append(checked_record(sequence.letters, sequence.kind, sequence.id)[0])
     return tuple(found)
-
-
-def _event_record(event: Event) -> dict[str, Any]:
-    """An event as JSON values; `type` says which."""
-    match event:
-        case Notice(text) | Piece(text):
-            return {"type": "notice" if isinstance(event, Notice) else "piece", "text": text}
-        case Begun(names, task, items):
-            return {"type": "begun", "names": names, "task": task, "items": items}
-        case Answered():
-            return {"type": "answered", **_answer_record(event)}
-        case Reply():
-            return {
-                "type": "reply",
-                **reply_record(event),
-                "answers": [_answer_record(answered) for answered in event.answers],
-                "conversation": conversation_record(event.conversation),
-            }
-
-
-def _answer_record(answered: Answered) -> dict[str, Any]:
-    closed = answered.closed
-    said: dict[str, Any] = {"names": answered.names, "task": answered.task, "text": answered.text, "closed": None}
-    if closed is None:
-        return said
-    measured = describe_measured(closed.measured, comparable(closed))
-    return {
-        **said,
-        "closed": {
-            "label": closed.label,
-            "probabilities": dict(closed.probabilities),
-            "sureness": describe_sureness(closed),
-            "measured": measured,
-            "windows": closed.windows,
-            "chain": closed.chain,
-            "states": closed.states,
-            "steps": closed.steps,
-        },
-    }
-
-
-def conversation_record(conversation: Conversation) -> dict[str, Any]:
-    """What the next turn sends back."""
-    history = conversation.history[-MOST_TURNS:]
-    return {
-        "history": [{"role": message.role, "content": message.content} for message in history],
-        "waiting": [sequence_record(record) for record in conversation.waiting],
-        "asked": [sequence_record(record) for record in conversation.asked],
-    }
-
-
-def sequence_record(record: Record) -> dict[str, Any]:
-    """A sequence as the page keeps it."""
-    return {"id": record.id, "kind": record.kind, "letters": record.text}
