@@ -171,9 +171,11 @@ def _pretrain_tokens(recipe: Recipe, letters: float) -> float:
 
 
 def _tune_tokens(recipe: Recipe) -> float:
-    items = sum(choice.train or 10_000 for choice in recipe.tasks.choices)
+    items = sum(choice.train or 10_000 for choice in recipe.tasks.choices) + recipe.tasks.tool_calls.train
     return items * recipe.tasks.max_tokens * recipe.finetune.epochs
 
 
 def _test_tokens(recipe: Recipe) -> float:
-    return sum(choice.test or 1_000 for choice in recipe.tasks.choices) * recipe.tasks.max_tokens
+    items = sum(choice.test or 1_000 for choice in recipe.tasks.choices)
+    calls = recipe.tasks.tool_calls
+    return (items + (calls.test if calls.train else 0)) * recipe.tasks.max_tokens

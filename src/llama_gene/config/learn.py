@@ -119,12 +119,21 @@ class WordingConfig(Section):
         return self
 
 
+class ToolCallsConfig(Section):
+    """Questions that a tool answers: how many are written beside those of the tasks; one in five wants no tool."""
+
+    train: int = Field(1000, ge=0, description="Training questions; 0: the model learns to call no tool, none at all.")
+    valid: int = Field(100, ge=0, description="Validation questions.")
+    test: int = Field(400, ge=0, description="Test questions, in wordings that training does not have.")
+
+
 class TasksConfig(Section):
     """Choose tasks and turn them into Alpaca instructions."""
 
     choices: tuple[TaskChoice, ...] = Field((), description="Tasks of the run, in order.")
     definitions: tuple[str, ...] = Field((), description="Extra folders of task definitions, relative to `data`.")
     wording: WordingConfig = WordingConfig()
+    tool_calls: ToolCallsConfig = ToolCallsConfig()
     max_tokens: int = Field(512, ge=64, description="Longest instruction with its answer; sequences are shortened.")
     max_answer_tokens: int = Field(64, ge=1, description="Longer free-text answers are refused and counted.")
     on_invalid: OnInvalid = Field("skip", description="error: stop at a bad item; skip: count it.")
@@ -216,6 +225,9 @@ class ChatConfig(Section):
     )
     route_likeness: float = Field(
         0.2, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
+    )
+    tools: Literal["auto", "on", "off"] = Field(
+        "auto", description="Free questions may call tools; auto: where the model was tuned to."
     )
     steps: Literal["trained", "always", "never"] = Field(
         "trained", description="Write steps before a label: in tasks tuned so, in all, or in none."

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.calibration import Attempt, calibrate
+from llama_gene.evaluation.calls import are_calls
 from llama_gene.evaluation.generate import generate_answers, generate_labels
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.likelihood import AnswerScores, Question, score_answers
@@ -70,6 +71,10 @@ def answer_items(
     if tool is not None:
         room = max(config.max_new_tokens, len(tokenizer.encode_answer(items[0].output)) + _CALL_ROOM_TOKENS)
         return answer_calls(items, _write(config, model, tokenizer, items, room), tool, train=train)
+    if are_calls(items):
+        longest = max(len(tokenizer.encode_answer(item.output)) for item in items) + _CALL_ROOM_TOKENS
+        written = _write(config, model, tokenizer, items, max(config.max_new_tokens, longest))
+        return ModelAnswers(tuple(written), None, (), {})
     if items[0].labels is None:
         return ModelAnswers(tuple(_write(config, model, tokenizer, items, config.max_new_tokens)), None, (), {})
     if any(item.steps for item in items):

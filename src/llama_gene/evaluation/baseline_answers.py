@@ -17,6 +17,7 @@ from llama_gene.artifacts import stage_key, write_json
 from llama_gene.config import EvaluateConfig
 from llama_gene.errors import ArtifactError
 from llama_gene.evaluation.baselines import Answers, answer_by_majority
+from llama_gene.evaluation.calls import answer_by_wording, are_calls
 from llama_gene.evaluation.cnn import answer_by_cnn
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.linear import answer_by_kmers
@@ -130,6 +131,8 @@ def _answer_all(
         DataError: no training items.
     """
     found = {"majority": answer_by_majority(train, asked)}
+    if are_calls(asked):
+        return found | {"wording": answer_by_wording(train, asked)}, None
     if not all(item.sequences and item.kinds == asked[0].kinds for item in (*train, *valid, *asked)):
         return found, None
     neighbours: list[Neighbours] = []
@@ -218,9 +221,14 @@ def _choose_validation(
 
 
 def _key(config: EvaluateConfig, train: Sequence[Item], valid: Sequence[Item], asked: Sequence[Item], seed: int) -> str:
-    """A hash of all that decides the answers: wordings, which only a language model reads, are no part of it."""
+    """A hash of all that decides the answers: wordings are no part of it, where a language model alone reads them."""
+    by_words = are_calls(asked)
     seen = [
-        [[item.id, item.sequences, item.kinds, item.output, item.labels, item.value, item.family] for item in items]
+        [
+            [item.id, item.sequences, item.kinds, item.output, item.labels, item.value, item.family]
+            + [item.instruction] * by_words
+            for item in items
+        ]
         for items in (train, valid, asked)
     ]
     settings = config.model_dump(mode="json", include=DECIDING)

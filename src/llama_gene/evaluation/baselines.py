@@ -1,8 +1,8 @@
 """What a baseline is: a simple method that answers the same items, fitted on the training items alone.
 
 The methods: the most frequent answer (here), linear models of k-mers (`linear`), the nearest training item by
-alignment (`neighbours`) and a small convolutional network (`cnn`). `baseline_answers` runs them and keeps what they
-say.
+alignment (`neighbours`), a small convolutional network (`cnn`), and the nearest wording where a tool answers (`calls`).
+`baseline_answers` runs them and keeps what they say.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from llama_gene.evaluation.numbers import values_of
 
 BASELINE_NAMES = {
     "majority": "most frequent answer",
+    "wording": "nearest wording",
     "kmer": "k-mer model",
     "neighbour": "nearest by alignment",
     "cnn": "small CNN",

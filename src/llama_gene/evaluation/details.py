@@ -192,7 +192,7 @@ def hardest(
     return tuple(
         Example(
             id=items[place].id,
-            letters=tuple(map(shorten, items[place].sequences)),
+            letters=tuple(map(shorten, items[place].sequences or (items[place].instruction,))),
             expected=items[place].output,
             answered=texts[place],
             probability=None if of_answer is None else float(of_answer[place]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from llama_gene.evaluation.calls import OUTCOMES
 from llama_gene.evaluation.controls_report import controls_lines, controls_sentence
 from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.plots import METRIC_NAMES, number
@@ -30,7 +31,7 @@ def report_markdown(report: Report) -> str:
         lines += [controls_sentence(report.controls), ""]
     parts = (
         _task_lines, _mean_lines, _table9_lines, _run_lines, _part_lines, _generation_lines, _call_lines,
-        _control_lines, _curve_lines,
+        _tool_lines, _control_lines, _curve_lines,
     )  # fmt: skip
     for part in parts:
         if found := list(part(report)):
@@ -130,6 +131,18 @@ def _call_lines(report: Report) -> Iterator[str]:
     for task in found:
         wrong = ", ".join(f"{reason}: {count}" for reason, count in task.calls.items() if reason != VALID)
         yield f"| {task.task} | {task.n} | {task.calls.get(VALID, 0)} | {wrong} |"
+
+
+def _tool_lines(report: Report) -> Iterator[str]:
+    found = [task for task in report.tasks if task.outcomes]
+    if not found:
+        return
+    yield "Questions for any tool, in wordings that training does not have, and plain ones that want no call:"
+    yield ""
+    yield f"| task | n | {' | '.join(OUTCOMES)} |"
+    yield "|---|--:|" + "--:|" * len(OUTCOMES)
+    for task in found:
+        yield f"| {task.task} | {task.n} | {' | '.join(str(task.outcomes.get(name, 0)) for name in OUTCOMES)} |"
 
 
 def _part_lines(report: Report) -> Iterator[str]:

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from llama_gene.artifacts import write_json, write_text
 from llama_gene.evaluation.baselines import BASELINE_NAMES
+from llama_gene.evaluation.calls import OUTCOMES
 from llama_gene.evaluation.controls_report import controls_section, controls_sentence
 from llama_gene.evaluation.plots import METRIC_NAMES, bars, confusion, curve, number, profile_plot, reliability_plot
 from llama_gene.evaluation.report import (
@@ -59,6 +60,7 @@ def report_page(report: Report) -> str:
         signed=signed,
         metric_names=METRIC_NAMES,
         baseline_names=report.baselines,
+        outcomes=OUTCOMES,
         best_name=BEST,
         number=number,
         units=UNITS,

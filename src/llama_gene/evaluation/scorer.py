@@ -1,7 +1,8 @@
 """What each answer of a task adds to its scores, by the same functions for a model and for every baseline.
 
 The first score decides (the headline): MCC for closed labels, since accuracy says little where classes are unequal;
-Spearman where items carry a value, beside Pearson and R²; Fmax for lists of terms; F1 of words for other free text.
+Spearman where items carry a value, beside Pearson and R²; Fmax for lists of terms; the share of right calls where any
+tool may answer; F1 of words for other free text.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from llama_gene.evaluation.answers import is_exact, rouge_l, token_f1
 from llama_gene.evaluation.baselines import Answers
+from llama_gene.evaluation.calls import are_calls, measure_calls, outcomes
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Measured, measure_labels, measure_mean
 from llama_gene.evaluation.numbers import is_number, measure_values, values_of
@@ -27,6 +29,8 @@ def measure_answers(items: Sequence[Item], answers: Answers) -> dict[str, Measur
     labels = items[0].labels
     if is_number(items[0]):
         return _measure_values(items, answers)
+    if are_calls(items):
+        return measure_calls(items, answers.texts)
     if labels is None:
         return measure_terms(items, answers.texts) | _measure_texts(items, answers.texts)
     closed = measure_labels(
@@ -56,9 +60,11 @@ def count_confusion(items: Sequence[Item], texts: Sequence[str]) -> tuple[tuple[
 
 
 def score_each(items: Sequence[Item], texts: Sequence[str]) -> Array:
-    """How right each answer is, (N,): 1 or 0 for labels and for the first of several terms, else F1 of words."""
+    """How right each answer is, (N,): 1 or 0 for labels, calls and the first of several terms, else F1 of words."""
     if are_terms(items):
         return np.array([float(first_is_true(text, item.terms)) for text, item in zip(texts, items, strict=True)])
+    if items and are_calls(items):
+        return np.array([float(found == "right") for found in outcomes(items, texts)])
     pairs = [(text, item.output) for text, item in zip(texts, items, strict=True)]
     if items and items[0].labels is None:
         return np.array([token_f1(text, wanted) for text, wanted in pairs])

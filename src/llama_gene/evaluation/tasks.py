@@ -17,6 +17,7 @@ from llama_gene.evaluation.answers import read_answer
 from llama_gene.evaluation.baseline_answers import TaskBaselines
 from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.calibration import Attempt
+from llama_gene.evaluation.calls import Outcome, are_calls, outcomes
 from llama_gene.evaluation.details import Example, Profile, hardest, profile
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import (
@@ -94,7 +95,8 @@ class TaskReport:
     """All that is known of one task; the first comparison is the headline.
 
     `best_baseline` is chosen on validation; `methods` says of each baseline how it was fitted. `calls`: where a tool
-    answers, the number of valid calls, and of wrong ones by reason. `reliability` is that of the probabilities that
+    answers, the number of valid calls, and of wrong ones by reason; `outcomes`: of questions for any tool, how many of
+    each. `reliability` is that of the probabilities that
     decided, `uncalibrated` that of the probabilities before they were calibrated.
     """
 
@@ -120,6 +122,7 @@ class TaskReport:
     note: TaskNote
     residues: Residues | None = None
     calls: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
     uncalibrated: Reliability | None = None
     calibration: Attempt | None = None
 
@@ -231,6 +234,7 @@ def compare(
         note=note,
         residues=count_residues(test) if are_spans(test) else None,
         calls=dict(sorted(Counter(answers.calls).items())),
+        outcomes=dict(sorted(Counter(outcomes(test, answers.texts)).items())) if are_calls(test) else {},
         uncalibrated=believed(answers.uncalibrated),
         calibration=answers.calibration,
     )
@@ -261,8 +265,8 @@ def _profiles(
     units: Array,
     seed: int,
 ) -> tuple[Profile, ...]:
-    """Scores by length and the like; none of numbers, which baselines answer without words: none of them is right."""
-    if is_number(test[0]):
+    """Scores by length and the like; none of calls, nor of numbers, which baselines answer without words."""
+    if is_number(test[0]) or are_calls(test):
         return ()
     return profile(
         test,

@@ -1,8 +1,9 @@
 """Stage `tasks build`: items become Alpaca instructions in the paper's words.
 
-Writes train.jsonl, valid.jsonl and test.jsonl, and tasks.json, the definitions with what the choices override. A
-prompt with its answer and end token never exceeds `config.max_tokens`: the sequence is shortened as the task says, or
-the item refused and counted; the answer is whole.
+Writes train.jsonl, valid.jsonl and test.jsonl, and tasks.json, the definitions with what the choices override.
+Questions that a tool answers follow those of the tasks (`tool_questions`). A prompt with its answer and end token never
+exceeds `config.max_tokens`: the sequence is shortened as the task says, or the item refused and counted; the answer is
+whole.
 """
 
 import json
@@ -41,10 +42,11 @@ from llama_gene.tasks.tool_calls import (
     with_result,
     write_call,
 )
+from llama_gene.tasks.tool_questions import TOOL_CALLS, Shown, call_records
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 4
+_CODE = 5
 _BATCH_ROWS = 1024
 
 
@@ -78,7 +80,10 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
         phrasings = _read_phrasings(splits, settings, config.wording, seed)
         write_json(work / CHOSEN, {name: task.model_dump(mode="json") for name, task in tasks.items()})
         for split in SPLITS:
-            _build_split(split, work, splits, settings, phrasings, choices, seed, ledger)
+            shown = Shown()
+            _build_split(split, work, splits, settings, phrasings, choices, seed, ledger, shown)
+            if config.tool_calls.train:
+                _add_calls(config, split, work, shown, words, seed, ledger)
 
     inputs = {"splits": splits, "tokenizer": tokenizer}
     return build_stage(STAGE, output, build, config=config, inputs=inputs, seed=seed, code=_CODE)
@@ -121,7 +126,9 @@ def _build_split(
     choices: Mapping[str, TaskChoice],
     seed: int,
     ledger: Ledger,
+    shown: Shown,
 ) -> None:
+    """Write the questions of the tasks, and keep in `shown` what the questions for tools are made of."""
     rngs = {name: np.random.default_rng([seed, zlib.crc32(f"{name} {split}".encode())]) for name in settings}
     written: Counter[tuple[str, Spelling]] = Counter()
     with (work / f"{split}.jsonl").open("w", encoding="utf-8") as lines:
@@ -130,6 +137,7 @@ def _build_split(
                 continue
             limit = getattr(choices[name], split)
             rows = [call_row(settings[name][0].task, row) for row in rows]
+            shown.add_items(rows)
             counts: Counter[str] = Counter()
             # Held-out items are asked once, in the first spelling, so that no score counts one twice.
             asked = settings[name] if split == "train" else settings[name][:1]
@@ -143,11 +151,31 @@ def _build_split(
                     written[name, setting.spelling] += 1
                     if split == "train" and is_called(setting.task):
                         record = with_result(setting.task, record, setting.tokenizer)
+                    elif not is_called(setting.task):
+                        shown.add_plain(record)
                     lines.write(json.dumps(record, ensure_ascii=False) + "\n")
             ledger.counts.update({f"{name}: {reason}": count for reason, count in counts.items() if count})
     for name, spelled in settings.items():
         fact = ledger.facts.setdefault(name, {"spelling": spelled[0].spelling, "items": {}})
         fact["items"][split] = sum(written[name, setting.spelling] for setting in spelled)
+
+
+def _add_calls(
+    config: TasksConfig, split: Split, work: Path, shown: Shown, tokenizer: GeneTokenizer, seed: int, ledger: Ledger
+) -> None:
+    """Go on with the questions that a tool answers."""
+    number = getattr(config.tool_calls, split)
+    rng = np.random.default_rng([seed, zlib.crc32(f"{TOOL_CALLS} {split}".encode())])
+    counts: Counter[str] = Counter()
+    records = list(
+        call_records(
+            split, number, shown, tokenizer=tokenizer, max_tokens=config.max_tokens, rng=rng, counts=counts
+        )
+    )  # fmt: skip
+    with (work / f"{split}.jsonl").open("a", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    ledger.counts.update({f"{TOOL_CALLS}: {reason}": count for reason, count in counts.items()})
+    ledger.facts.setdefault(TOOL_CALLS, {"items": {}})["items"][split] = len(records)
 
 
 def _read_batches(path: Path) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:

@@ -50,12 +50,21 @@ def tool_name(task: Task) -> str:
 
 
 def write_call(tool: str) -> str:
-    """The call of a tool on the sequences of the question.
+    """The call of a task's tool on the sequences of the question.
 
     >>> write_call("predict_expression")
     '{"tool": "predict_expression", "sequence": "@input"}'
     """
-    return json.dumps({"tool": tool, "sequence": INPUT})
+    return write_request(tool, {"sequence": INPUT})
+
+
+def write_request(tool: str, arguments: Mapping[str, Any]) -> str:
+    """The call of any tool, as `read_request` reads it.
+
+    >>> write_request("translate", {"dna": INPUT, "frame": 2})
+    '{"tool": "translate", "dna": "@input", "frame": 2}'
+    """
+    return json.dumps({"tool": tool, **arguments})
 
 
 def read_call(text: str, tools: Collection[str]) -> Call:

@@ -18,6 +18,7 @@ from llama_gene.model.adapters import count_parameters
 from llama_gene.model.folders import write_card
 from llama_gene.prompts import Message, render, user_content
 from llama_gene.tasks.split import CHOSEN
+from llama_gene.tasks.tool_questions import TOOL_CALLS
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 from llama_gene.training.loop import clear_checkpoints, train, uses_bf16
 from llama_gene.training.measure import nats_per_target
@@ -229,4 +230,5 @@ def _describe(instructions: Path, work: Path, *, synthetic: bool) -> None:
         for name, definition in json.loads((instructions / CHOSEN).read_text(encoding="utf-8")).items()
         if name in labels
     }
-    write_card(work, {"synthetic": synthetic, "max_tokens": built.config["max_tokens"], "tasks": tasks})
+    card = {"synthetic": synthetic, "max_tokens": built.config["max_tokens"], "tasks": tasks}
+    write_card(work, card | {"calls_tools": TOOL_CALLS in labels})
