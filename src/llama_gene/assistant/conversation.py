@@ -21,6 +21,7 @@ from llama_gene.assistant.store import Store, open_store
 from llama_gene.assistant.streaming import join_text, stream_ids
 from llama_gene.config import ChatConfig, spellings_of
 from llama_gene.errors import DataError
+from llama_gene.evaluation.specialist import CARD, Specialist, load_specialist
 from llama_gene.model.folders import load_pair, read_card
 from llama_gene.prompts import Message, defuse, render, user_content
 from llama_gene.sequences.records import Record
@@ -33,6 +34,7 @@ from llama_gene.tasks.wordings import input_text
 from llama_gene.tokenizer.load import GeneTokenizer
 
 TASKS_FOLDER = "tasks"
+SPECIALISTS_FOLDER = "specialists"
 SYNTHETIC = "This model learnt a synthetic organism: its answers say nothing about real ones."
 _MEDIAN_BINS = 2
 _TURN = 2
@@ -91,6 +93,11 @@ class Assistant:
         return bool(self.card.get("synthetic"))
 
     @property
+    def calls_tools(self) -> bool:
+        """True where the model was tuned on questions that any tool answers."""
+        return bool(self.card.get("calls_tools"))
+
+    @property
     def learnt(self) -> Mapping[str, Mapping[str, Any]]:
         """The tasks the model was tuned on; of each, where noted: `definition`, and `spelling` and `labels` used."""
         tasks = self.card.get("tasks") or {}
@@ -100,6 +107,12 @@ class Assistant:
     def settings(self) -> dict[tuple[Task, int], fitting.Setting]:
         """What the questions of a task share, by task and limit; filled as they are asked."""
         return {}
+
+    @cached_property
+    def specialists(self) -> dict[str, Specialist]:
+        """The specialists of tasks it learnt that the run left beside it, by task."""
+        folders = sorted(self.folder.absolute().parent.glob(f"{SPECIALISTS_FOLDER}/*/{CARD}"))
+        return {file.parent.name: load_specialist(file.parent) for file in folders if file.parent.name in self.learnt}
 
     @cached_property
     def router(self) -> Router:

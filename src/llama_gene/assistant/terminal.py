@@ -16,10 +16,8 @@ from rich.text import Text
 from llama_gene.assistant.agent import Step, show_step
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer, printable
-from llama_gene.assistant.inputs import read_typed
-from llama_gene.assistant.model_tools import model_tools
 from llama_gene.assistant.tool_commands import list_tools, run_tool
-from llama_gene.assistant.toolbox import Toolbox, work_on
+from llama_gene.assistant.toolbox import Toolbox, own_toolbox
 from llama_gene.assistant.turn import (
     BEGINNING,
     Answered,
@@ -33,11 +31,9 @@ from llama_gene.assistant.turn import (
     answer_about,
     converse,
 )
-from llama_gene.config import Kind
 from llama_gene.errors import LlamaGeneError
 from llama_gene.tasks.definitions import Task
-from llama_gene.tasks.tool_calls import is_called
-from llama_gene.tools import Tool, all_tools
+from llama_gene.tools import Tool
 
 HELP = """\
 Type a question; a sequence may stand in it (DNA, or protein in capitals).
@@ -65,7 +61,7 @@ class State:
     @property
     def tools(self) -> Mapping[str, Tool]:
         """What can be called by hand."""
-        return self.toolbox.tools if self.toolbox else all_tools(more=model_tools(self.assistant))
+        return (self.toolbox or own_toolbox(self.assistant)).tools
 
 
 def chat(
@@ -85,7 +81,7 @@ def chat(
         input_lines: Lines to answer; None: the terminal, or all of a piped standard input.
         console: Where to write; None: standard output.
         folder: Where the names after `@` start.
-        toolbox: Free questions are answered with its tools; None: without, and tools are called by hand alone.
+        toolbox: What free questions may call; None: the model's own tools, where `chat.tools` lets them.
 
     Raises:
         ConfigError: no such task.
@@ -144,9 +140,8 @@ def _respond(state: State, message: str, console: Console, folder: Path) -> Stat
     try:
         if message.startswith("/"):
             return _obey(state, message, console)
-        if state.toolbox and (state.task is None or is_called(state.task)):
-            return _work(state, state.toolbox, message, console, folder)
-        return _show(state, converse(state.assistant, message, state.conversation, Manner(state.task, folder)), console)
+        manner = Manner(state.task, folder, toolbox=state.toolbox)
+        return _show(state, converse(state.assistant, message, state.conversation, manner), console)
     except LlamaGeneError as error:
         _say(console, str(error), style="red")
         return state
@@ -187,31 +182,7 @@ def _choose_task(state: State, name: str, console: Console) -> State:
     state = replace(state, task=task)
     if task is None or not state.conversation.waiting:
         return state
-    return _show(state, answer_about(state.assistant, task, state.conversation), console)
-
-
-def _work(state: State, toolbox: Toolbox, message: str, console: Console, folder: Path) -> State:
-    """Answer a question with tools, showing each step; sequences without a question wait for one."""
-    assistant, task, before = state.assistant, state.task, state.conversation
-    kinds: tuple[Kind, ...] = tuple(wanted.kind for wanted in task.inputs) if task else ()
-    most = assistant.config.max_sequences
-    typed = read_typed(message, kinds=kinds, most=most, folder=folder, store=assistant.store)
-    records = (*before.waiting, *typed.sequences)
-    if not typed.question and not (task and records):
-        return _show(state, converse(assistant, message, before, Manner(task, folder)), console)
-    _notify(console, typed.notices)
-    try:
-        for event in work_on(toolbox, assistant, typed.question, records, task):
-            if isinstance(event, Step):
-                _say(console, show_step(event), style="dim")
-            else:
-                _say(console, event.text)
-                _notify(console, event.notices)
-    except KeyboardInterrupt:
-        console.print()
-        _notify(console, [_STOPPED])
-        return state
-    return replace(state, conversation=replace(before, waiting=()))
+    return _show(state, answer_about(state.assistant, task, state.conversation, state.toolbox), console)
 
 
 def _show(state: State, events: Generator[Event], console: Console) -> State:
@@ -234,6 +205,8 @@ def _show_event(event: Event, console: Console) -> None:
     elif isinstance(event, Begun):
         if event.items > 1:
             _say(console, " and ".join(event.names), style="bold")
+    elif isinstance(event, Step):
+        _say(console, show_step(event), style="dim")
     elif isinstance(event, Piece):
         console.print(Text(printable(event.text)), end="", soft_wrap=True)
     elif isinstance(event, Answered):

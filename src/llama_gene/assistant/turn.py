@@ -8,13 +8,13 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from llama_gene.assistant.agent import Finished, Step, run_agent
 from llama_gene.assistant.closed import classify, shots_for
 from llama_gene.assistant.conversation import (
     Assistant,
     Question,
-    answer,
     ask_freely,
     ask_task,
     check_inputs,
@@ -23,13 +23,17 @@ from llama_gene.assistant.conversation import (
     remember,
 )
 from llama_gene.assistant.display import Answer, describe_answer
+from llama_gene.assistant.guess_task import find_route
 from llama_gene.assistant.inputs import checked_record, read_typed
+from llama_gene.assistant.local_planner import LocalPlanner
 from llama_gene.assistant.routing import Route
+from llama_gene.assistant.toolbox import Toolbox, check_specialist, own_toolbox, uses_tools
 from llama_gene.config import Kind
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.tool_calls import is_called
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,13 @@ class Manner:
 
     `task`: every sequence is asked about in its words; None: free questions, which `chat.route` may lead to a task.
     `folder`: where names after `@` start; None: the message reads no file. `system`: said before free questions, after
-    `chat.system`.
+    `chat.system`. `toolbox`: what free questions may call; None: the model's own tools, where `chat.tools` lets them.
     """
 
     task: Task | None = None
     folder: Path | None = None
     system: str = ""
+    toolbox: Toolbox | None = None
 
 
 BEGINNING = Conversation()
@@ -87,13 +92,14 @@ class Answered:
     """An answer about an item is whole.
 
     `closed` holds label, probabilities, sureness and measured score of a closed task; None where the answer is free.
-    `text` is the answer in words, as a person reads it.
+    `text` is the answer in words, as a person reads it. `steps` are the calls of tools that led to it.
     """
 
     names: tuple[str, ...]
     task: str | None
     text: str
     closed: Answer | None = None
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ class Reply:
         )
 
 
-Event = Notice | Begun | Piece | Answered | Reply
+Event = Notice | Begun | Step | Piece | Answered | Reply
 
 
 @dataclass
@@ -203,19 +209,25 @@ def converse(
         route, records, told = find_route(assistant, typed.question, records, conversation.asked)
         task = find_task(assistant, route.task) if route else None
         yield from turn.tell(told)
-    elif typed.question and records:
+    elif not records:
+        yield from turn.tell([_wanting(task)])
+        yield _reply(turn, typed.question, records)
+        return
+    elif typed.question:
         yield from turn.tell([f"Asked in the words of task {task.name}; your own words were not."])
     if records:
         turn.conversation = replace(turn.conversation, asked=records)
     if task is not None and records:
-        yield from _ask_items(turn, task, records)
+        yield from _ask_items(turn, task, records, manner.toolbox)
     else:
         yield from _ask_freely(turn, typed.question, records, manner)
     yield replace(_reply(turn, typed.question, records), task=task.name if task and records else None, route=route)
 
 
-def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -> Generator[Event]:
-    """Ask a task about the sequences that wait; events as `converse` gives them.
+def answer_about(
+    assistant: Assistant, task: Task, conversation: Conversation, toolbox: Toolbox | None = None
+) -> Generator[Event]:
+    """Ask a task about the sequences that wait; events as `converse` gives them, tools as in `Manner`.
 
     Raises:
         DataError: they are not what the task asks about.
@@ -228,7 +240,7 @@ def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -
         for place, record in enumerate(conversation.waiting)
     )
     turn.conversation = replace(turn.conversation, asked=records)
-    yield from _ask_items(turn, task, records)
+    yield from _ask_items(turn, task, records, toolbox)
     yield replace(_reply(turn, "", records), task=task.name)
 
 
@@ -241,49 +253,6 @@ def reply_record(reply: Reply) -> dict[str, Any]:
         for record in reply.sequences
     ]
     return {"text": reply.text, **values, "sequences": sequences}
-
-
-class Routed(NamedTuple):
-    """The task a question is taken for (None: it stays free), the sequences it is about, and what is said of it."""
-
-    route: Route | None
-    sequences: tuple[Record, ...]
-    notices: tuple[str, ...] = ()
-
-
-def find_route(
-    assistant: Assistant, question: str, sequences: tuple[Record, ...], before: tuple[Record, ...] = ()
-) -> Routed:
-    """The task that a question resembles, where `chat.route` is on.
-
-    Args:
-        assistant: Knows the tasks.
-        question: In the user's words.
-        sequences: Found in the message.
-        before: Those of the turn before, which a question without any may be about.
-    """
-    about = sequences or before
-    if assistant.config.route == "off" or not about or not question:
-        return Routed(None, sequences)
-    router, kinds, least = assistant.router, [record.kind for record in about], assistant.config.route_likeness
-    route = router.choose(question, kinds, at_least=least)
-    if route is not None:
-        near = f" It could also be for {route.next_task}." if route.next_task else ""
-        again = "" if sequences else f" It is asked about {' and '.join(record.id for record in about)} of before."
-        said = (
-            f"Taken as a question for task {route.task}, which it resembles by {route.likeness:.2f} of 1.{near}{again} "
-            "Another task can be chosen; chat.route = 'off' keeps questions free."
-        )
-        return Routed(route, about, (said,))
-    likest = next(iter(router.rank(question)), None)
-    if not sequences or likest is None or likest.likeness < least:
-        return Routed(None, sequences)
-    wanted = next(task for task in router.tasks if task.name == likest.task).inputs
-    said = (
-        f"The question resembles task {likest.task} ({likest.likeness:.2f} of 1), which asks about "
-        f"{' and '.join(item.kind for item in wanted)}, not {' and '.join(kinds)}: answered freely."
-    )
-    return Routed(None, sequences, (f"{said} A comma parts two sequences.",) if len(wanted) > len(kinds) else (said,))
 
 
 def _readable(message: str, most: int) -> tuple[str, list[str]]:
@@ -303,12 +272,15 @@ def _readable(message: str, most: int) -> tuple[str, list[str]]:
     return text, ["Characters that are no text were replaced by ?."] * (text != message)
 
 
-def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[Event]:
+def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Toolbox | None) -> Iterator[Event]:
     """The task's answer about each item; an item is as many records as the task has inputs."""
     check_inputs(task)
     size = len(task.inputs)
     if len(records) % size:
         raise DataError(f"task {task.name!r} asks about {size} sequences at a time, not {len(records)}. Give {size}.")
+    if is_called(task):
+        toolbox = toolbox or own_toolbox(turn.assistant)
+        check_specialist(toolbox, task)
     turn.base(f"Task {task.name}, asked in the words it was tuned with; the conversation before it was not shown.")
     for start in range(0, len(records), size):
         item = records[start : start + size]
@@ -319,7 +291,8 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[E
             turn.base(f"{turn.assistant.config.shots} solved training items were shown before the question.")
         if not labels_of(turn.assistant, task):
             question = ask_task(turn.assistant, task, letters, shots=shots)
-            yield from _stream(turn, question, names, task.name)
+            own = replace(toolbox, planner=None) if toolbox and is_called(task) else None
+            yield from _write(turn, question, "", item, task, own)
             continue
         question, closed = classify(turn.assistant, task, letters, shots)
         yield from turn.tell(closed.notices)
@@ -330,25 +303,58 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[E
 
 def _ask_freely(turn: _Turn, words: str, records: Sequence[Record], manner: Manner) -> Iterator[Event]:
     system = "\n\n".join(part for part in (turn.assistant.config.system, manner.system) if part.strip())
-    names = tuple(record.id for record in records)
     question = ask_freely(turn.assistant, words, records, turn.conversation.history, system=system)
-    turn.base("The model's own words: nothing was looked up, and nobody measured how often such answers are right.")
-    yield Begun(names, None)
-    yield from _stream(turn, question, names, None)
+    toolbox = manner.toolbox or (own_toolbox(turn.assistant) if uses_tools(turn.assistant) else None)
+    yield Begun(tuple(record.id for record in records), None)
+    yield from _write(turn, question, words, records, None, toolbox)
 
 
-def _stream(turn: _Turn, question: Question, names: tuple[str, ...], task: str | None) -> Iterator[Event]:
-    """The pieces of a free answer, then the whole."""
-    yield from turn.tell(question.notices)
+def _write(
+    turn: _Turn, question: Question, words: str, records: Sequence[Record], task: Task | None, toolbox: Toolbox | None
+) -> Iterator[Event]:
+    """The calls of tools, where there are any, the pieces of an answer that is no label, then the whole."""
+    bounds = toolbox or Toolbox({})
+    planner = bounds.planner or LocalPlanner(turn.assistant, task, bounds.config, first=question)
+    told = question.notices if bounds.planner is None else ()
+    yield from turn.tell(told)
     pieces: list[str] = []
-    with closing(answer(turn.assistant, question)) as stream:
-        for piece in stream:
-            pieces.append(piece)
-            yield Piece(piece)
-    text = "".join(pieces).strip()
-    if not text:
-        yield from turn.tell(["The model ended its answer at once."])
-    yield from turn.keep(question, Answered(names, task, text), text)
+    finished = Finished("", (), "answered")
+    with closing(run_agent(planner, words, records, bounds.tools, bounds.config)) as events:
+        for event in events:
+            if isinstance(event, Finished):
+                finished = event
+            elif isinstance(event, Step):
+                yield event
+            else:
+                pieces.append(event)
+                yield Piece(event)
+    text = finished.text
+    if text and not pieces:
+        yield Piece(text)
+    yield from turn.tell([notice for notice in finished.notices if notice not in told])
+    yield from turn.tell([] if text else ["The model ended its answer at once."])
+    turn.base(_grounds(finished.steps, task))
+    names = tuple(record.id for record in records)
+    yield from turn.keep(question, Answered(names, task.name if task else None, text, steps=finished.steps), text)
+
+
+def _grounds(steps: Sequence[Step], task: Task | None) -> str:
+    """What an answer in words rests on."""
+    called = dict.fromkeys(step.tool for step in steps if not step.error)
+    if called:
+        return f"Results of {', '.join(called)}, as the steps show them."
+    if task is not None:
+        return "The model's own words: compare them with the score of the task."
+    return "The model's own words: nothing was looked up, and nobody measured how often such answers are right."
+
+
+def _wanting(task: Task) -> str:
+    """What a message without a sequence is told."""
+    kinds = " and ".join(f"a {wanted.called} sequence" for wanted in task.inputs)
+    return (
+        f"Task {task.name} asks about {kinds}, and the message holds no sequence. Give what it asks about, or "
+        "choose no task to ask freely."
+    )
 
 
 def _reply(turn: _Turn, question: str, records: Sequence[Record]) -> Reply:
