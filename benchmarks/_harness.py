@@ -23,6 +23,7 @@ from llama_gene.evaluation.evaluate import describe_hardware
 _PIPED_COLUMNS = 200
 DEMO_SHAPE = ModelConfig(hidden_size=96, layers=4, heads=4, intermediate_size=256, max_positions=1024)
 DEMO_ROWS = 1280
+# The larger shape of the reports, "real-cpu" there: 10 million parameters.
 REAL_SHAPE = ModelConfig(hidden_size=192, layers=6, heads=6, intermediate_size=512, max_positions=1024, tied=True)
 REAL_ROWS = 40_000
 

@@ -2,8 +2,8 @@
 
 The peer is how the paper's scripts answer: greedy decoding of 8 tokens, one question at a time (transformers'
 `generate`). Both get the same prompts and the same model with random weights, so no answer stops early; a tuned model
-that ends its answer after fewer tokens gains the peer that part. Quick: the demo's shape. Else also the shape of
-recipes/real-cpu, and the memory that many questions take: the scores alone, about 1 kB a question, may grow.
+that ends its answer after fewer tokens gains the peer that part. Quick: the demo's shape. Else also 10 million
+parameters and 40,000 rows, and the memory that many questions take: the scores alone, about 1 kB a question, may grow.
 """
 
 import tempfile

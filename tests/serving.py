@@ -14,12 +14,12 @@ from llama_gene.config import ChatConfig, ServeConfig
 from llama_gene.model.folders import write_card
 from llama_gene.serving.app import build_app
 from llama_gene.serving.engine import Engine
-from llama_gene.serving.run import listen, open_keys, open_service
+from llama_gene.serving.run import Equipment, listen, open_keys, open_service
 
 # A one-sequence task of DNA, and one of two proteins; both are registered.
 DNA_TASK, PAIR_TASK = "promoter-core", "ppi-yeast"
 DNA = "TATAAAGCTAGCGCATTTGACATCTAGCTAGG"
-_CHAT = ChatConfig()
+_CHAT, _BARE = ChatConfig(), Equipment()
 PROTEIN = "MKVLAAGIVGLLLAQPSFWYENDTRHCKM"
 
 
@@ -41,12 +41,13 @@ def serving(folder: Path, **settings: Any) -> Iterator[str]:
 def serving_engine(
     folder: Path,
     chat: ChatConfig = _CHAT,
+    equipment: Equipment = _BARE,
     **settings: Any,
 ) -> Iterator[tuple[str, Engine]]:
     """The address of a server that runs meanwhile, and its engine."""
     config = ServeConfig(port=0, **{"cache_gib": 0.1, "max_running": 8, **settings})
     listening = listen(config)
-    service = open_service(folder, config, chat)
+    service = open_service(folder, config, chat, equipment=equipment)
     app = build_app(service, open_keys(config))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

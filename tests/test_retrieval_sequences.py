@@ -2,14 +2,13 @@
 
 import random
 import re
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from llama_gene.config import IndexConfig
 from llama_gene.errors import ArtifactError, ConfigError, DataError
-from llama_gene.retrieval import aligners
+from llama_gene.retrieval import hmmer
 from llama_gene.retrieval.build import build_index
 from llama_gene.retrieval.hits import render_sequences
 from llama_gene.retrieval.index import open_index
@@ -78,7 +77,7 @@ def test_dna_is_found_on_both_strands_at_its_place(index):
     piece = GENOMES["g2"][500:700]
     for query, strand in ((piece, "+"), (reverse_complement(piece), "-")):
         (hit,) = index.find_sequences(query, "dna")
-        assert (hit.id, hit.strand, hit.method) == ("g2", strand, "nhmmer")
+        assert (hit.id, hit.strand, hit.method) == ("g2", strand, "parasail")
         assert (hit.start, hit.end) == pytest.approx((500, 700), abs=2)
         assert hit.identity == 1.0
         assert hit.coverage >= 0.99
@@ -101,32 +100,12 @@ def test_short_queries_are_aligned_with_everything_and_have_no_e_value(index):
 
 
 def test_without_pyhmmer_parasail_finds_the_same_sequences(folder, monkeypatch):
-    monkeypatch.setattr(aligners, "Pipeline", None)
+    monkeypatch.setattr(hmmer, "Pipeline", None)
     index = open_index(folder / "idx")
     hits = index.find_sequences(PROTEINS["p5"], "protein")
     assert [(hit.id, hit.method, hit.identity, hit.coverage) for hit in hits] == [("p5", "parasail", 1.0, 1.0)]
     with pytest.raises(ConfigError, match=r"pyhmmer is not installed.*pip install 'llama-gene\[search\]'"):
         open_index(folder / "idx", IndexConfig(method="hmmer")).find_sequences(PROTEINS["p5"], "protein")
-
-
-def test_mmseqs_is_asked_for_only_where_it_is(folder, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(ConfigError, match="no program 'mmseqs' on the path"):
-        open_index(folder / "idx", IndexConfig(method="mmseqs")).find_sequences(PROTEINS["p5"], "protein")
-
-
-def test_the_rows_of_mmseqs_are_read_on_both_strands():
-    row = ["4", "1e-20", "0.95", "1", "90", "11", "100", "100"]
-    assert aligners.read_mmseqs(row, "dna") == aligners.Found(4, 0.95, 0.9, 1e-20, "mmseqs", "+", 10, 100)
-    row[3], row[4] = "90", "1"
-    assert aligners.read_mmseqs(row, "dna").strand == "-"
-    assert aligners.read_mmseqs(row, "protein").strand == ""
-
-
-@pytest.mark.skipif(shutil.which("mmseqs") is None, reason="MMseqs2 is not installed")
-def test_mmseqs_finds_the_same_protein(folder):
-    hit = open_index(folder / "idx", IndexConfig(method="mmseqs")).find_sequences(PROTEINS["p5"], "protein")[0]
-    assert (hit.id, hit.method, hit.identity, hit.coverage) == ("p5", "mmseqs", 1.0, 1.0)
 
 
 def test_the_number_of_hits_has_a_limit_and_the_best_come_first(tmp_path):
@@ -188,7 +167,7 @@ def test_a_kind_the_index_does_not_hold_gives_no_hit(tmp_path):
 def test_hits_are_quoted_with_all_that_is_known(index):
     text = render_sequences(index.find_sequences(reverse_complement(GENOMES["g2"][500:700]), "dna"))
     assert "1. g2\n   identity 100.0 %, coverage 100 %, E-value " in text
-    assert re.search(r"\(nhmmer\), 50\d-700 on strand -, source .*genomes.fna$", text)
+    assert re.search(r"\(parasail\), 501-700 on strand -, source .*genomes.fna$", text)
 
 
 def test_annotation_comes_from_the_nearest_neighbour_below_an_identity(tmp_path):

@@ -51,9 +51,9 @@ def chat(client, **more):
 
 
 def test_the_model_is_listed_and_another_one_is_not_found(client):
-    assert [model.id for model in client.models.list()] == ["model"]
-    assert client.models.retrieve("model").owned_by == "llama-gene"
-    with pytest.raises(openai.NotFoundError, match=r"no model 'gpt' here\. This server has 'model'") as caught:
+    assert [model.id for model in client.models.list()] == ["model", "model:assistant"]
+    assert client.models.retrieve("model:assistant").owned_by == "llama-gene"
+    with pytest.raises(openai.NotFoundError, match=r"no model 'gpt' here\. This server has 'model' and") as caught:
         chat(client, model="gpt")
     assert caught.value.code == "model_not_found"
 
@@ -137,6 +137,23 @@ def test_a_completion_goes_on_with_a_text(client, assistant):
     assert found.choices[0].logprobs.tokens[0] == assistant.tokenizer.decode([best])
     streamed = client.completions.create(model="model", prompt=DNA, max_tokens=6, stream=True)
     assert "".join(chunk.choices[0].text for chunk in streamed) == found.choices[0].text
+
+
+def test_several_prompts_are_continued_as_each_is_alone(client):
+    alone = [client.completions.create(model="model", prompt=one, max_tokens=4) for one in ("ACGT", "MKVL")]
+    both = client.completions.create(model="model", prompt=["ACGT", "MKVL"], max_tokens=4)
+    assert [(one.index, one.text) for one in both.choices] == [(i, one.choices[0].text) for i, one in enumerate(alone)]
+    assert both.usage.total_tokens == sum(one.usage.total_tokens for one in alone)
+    with pytest.raises(openai.BadRequestError, match="one is streamed at a time"):
+        client.completions.create(model="model", prompt=["ACGT", "MKVL"], stream=True)
+
+
+def test_messages_of_one_side_in_a_row_are_one_turn(client):
+    def ask(*contents):
+        messages = [{"role": "user", "content": content} for content in contents]
+        return chat(client, messages=messages)
+
+    assert ask("What is", "a gene?").usage == ask("What is\n\na gene?").usage
 
 
 def test_an_embedding_is_the_mean_of_the_last_hidden_states(client, address, assistant):

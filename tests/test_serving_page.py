@@ -162,16 +162,27 @@ def test_escape_stops_an_answer_and_the_page_goes_on(page, served):
     assert len(page.all(".answer")) == 1
 
 
+def test_a_reload_in_the_middle_of_an_answer_keeps_the_question(page, served):
+    release = threading.Event()
+    served[1].call(lambda: release.wait(120))
+    page.id("message").send_keys("gene?", Keys.ENTER)
+    page.wait(lambda: page.id("stop").is_displayed())
+    page.reload()
+    release.set()
+    assert page.texts(".asked .words") == ["gene?"]
+    assert page.texts(".notice") == ["Stopped. This answer is not remembered."]
+
+
 def test_everything_is_reached_and_done_by_keys(page):
     page.run("document.activeElement.blur()")
     reached = []
-    for _ in range(17):
+    for _ in range(18):
         page.press(Keys.TAB)
         reached.append(
             page.run("const at = document.activeElement; return at.id || at.parentElement.id || at.className")
         )
     assert reached[0] == "skip"
-    wanted = ["new", "export", "theme", "message", "file", "task", "tool", "send"]
+    wanted = ["new", "export", "theme", "message", "file", "task", "tool", "agent", "send"]
     assert [name for name in reached[: reached.index("send") + 1] if name in wanted] == wanted
     page.run("document.getElementById('message').focus()")
     keys = webdriver.ActionChains(page.browser).send_keys("one").key_down(Keys.SHIFT).send_keys(Keys.ENTER)
@@ -228,52 +239,92 @@ def test_the_conversation_is_exported_in_three_forms(page, tmp_path):
     assert f">sequence 1\n{DNA}" in found["md"]
 
 
-def test_steps_show_pictures_as_images_and_sources_open_on_a_click(page):
+def test_steps_show_pictures_as_images_and_hits_open_on_a_click(page):
     step = {
         "tool": "mutagenesis",
         "arguments": {"dna": "@input"},
         "result": {"map_svg": PICTURE, "best": 3},
         "error": "",
+        "seconds": 0.25,
     }
     hit = {
         "id": "P1",
         "source": "javascript:alert(1)",
-        "text": "<b>x</b>",
+        "description": "<b>x</b>",
         "identity": 0.5,
         "coverage": 1,
         "e_value": 1e-9,
     }
     page.imported(
-        "const { showStep, showSource } = await import('/steps.js');"
+        "const { showStep } = await import('/steps.js'); const { showHit } = await import('/found.js');"
         f"const hit = {json.dumps(hit)};"
-        f"document.getElementById('log').append(showStep({json.dumps(step)}), showSource(hit), "
-        "showSource({ ...hit, source: 'https://www.uniprot.org/P1' }))"
+        f"document.getElementById('log').append(showStep({json.dumps(step)}), showHit(hit), "
+        "showHit({ ...hit, source: 'https://www.uniprot.org/P1' }))"
     )
     assert page.all(".step svg") == []
     page.wait(lambda: page.run("return document.querySelector('.step img').naturalWidth") == 40)
-    assert page.texts(".step summary") == ["mutagenesis was called"]
-    assert page.texts(".source summary")[0] == "P1 identity 50.0 % · coverage 100.0 % · E-value 1.0e-9"
-    assert page.texts(".source p")[0] == "<b>x</b>"
-    assert [link.get_attribute("href") for link in page.all(".source a")] == ["https://www.uniprot.org/P1"]
+    assert page.texts(".step > summary") == ["✓mutagenesis was called dna: @input0.25 s"]
+    assert page.texts(".hit summary")[0] == "P1<b>x</b>identity 50.0 % · coverage 100.0 % · E-value 1.0e-9"
+    assert [link.get_attribute("href") for link in page.all(".hit a")] == ["https://www.uniprot.org/P1"]
     assert page.browser.title == "llama-gene"
 
 
-def test_a_tool_is_called_by_hand_about_the_sequence_of_before(page):
+def choose_tool(page, name):
+    page.run("document.getElementById('tool').open = true")
+    page.all(f"#tools button[value={name}]")[0].click()
+
+
+def test_a_tool_is_called_through_its_form_about_the_sequence_of_before(page):
     page.ask(DNA)
-    page.run("const box = document.getElementById('tool'); box.value = 'gc_content'; box.onchange()")
-    assert page.id("message").get_attribute("value") == '/tool gc_content {"dna":"@input"}'
-    page.ask("")
+    choose_tool(page, "gc_content")
+    assert page.run("return document.activeElement.id") == "argument-dna"
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.all(".step summary"))
+    assert page.texts(".asked .words")[-1] == '/tool gc_content {"dna":"@input"}'
+    assert page.texts(".step dd")[1] == str(len(DNA))
+    assert not page.id("tool-form").is_displayed()
     page.ask('/tool gc_content {"dna": 1}')
-    assert f'"length_bp": {len(DNA)}' in page.texts(".step pre")[1]
-    assert len(page.all(".step.failed")) == 1
     assert page.texts(".step.failed > p")[0].startswith("tool gc_content")
+
+
+def test_a_form_gives_values_of_the_types_of_its_schema_and_leaves_defaults_out(page):
+    choose_tool(page, "restriction_sites")
+    page.run(
+        "const form = document.getElementById('tool-form'); form.elements.dna.value = 'AAGAATTCAA';"
+        "form.elements.enzymes.value = 'EcoRI, BamHI'; form.requestSubmit()"
+    )
+    page.wait(lambda: page.all(".step summary"))
+    sent = '/tool restriction_sites {"dna":"AAGAATTCAA","enzymes":["EcoRI","BamHI"]}'
+    assert page.texts(".asked .words") == [sent]
+    assert page.texts(".step.failed") == []
+    choose_tool(page, "kmer_profile")
+    assert not page.id("tools").is_displayed()
+    page.press(Keys.ESCAPE)
+    assert not page.id("tool-form").is_displayed()
+    assert page.run("return document.activeElement.id") == "message"
 
 
 def test_an_alignment_is_drawn_by_its_columns(page):
     page.ask('/tool align_pair {"first": "ACGTACGTAC", "second": "ACGAACGTAC", "kind": "dna"}')
     assert page.texts(".step.failed > p") == []
-    assert page.texts(".alignment .unlike") == ["T", "A"]
-    assert len(page.all(".alignment .alike")) == 18
+    kinds = page.run("return [...document.querySelectorAll('.alignment rect')].map((one) => one.className.baseVal)")
+    assert kinds == ["alike", "unlike", "alike"]
+    rows = page.texts(".alignment text")
+    assert rows[:3] == ["ACGTACGTAC", "|||·||||||", "ACGAACGTAC"]
+    assert rows[3:] == ["1", "10", "1", "10"]
+    told = page.all(".alignment")[0].get_attribute("aria-label")
+    assert told == "Alignment of 10 columns: 9 alike, 1 unlike, 0 against a gap"
+
+
+def test_an_alignment_with_the_other_strand_counts_down_and_gaps_are_not_counted(page):
+    drawn = {"first": "AC--GT", "second": "ACGGGT", "first_start": 20, "first_step": -1, "second_start": 5}
+    page.imported(
+        "const { showAlignment } = await import('/alignment.js');"
+        f"document.getElementById('log').append(showAlignment({json.dumps(drawn)}))"
+    )
+    assert page.texts(".alignment text")[3:] == ["20", "17", "5", "10"]
+    kinds = page.run("return [...document.querySelectorAll('.alignment rect')].map((one) => one.className.baseVal)")
+    assert kinds == ["alike", "gap", "alike"]
 
 
 def test_a_mutation_map_comes_as_a_picture(page):
@@ -370,7 +421,7 @@ def test_what_the_page_sends_of_before_cannot_become_control_tokens(served):
 def test_turns_too_far_back_to_be_read_are_dropped_and_told(served):
     history = [said("user", "x " * 5000), said("assistant", "y"), said("user", "gene?"), said("assistant", "yes")]
     first, *_, reply = events(turn(served[0], conversation={"history": history}))
-    assert first["text"] == "The oldest 1 turns were forgotten: the model cannot read them."
+    assert first["text"] == "The oldest turn was forgotten: the model cannot read so far back."
     assert reply["conversation"]["history"][0]["content"] == "gene?"
 
 

@@ -34,14 +34,16 @@ class ModelError(LlamaGeneError):
 
 
 class StoppedError(LlamaGeneError):
-    """A signal ended a training run; its state is saved and the same command goes on.
+    """A signal ended what has to end in order: a training run, whose state is saved, or a server.
 
     Attributes:
         exit_code: 130 after Ctrl-C, 143 after SIGTERM.
     """
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("stopped; the state is saved, and the same command goes on from here.")
+    def __init__(
+        self, signal_number: int, said: str = "stopped; the state is saved, and the same command goes on from here."
+    ) -> None:
+        super().__init__(said)
         self.exit_code = 128 + signal_number
 
 

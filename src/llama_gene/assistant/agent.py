@@ -6,16 +6,12 @@ A planner says what comes next: a call, or the answer. It is the tuned model its
 
 Only what a planner writes as its turn is read as a call. A result is data: it goes back as a user turn, made harmless
 by `prompts.defuse`, and is never searched for calls. A tool that fails or takes too long gives a step with an error.
-A call that takes too long is left behind in its thread, since Python cannot stop it; tools bound their work by the
-limits of their arguments.
 """
 
 import json
 import re
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Thread
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -25,6 +21,7 @@ from llama_gene.errors import DataError, LlamaGeneError
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.tool_calls import INPUT, Request, format_number, write_result
 from llama_gene.tools import Tool
+from llama_gene.tools.calling import call_within
 
 _NUMBERED = re.compile(rf"{INPUT}(\d{{0,4}})")
 _PICTURE = "_svg"
@@ -142,31 +139,8 @@ def _run(request: Request, sequences: Sequence[Record], tools: Mapping[str, Tool
     if request.tool not in tools:
         raise DataError(f"{request.tool[:40]!r}: no such tool. Expected one of {', '.join(tools)}; correct the name.")
     tool = tools[request.tool]
-    return _call_within(tool, fill_inputs(request.arguments, sequences, tool.schema), timeout_s)
-
-
-def _call_within(tool: Tool, arguments: Mapping[str, Any], timeout_s: float) -> Any:
-    outcome: Future[Any] = Future()
-
-    def work() -> None:
-        try:
-            outcome.set_result(tool.call(arguments))
-        except BaseException as error:  # noqa: BLE001  handed on to the one who waits, whatever it is
-            outcome.set_exception(error)
-
-    # A daemon, so that a call that hangs does not keep the program from ending.
-    Thread(target=work, name=f"tool {tool.name}", daemon=True).start()
-    try:
-        failure = outcome.exception(timeout=timeout_s)
-    except TimeoutError:
-        raise DataError(
-            f"tool {tool.name}: no result within {timeout_s:g} s (agent.timeout_s). Give less to do, or raise it."
-        ) from None
-    if failure is None:
-        return outcome.result()
-    if isinstance(failure, LlamaGeneError):
-        raise failure
-    raise DataError(f"tool {tool.name}: failed with {type(failure).__name__}: {failure}. Try other arguments.")
+    arguments = fill_inputs(request.arguments, sequences, tool.schema)
+    return call_within(tool.name, lambda: tool.call(arguments), timeout_s, "agent.timeout_s")
 
 
 def fill_inputs(arguments: Mapping[str, Any], sequences: Sequence[Record], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,20 +21,21 @@ from llama_gene.assistant.store import Store, open_store
 from llama_gene.assistant.streaming import join_text, stream_ids
 from llama_gene.config import ChatConfig, spellings_of
 from llama_gene.errors import DataError
-from llama_gene.evaluation.specialist import CARD, Specialist, load_specialist
+from llama_gene.evaluation.specialist import Specialist, specialists_beside
 from llama_gene.model.folders import load_pair, read_card
 from llama_gene.prompts import Message, defuse, render, user_content
+from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
 from llama_gene.tasks import fitting
 from llama_gene.tasks.bins import bin_names
 from llama_gene.tasks.definitions import Task, load_task, read_task
 from llama_gene.tasks.shorten import coding_pair, cut, try_sizes
 from llama_gene.tasks.steps import Reading
+from llama_gene.tasks.tool_questions import tool_wordings
 from llama_gene.tasks.wordings import input_text
 from llama_gene.tokenizer.load import GeneTokenizer
 
 TASKS_FOLDER = "tasks"
-SPECIALISTS_FOLDER = "specialists"
 SYNTHETIC = "This model learnt a synthetic organism: its answers say nothing about real ones."
 _MEDIAN_BINS = 2
 _TURN = 2
@@ -47,7 +48,8 @@ _MARGIN_TOKENS = 8
 class Assistant:
     """A tuned model, its tokenizer, and what its folder says of itself.
 
-    `measured`: how it scored, by task; `examples`: solved training items, by task; `store`: sequences by accession.
+    `measured`: how it scored, by task; `examples`: solved training items, by task; `store`: sequences by accession;
+    `index`: where sequences and passages like those of a question are looked up.
     """
 
     model: PreTrainedModel
@@ -59,15 +61,24 @@ class Assistant:
     measured: Mapping[str, Measured] = field(default_factory=dict)
     examples: Mapping[str, ExamplePool] = field(default_factory=dict)
     store: Store | None = None
+    index: Index | None = None
 
     @classmethod
-    def open(cls, folder: Path, config: ChatConfig | None = None, definitions: Sequence[Path] = ()) -> "Assistant":
+    def open(
+        cls,
+        folder: Path,
+        config: ChatConfig | None = None,
+        definitions: Sequence[Path] = (),
+        *,
+        index: Index | None = None,
+    ) -> "Assistant":
         """Load a model folder, onto the GPU where there is one.
 
         Args:
             folder: Hugging Face folder of `llama-gene finetune`, or any LLaMA folder.
             config: How to answer; None: the defaults.
             definitions: Folders of further task definitions.
+            index: An open index (`retrieval.index.open_index`); None: nothing is looked up.
 
         Raises:
             ModelError: no such model, or tokenizer and weights do not belong together.
@@ -80,7 +91,9 @@ class Assistant:
         store = open_store(Path(config.store).expanduser()) if config.store else None
         model, tokenizer = load_pair(folder, dtype=None if config.dtype == "auto" else getattr(torch, config.dtype))
         model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        return cls(model, tokenizer, folder, config, tuple(definitions), read_card(folder), measured, examples, store)
+        return cls(
+            model, tokenizer, folder, config, tuple(definitions), read_card(folder), measured, examples, store, index
+        )
 
     @property
     def context_tokens(self) -> int:
@@ -110,15 +123,15 @@ class Assistant:
 
     @cached_property
     def specialists(self) -> dict[str, Specialist]:
-        """The specialists of tasks it learnt that the run left beside it, by task."""
-        folders = sorted(self.folder.absolute().parent.glob(f"{SPECIALISTS_FOLDER}/*/{CARD}"))
-        return {file.parent.name: load_specialist(file.parent) for file in folders if file.parent.name in self.learnt}
+        """The specialists that the run left beside it, by task."""
+        return specialists_beside(self.folder, self.learnt)
 
     @cached_property
     def router(self) -> Router:
         """Tells which of the learnt tasks a question in free words asks for."""
         tasks = tuple(find_task(self, name) for name in sorted(self.learnt))
-        return Router(tasks, {task.name: labels_of(self, task) for task in tasks})
+        others = tool_wordings() if self.calls_tools else ()
+        return Router(tasks, {task.name: labels_of(self, task) for task in tasks}, others)
 
 
 @dataclass(frozen=True)
@@ -183,6 +196,7 @@ def ask_task(
     *,
     part: tuple[int, int] | None = None,
     shots: Sequence[Message] = (),
+    evidence: str = "",
 ) -> Question:
     """A task's question about one item, alone; a sequence too long is shortened as the task says.
 
@@ -192,11 +206,12 @@ def ask_task(
         sequences: Checked letters, one per input of the task.
         part: What of the one sequence is asked about, where the task marks it.
         shots: Solved items as turns before the question.
+        evidence: What an index holds, made harmless (`found.quote_found`); stands behind the instruction.
 
     Raises:
         DataError: not as many sequences as inputs, or they cannot be shortened so that the question fits.
     """
-    made = fit_item(assistant, task, sequences, part=part, shots=shots)
+    made = fit_item(assistant, task, sequences, part=part, shots=shots, evidence=evidence)
     notices = [
         f"{wanted.called}: shortened from {len(whole):,} to {len(kept):,} letters to fit {made.limit:,} tokens "
         f"(kept: {'start, in register' if task.in_register else task.keep})."
@@ -224,6 +239,7 @@ def fit_item(
     *,
     part: tuple[int, int] | None = None,
     shots: Sequence[Message] = (),
+    evidence: str = "",
 ) -> Fitted:
     """The turn of `ask_task`; arguments and errors as there."""
     check_inputs(task)
@@ -236,7 +252,8 @@ def fit_item(
     # The longest answer stands in for the unknown one, so that there is room for whichever comes.
     longest = max(labels, key=lambda label: len(assistant.tokenizer.encode(label)), default="")
     limit = assistant.context_tokens if labels else assistant.context_tokens - _answer_room(assistant)
-    limit = min(limit - shot_tokens(assistant, shots), int(assistant.card.get("max_tokens") or limit))
+    taken = len(assistant.tokenizer.encode(evidence)) + _MARGIN_TOKENS if evidence else 0
+    limit = min(limit - shot_tokens(assistant, shots) - taken, int(assistant.card.get("max_tokens") or limit))
     setting = _setting(assistant, task, limit)
     counts: Counter[str] = Counter()
     # The protein stands in for the translation that is not known yet, so that there is room for the steps.
@@ -248,7 +265,8 @@ def fit_item(
             f"task {task.name!r}: the question does not fit {limit:,} tokens, and its answer would not hold for a part "
             f"({max(map(len, sequences)):,} letters, keep = {task.keep!r}). Give a shorter sequence."
         )
-    user = Message("user", user_content(made.instruction, made.input))
+    asked_with = f"{made.instruction}\n\n{evidence}" if evidence else made.instruction
+    user = Message("user", user_content(asked_with, made.input))
     return Fitted(user, made.sequences, limit, counts["defused"])
 
 
@@ -295,8 +313,7 @@ def ask_freely(
     words = defuse(text, assistant.tokenizer.special_tokens)
     said = defuse(system.strip(), assistant.tokenizer.special_tokens)
     before = [Message("system", said.text)] if said.text else []
-    letters = [record.text for record in sequences]
-    names = [record.kind for record in sequences]
+    letters, names = [record.text for record in sequences], [record.kind for record in sequences]
     limit = assistant.context_tokens - _answer_room(assistant)
 
     def make(size: int) -> Message:

@@ -92,20 +92,20 @@ def describe_sureness(answer: Answer) -> str:
     """
     (label, share), *others = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     if answer.states:
-        return f"The model gives the states shown {_percent(answer.sureness)} on average over the letters."
+        return f"The model gives the states shown {percent(answer.sureness)} on average over the letters."
     if not others:
         return f"The task knows one answer only: {label}."
     chance = 1 / (1 + len(others))
     if share < _FAIRLY_SURE:
-        return f"The model is not sure: {_percent(share)} for {label}, {_percent(others[0][1])} for {others[0][0]}."
+        return f"The model is not sure: {percent(share)} for {label}, {percent(others[0][1])} for {others[0][0]}."
     sure = "very" if share >= _VERY_SURE else "fairly"
-    return f"The model is {sure} sure: {_percent(share)} for {label}, where chance gives {_percent(chance)}."
+    return f"The model is {sure} sure: {percent(share)} for {label}, where chance gives {percent(chance)}."
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Whole percent; never 100 for less than certainty.
 
-    >>> _percent(0.9996), _percent(0.5)
+    >>> percent(0.9996), percent(0.5)
     ('over 99 %', '50 %')
     """
     if 0.995 <= share < 1:

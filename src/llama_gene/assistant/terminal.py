@@ -16,6 +16,7 @@ from rich.text import Text
 from llama_gene.assistant.agent import Step, show_step
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer, printable
+from llama_gene.assistant.found import Found, Searching, describe_found
 from llama_gene.assistant.tool_commands import list_tools, run_tool
 from llama_gene.assistant.toolbox import Toolbox, own_toolbox
 from llama_gene.assistant.turn import (
@@ -140,7 +141,7 @@ def _respond(state: State, message: str, console: Console, folder: Path) -> Stat
     try:
         if message.startswith("/"):
             return _obey(state, message, console)
-        manner = Manner(state.task, folder, toolbox=state.toolbox)
+        manner = Manner(state.task, folder, toolbox=state.toolbox, tools="on" if state.toolbox else "auto")
         return _show(state, converse(state.assistant, message, state.conversation, manner), console)
     except LlamaGeneError as error:
         _say(console, str(error), style="red")
@@ -200,8 +201,14 @@ def _show(state: State, events: Generator[Event], console: Console) -> State:
 
 
 def _show_event(event: Event, console: Console) -> None:
-    if isinstance(event, Notice):
+    if isinstance(event, Step):
+        _say(console, show_step(event), style="dim")
+    elif isinstance(event, Notice):
         _notify(console, [event.text])
+    elif isinstance(event, Searching):
+        _say(console, "searching the index …" if not _is_ascii(console) else "searching the index ...", style="dim")
+    elif isinstance(event, Found):
+        _say(console, describe_found(event), style="dim")
     elif isinstance(event, Begun):
         if event.items > 1:
             _say(console, " and ".join(event.names), style="bold")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from llama_gene.assistant.agent import Planner
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.model_tools import model_tools
-from llama_gene.config import AgentConfig
+from llama_gene.config import AgentConfig, ToolUse
 from llama_gene.errors import DataError
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.tool_calls import tool_name
@@ -24,12 +24,13 @@ class Toolbox:
 
 def own_toolbox(assistant: Assistant) -> Toolbox:
     """The general tools, and those of the model with the specialists beside it."""
-    return Toolbox(all_tools(more=model_tools(assistant)))
+    return Toolbox(all_tools(assistant.index, model_tools(assistant)))
 
 
-def uses_tools(assistant: Assistant) -> bool:
-    """Whether free questions may be answered with tools: `chat.tools`, by default where the model learnt to call."""
-    return assistant.config.tools == "on" or (assistant.config.tools == "auto" and assistant.calls_tools)
+def uses_tools(assistant: Assistant, wish: ToolUse = "auto") -> bool:
+    """Whether free questions may call tools: as wished, else as `chat.tools` says, else if the model learnt to call."""
+    use = assistant.config.tools if wish == "auto" else wish
+    return assistant.calls_tools if use == "auto" else use == "on"
 
 
 def check_specialist(toolbox: Toolbox, task: Task) -> None:

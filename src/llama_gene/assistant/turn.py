@@ -23,12 +23,13 @@ from llama_gene.assistant.conversation import (
     remember,
 )
 from llama_gene.assistant.display import Answer, describe_answer
+from llama_gene.assistant.found import Found, Searching, look_up, quote_found
 from llama_gene.assistant.guess_task import find_route
-from llama_gene.assistant.inputs import checked_record, read_typed
+from llama_gene.assistant.inputs import checked_record, count_letters, read_typed, readable
 from llama_gene.assistant.local_planner import LocalPlanner
 from llama_gene.assistant.routing import Route
 from llama_gene.assistant.toolbox import Toolbox, check_specialist, own_toolbox, uses_tools
-from llama_gene.config import Kind
+from llama_gene.config import Evidence, Kind, ToolUse
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record
@@ -51,13 +52,15 @@ class Manner:
 
     `task`: every sequence is asked about in its words; None: free questions, which `chat.route` may lead to a task.
     `folder`: where names after `@` start; None: the message reads no file. `system`: said before free questions, after
-    `chat.system`. `toolbox`: what free questions may call; None: the model's own tools, where `chat.tools` lets them.
+    `chat.system`. `toolbox`: the tools at hand; None: the model's own. `tools`: whether free questions may call them;
+    auto: as `chat.tools` says.
     """
 
     task: Task | None = None
     folder: Path | None = None
     system: str = ""
     toolbox: Toolbox | None = None
+    tools: ToolUse = "auto"
 
 
 BEGINNING = Conversation()
@@ -92,14 +95,13 @@ class Answered:
     """An answer about an item is whole.
 
     `closed` holds label, probabilities, sureness and measured score of a closed task; None where the answer is free.
-    `text` is the answer in words, as a person reads it. `steps` are the calls of tools that led to it.
+    `text` is the answer in words, as a person reads it.
     """
 
     names: tuple[str, ...]
     task: str | None
     text: str
     closed: Answer | None = None
-    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ class Reply:
     """A whole turn.
 
     `question` and `sequences` are what was found in the message, checked; `route` is there where the question was taken
-    for a task by its words. `based_on` says in sentences what the answers rest on. `conversation` is handed to the next
-    turn.
+    for a task by its words. `based_on` says in sentences what the answers rest on, `found` what an index holds about
+    the question, `steps` which tools were called. `conversation` is handed to the next turn.
     """
 
     question: str
@@ -119,6 +121,8 @@ class Reply:
     conversation: Conversation
     task: str | None = None
     route: Route | None = None
+    found: Found | None = None
+    steps: tuple[Step, ...] = ()
 
     @property
     def text(self) -> str:
@@ -129,7 +133,7 @@ class Reply:
         )
 
 
-Event = Notice | Begun | Step | Piece | Answered | Reply
+Event = Notice | Searching | Found | Begun | Step | Piece | Answered | Reply
 
 
 @dataclass
@@ -141,6 +145,8 @@ class _Turn:
     notices: list[str] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
     based_on: list[str] = field(default_factory=list)
+    found: Found | None = None
+    steps: list[Step] = field(default_factory=list)
 
     def tell(self, notices: Sequence[str]) -> Iterator[Event]:
         for notice in notices:
@@ -159,6 +165,24 @@ class _Turn:
     def base(self, sentence: str) -> None:
         if sentence not in self.based_on:
             self.based_on.append(sentence)
+
+    def look_up(self, when: Evidence, question: str, records: Sequence[Record]) -> Iterator[Event]:
+        """Search the index for what a turn is about, before the answer or after it, as `chat.evidence` has it."""
+        index, config = self.assistant.index, self.assistant.config
+        if index is not None and config.evidence == when:
+            yield Searching(tuple(record.id for record in records))
+            self.found = look_up(index, question, records, config)
+            if when == "shown":
+                self.base("What the index holds was looked up after the answer; the model did not read it.")
+            yield self.found
+
+    def quote(self, found: Found | None) -> str:
+        """What was found before the answer, for the model to read; "" for nothing."""
+        tokenizer, context = self.assistant.tokenizer, self.assistant.context_tokens
+        quoted = quote_found(found, tokenizer, context) if found else ""
+        if quoted:
+            self.base("The model read what the index holds before it answered (chat.evidence = 'read').")
+        return quoted
 
 
 def reply_to(
@@ -190,7 +214,7 @@ def converse(
         ConfigError: a task that the model folder names is not there.
     """
     turn = _Turn(assistant, conversation)
-    text, mended = _readable(message, assistant.config.max_message_letters)
+    text, mended = readable(message, assistant.config.max_message_letters)
     kinds: tuple[Kind, ...] = tuple(wanted.kind for wanted in manner.task.inputs) if manner.task else ()
     most = assistant.config.max_sequences
     typed = read_typed(text, kinds=kinds, most=most, folder=manner.folder, store=assistant.store)
@@ -199,28 +223,31 @@ def converse(
         raise DataError(f"more than {most} sequences with those that wait. Type the question about them, or /reset.")
     yield from turn.tell([*mended, *typed.notices])
     if not typed.question and not (manner.task and records):
-        yield from turn.tell([f"{_count(records)} read. Now type the question about it, or choose a task."])
+        yield from turn.tell([f"{count_letters(records)} read. Now type the question about it, or choose a task."])
         turn.conversation = replace(conversation, waiting=records)
         yield _reply(turn, typed.question, records)
         return
     turn.conversation = replace(conversation, waiting=())
     route, task = None, manner.task
-    if task is None:
+    if task is None and not _is_planned(assistant, manner):
         route, records, told = find_route(assistant, typed.question, records, conversation.asked)
         task = find_task(assistant, route.task) if route else None
         yield from turn.tell(told)
-    elif not records:
+    elif task is not None and not records:
+        check_inputs(task)
         yield from turn.tell([_wanting(task)])
         yield _reply(turn, typed.question, records)
         return
-    elif typed.question:
+    elif task is not None and typed.question:
         yield from turn.tell([f"Asked in the words of task {task.name}; your own words were not."])
     if records:
         turn.conversation = replace(turn.conversation, asked=records)
+    yield from turn.look_up("read", typed.question, records)
     if task is not None and records:
         yield from _ask_items(turn, task, records, manner.toolbox)
     else:
         yield from _ask_freely(turn, typed.question, records, manner)
+    yield from turn.look_up("shown", typed.question, records)
     yield replace(_reply(turn, typed.question, records), task=task.name if task and records else None, route=route)
 
 
@@ -240,7 +267,9 @@ def answer_about(
         for place, record in enumerate(conversation.waiting)
     )
     turn.conversation = replace(turn.conversation, asked=records)
+    yield from turn.look_up("read", "", records)
     yield from _ask_items(turn, task, records, toolbox)
+    yield from turn.look_up("shown", "", records)
     yield replace(_reply(turn, "", records), task=task.name)
 
 
@@ -253,23 +282,6 @@ def reply_record(reply: Reply) -> dict[str, Any]:
         for record in reply.sequences
     ]
     return {"text": reply.text, **values, "sequences": sequences}
-
-
-def _readable(message: str, most: int) -> tuple[str, list[str]]:
-    """The message as text that can be encoded, and what was mended.
-
-    Raises:
-        DataError: it is empty or too long.
-    """
-    if len(message) > most:
-        raise DataError(
-            f"the message has {len(message):,} letters. Expected at most {most:,} (chat.max_message_letters); put long "
-            "sequences into a file, or ask about a part."
-        )
-    if not message.strip():
-        raise DataError("the message is empty. Type a question, a sequence, or both.")
-    text = message.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-    return text, ["Characters that are no text were replaced by ?."] * (text != message)
 
 
 def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Toolbox | None) -> Iterator[Event]:
@@ -290,7 +302,9 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Tool
         if shots:
             turn.base(f"{turn.assistant.config.shots} solved training items were shown before the question.")
         if not labels_of(turn.assistant, task):
-            question = ask_task(turn.assistant, task, letters, shots=shots)
+            # As `evaluate --index` measures it: function tasks alone, and sequences alone.
+            found = replace(turn.found, passages=()) if turn.found and task.family == "function" else None
+            question = ask_task(turn.assistant, task, letters, shots=shots, evidence=turn.quote(found))
             own = replace(toolbox, planner=None) if toolbox and is_called(task) else None
             yield from _write(turn, question, "", item, task, own)
             continue
@@ -303,10 +317,12 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Tool
 
 def _ask_freely(turn: _Turn, words: str, records: Sequence[Record], manner: Manner) -> Iterator[Event]:
     system = "\n\n".join(part for part in (turn.assistant.config.system, manner.system) if part.strip())
-    question = ask_freely(turn.assistant, words, records, turn.conversation.history, system=system)
-    toolbox = manner.toolbox or (own_toolbox(turn.assistant) if uses_tools(turn.assistant) else None)
-    yield Begun(tuple(record.id for record in records), None)
-    yield from _write(turn, question, words, records, None, toolbox)
+    toolbox = _free_tools(turn.assistant, manner)
+    about = records or (turn.conversation.asked if toolbox else ())
+    said = "\n\n".join(part for part in (words, turn.quote(turn.found)) if part)
+    question = ask_freely(turn.assistant, said, about, turn.conversation.history, system=system)
+    yield Begun(tuple(record.id for record in about), None)
+    yield from _write(turn, question, words, about, None, toolbox)
 
 
 def _write(
@@ -333,19 +349,24 @@ def _write(
         yield Piece(text)
     yield from turn.tell([notice for notice in finished.notices if notice not in told])
     yield from turn.tell([] if text else ["The model ended its answer at once."])
-    turn.base(_grounds(finished.steps, task))
+    turn.steps += finished.steps
+    if called := dict.fromkeys(step.tool for step in finished.steps if not step.error):
+        turn.base(f"Results of {', '.join(called)}: the numbers of the steps are the ones to trust.")
+    elif task is None:
+        alone = "" if turn.assistant.index else " nothing was looked up, and"
+        turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
     names = tuple(record.id for record in records)
-    yield from turn.keep(question, Answered(names, task.name if task else None, text, steps=finished.steps), text)
+    yield from turn.keep(question, Answered(names, task.name if task else None, text), text)
 
 
-def _grounds(steps: Sequence[Step], task: Task | None) -> str:
-    """What an answer in words rests on."""
-    called = dict.fromkeys(step.tool for step in steps if not step.error)
-    if called:
-        return f"Results of {', '.join(called)}, as the steps show them."
-    if task is not None:
-        return "The model's own words: compare them with the score of the task."
-    return "The model's own words: nothing was looked up, and nobody measured how often such answers are right."
+def _free_tools(assistant: Assistant, manner: Manner) -> Toolbox | None:
+    """What free questions may call; None: nothing."""
+    return (manner.toolbox or own_toolbox(assistant)) if uses_tools(assistant, manner.tools) else None
+
+
+def _is_planned(assistant: Assistant, manner: Manner) -> bool:
+    """True where a larger model plans: it chooses among the tasks itself."""
+    return manner.toolbox is not None and manner.toolbox.planner is not None and uses_tools(assistant, manner.tools)
 
 
 def _wanting(task: Task) -> str:
@@ -365,9 +386,6 @@ def _reply(turn: _Turn, question: str, records: Sequence[Record]) -> Reply:
         answers=tuple(turn.answers),
         based_on=tuple(turn.based_on),
         conversation=turn.conversation,
+        found=turn.found,
+        steps=tuple(turn.steps),
     )
-
-
-def _count(records: Sequence[Record]) -> str:
-    letters = sum(len(record.text) for record in records)
-    return f"{len(records)} sequence{'s' * (len(records) > 1)} ({letters:,} letters)"

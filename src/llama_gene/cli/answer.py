@@ -189,6 +189,9 @@ def chat_with(
         list[Path],
         typer.Option("--specialist", help="Folder of `tasks specialist`, a tool of its own; may be repeated."),
     ] = [],  # noqa: B006
+    index: Annotated[
+        Path | None, typer.Option("--index", help="Folder of `index`: what it holds is shown with each answer.")
+    ] = None,
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
@@ -200,9 +203,12 @@ def chat_with(
     from llama_gene.assistant.conversation import Assistant
     from llama_gene.assistant.terminal import chat
     from llama_gene.assistant.toolbox import uses_tools
+    from llama_gene.model.encoder import load_encoder
+    from llama_gene.retrieval.index import open_index
 
     recipe = settings(config, overrides)
-    assistant = Assistant.open(model, recipe.chat, definitions)
+    searched = open_index(index, recipe.index, load_encoder) if index else None
+    assistant = Assistant.open(model, recipe.chat, definitions, index=searched)
     wanted = tools or specialist or uses_tools(assistant)
     toolbox = _toolbox(assistant, specialist, recipe.agent) if wanted else None
     chat(assistant, task=task, toolbox=toolbox)
@@ -213,7 +219,7 @@ def _toolbox(assistant: "Assistant", specialists: Sequence[Path], config: "Agent
     from llama_gene.assistant.toolbox import Toolbox
     from llama_gene.tools import all_tools
 
-    tools = all_tools(more=model_tools(assistant, specialists))
+    tools = all_tools(assistant.index, model_tools(assistant, specialists))
     if config.planner == "local":
         return Toolbox(tools, config)
     # Its client takes a second to import.

@@ -9,8 +9,11 @@ import typer
 from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json
 
 if TYPE_CHECKING:
+    from llama_gene.config import GeneKind
+    from llama_gene.retrieval.aligners import Choice
     from llama_gene.retrieval.hits import SequenceHit
     from llama_gene.retrieval.index import Index
+    from llama_gene.retrieval.vectors import Embedder
 
 HeldKind = Literal["auto", "dna", "protein", "text"]
 
@@ -54,33 +57,42 @@ def index_files(
     chosen = [f"index.kind={kind}"] if kind and files else []
     recipe = settings(config, [*overrides, *chosen])
     if files:
-        made = build_index(recipe.index, files=files, seed=recipe.seed, output=output)
+        made = build_index(recipe.index, files=files, seed=recipe.seed, output=output, load_encoder=_load_encoder)
         if not find and not ask:
             show(made, output, as_json=as_json)
             return
     elif not find and not ask:
         raise ConfigError("index: nothing to do. Name FILES to index, or --find letters or --ask a question.")
-    index = open_index(output, recipe.index)
+    index = open_index(output, recipe.index, _load_encoder if ask else None)
     sequences = _find(index, find, kind or "auto", most) if find else {}
     passages = index.find_passages(ask, most) if ask else ()
     if as_json:
-        found = {name: [asdict(hit) for hit in hits] for name, hits in sequences.items()}
-        told = {"sequences": found} if find else {}
+        found = {name: [asdict(hit) for hit in hits] for name, (_, hits) in sequences.items()}
+        methods = {name: choice._asdict() for name, (choice, _) in sequences.items()}
+        told = {"sequences": found, "methods": methods} if find else {}
         show_json(told | ({"passages": [asdict(hit) for hit in passages]} if ask else {}))
         return
-    for name, hits in sequences.items():
-        print(f"{name}\n{render_sequences(hits)}")
+    for name, (choice, hits) in sequences.items():
+        print(f"{name} (by {choice.method}: {choice.why})\n{render_sequences(hits)}")
     if ask:
         print(f"{ask}\n{render_passages(passages)}")
 
 
-def _find(index: "Index", find: str, kind: HeldKind, most: int) -> "dict[str, tuple[SequenceHit, ...]]":
-    """Hits of each query, by its name."""
+def _load_encoder(folder: Path) -> "Embedder":
+    """Loads torch, so only where an index has an encoder."""
+    from llama_gene.model.encoder import load_encoder
+
+    return load_encoder(folder)
+
+
+def _find(index: "Index", find: str, kind: HeldKind, most: int) -> "dict[str, tuple[Choice, tuple[SequenceHit, ...]]]":
+    """Who looked for each query and what was found, by its name."""
     from llama_gene.progress import show_progress
     from llama_gene.retrieval.contents import read_queries
 
     queries = show_progress(read_queries(find, kind), "Searching")
-    return {
-        query.id: index.find_sequences(query.text, "dna" if query.kind == "dna" else "protein", most)
-        for query in queries
-    }
+    found = {}
+    for query in queries:
+        held: GeneKind = "dna" if query.kind == "dna" else "protein"
+        found[query.id] = index.choose_method(query.text, held), index.find_sequences(query.text, held, most)
+    return found

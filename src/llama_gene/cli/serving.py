@@ -15,6 +15,10 @@ _PANEL = "5 · Answers"
 Model = Annotated[Path, typer.Argument(help="Tuned model folder.", show_default=False)]
 Host = Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1, this machine alone].")]
 Port = Annotated[int | None, typer.Option(help="Port; 0: any free one [default: 8000].")]
+Index = Annotated[Path | None, typer.Option("--index", help="Folder of `index`, to search in.", show_default=False)]
+Specialists = Annotated[
+    list[Path], typer.Option("--specialist", help="Folder of `tasks specialist`; each becomes a tool.")
+]
 Keys = Annotated[Path | None, typer.Option(help="File of hashed API keys; without it no key is asked for.")]
 
 
@@ -33,6 +37,8 @@ def serve_model(
         str | None, typer.Option("--add-key", metavar="NAME", help="Make a key, note its hash in --keys, show it, end.")
     ] = None,
     engine: Annotated[str | None, typer.Option(help="auto, batch or vllm [default: auto].")] = None,
+    index: Index = None,
+    specialist: Specialists = [],  # noqa: B006
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
@@ -53,9 +59,19 @@ def serve_model(
             raise ConfigError("--add-key: no file to note its hash in. Name one with --keys FILE.")
         print(make_key(Path(recipe.serve.keys), add_key))
         return
-    from llama_gene.serving.run import serve
+    from llama_gene.model.encoder import load_encoder
+    from llama_gene.retrieval.index import open_index
+    from llama_gene.serving.run import Equipment, serve
 
-    serve(model, recipe.serve, recipe.chat, definitions, announce=_announce)
+    planner = None
+    if recipe.agent.planner == "api":
+        # Its client takes a second to import.
+        from llama_gene.assistant.api_planner import open_planner
+
+        planner = open_planner(recipe.agent)
+    searched = open_index(index, recipe.index, load_encoder) if index else None
+    equipment = Equipment(searched, tuple(specialist), recipe.agent, planner)
+    serve(model, recipe.serve, recipe.chat, definitions, equipment=equipment, announce=_announce)
 
 
 def serve_tools(
@@ -64,10 +80,8 @@ def serve_tools(
     host: Host = None,
     port: Port = None,
     keys: Keys = None,
-    index: Annotated[Path | None, typer.Option(help="Folder of `index`, to search in.", show_default=False)] = None,
-    specialist: Annotated[
-        list[Path], typer.Option("--specialist", help="Folder of `tasks specialist`; each becomes a tool.")
-    ] = [],  # noqa: B006
+    index: Index = None,
+    specialist: Specialists = [],  # noqa: B006
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from llama_gene.config.controls import ControlsConfig
 from llama_gene.config.section import (
     AskedUnit,
+    Evidence,
     OnConflict,
     OnInvalid,
     OnRareClass,
@@ -15,6 +16,7 @@ from llama_gene.config.section import (
     Share,
     Split,
     TaskSpelling,
+    ToolUse,
 )
 from llama_gene.config.splits import SplitRule
 
@@ -225,9 +227,7 @@ class ChatConfig(Section):
     route_likeness: float = Field(
         0.2, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
     )
-    tools: Literal["auto", "on", "off"] = Field(
-        "auto", description="Free questions may call tools; auto: where the model was tuned to."
-    )
+    tools: ToolUse = Field("auto", description="Free questions may call tools; auto: where the model was tuned to.")
     steps: Literal["trained", "always", "never"] = Field(
         "trained", description="Write steps before a label: in tasks tuned so, in all, or in none."
     )
@@ -240,6 +240,13 @@ class ChatConfig(Section):
     )
     store: str = Field(
         "", description="Folder of GenBank, FASTA and UniProt files whose accessions may stand in a question."
+    )
+    neighbours: int = Field(3, ge=0, le=50, description="With an index: hits shown for each sequence of a question.")
+    passages: int = Field(3, ge=0, le=20, description="With an index: passages shown for a question.")
+    evidence: Evidence = Field(
+        "shown",
+        description="shown: what an index holds stands beside the answer; read: the model reads it first, which makes "
+        "models worse that were not tuned with it.",
     )
     max_message_letters: int = Field(1_000_000, ge=1, description="Longest message; files named in it are apart.")
     max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")

@@ -13,19 +13,24 @@ class IndexConfig(Section):
     kind: Literal["auto", "dna", "protein", "text"] = Field("auto", description="What the files hold; auto: by each.")
     on_invalid: OnInvalid = Field("skip", description="error: stop at a bad record; skip: count it.")
     passage_letters: int = Field(1000, ge=100, le=20_000, description="Longest passage of a text.")
-    dimensions: int = Field(128, ge=2, le=1024, description="Numbers in the vector of a passage.")
+    encoder: str = Field(
+        "",
+        description="Folder of a sentence-embedding model (Hugging Face, safetensors) for the vectors of passages; "
+        "empty: they are fitted on the index.",
+    )
+    dimensions: int = Field(128, ge=2, le=1024, description="Numbers in the fitted vector of a passage.")
     fit_passages: int = Field(20_000, ge=100, description="Passages the vectors are fitted on; bounds the memory.")
     max_terms: int = Field(50_000, ge=100, description="Words the vectors know, the most frequent ones.")
     # Excluded from what an index is known by: they change only how it is asked.
-    method: Literal["auto", "hmmer", "parasail", "mmseqs"] = Field(
+    method: Literal["auto", "hmmer", "parasail", "seeds", "mappy", "mmseqs", "diamond"] = Field(
         "auto",
         exclude=True,
-        description="Who finds sequences; auto: hmmer where installed, parasail for short queries, mmseqs for many "
-        "proteins.",
+        description="Who finds sequences; auto: proteins by hmmer where installed, DNA by parasail or, in large "
+        "genomes, by seeds.",
     )
     max_e_value: float = Field(1e-3, gt=0, exclude=True, description="Hits of a greater E-value are none.")
     least_equal: Share = Field(
-        0.7, exclude=True, description="Without E-value: equal letters a hit needs, by the shorter sequence."
+        0.7, exclude=True, description="Short queries: equal letters a hit needs, by the shorter sequence."
     )
     least_likeness: Share = Field(0.3, exclude=True, description="Cosine that a passage found by vectors needs.")
     longest_query: int = Field(10_000, ge=100, exclude=True, description="Longest sequence or question, in letters.")

@@ -20,6 +20,8 @@ TaskSpelling = Literal["joined", "spaced", "both"]
 # What a structure task asks about.
 AskedUnit = Literal["token", "letter"]
 OnInvalid = Literal["error", "skip"]
+Evidence = Literal["shown", "read"]
+ToolUse = Literal["auto", "on", "off"]
 OnConflict = Literal["drop", "keep"]
 OnRareClass = Literal["error", "drop"]
 SourceFormat = Literal[

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import PreTrainedModel
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaModel, repeat_kv, rotate_half
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaModel, repeat_kv
 
 from llama_gene.errors import ModelError
 
@@ -36,7 +36,7 @@ class Projected(NamedTuple):
 
 
 class Rotation(NamedTuple):
-    """Cosine and sine of the rotary positions, each (B, 1, T, d)."""
+    """Cosine and sine of the rotary positions, each (B, 1, T, d); the sine of the first d / 2 is negated."""
 
     cos: torch.Tensor
     sin: torch.Tensor
@@ -114,8 +114,10 @@ def read_rows(
 
 
 def rotate_by(base: LlamaModel, hidden_BTH: torch.Tensor, positions_BT: torch.Tensor) -> Rotation:
+    """What turns queries and keys to their positions; the sign that each turn needs is put into the sine once."""
     cos_BTd, sin_BTd = base.rotary_emb(hidden_BTH, position_ids=positions_BT)
-    return Rotation(cos_BTd[:, None], sin_BTd[:, None])
+    half = sin_BTd.shape[2] // 2
+    return Rotation(cos_BTd[:, None], torch.cat([-sin_BTd[..., :half], sin_BTd[..., half:]], dim=2)[:, None])
 
 
 def attention_bias(visible: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -157,8 +159,8 @@ def attend(
     seen = scaled_dot_product_attention(
         queries, repeat_kv(kept.keys, groups), repeat_kv(kept.values, groups), attn_mask=bias, scale=attention.scaling
     )
-    hidden_BPH = hidden_BPH + attention.o_proj(seen.transpose(1, 2).flatten(2))
-    return hidden_BPH + layer.mlp(layer.post_attention_layernorm(hidden_BPH))
+    hidden_BPH = attention.o_proj(seen.transpose(1, 2).flatten(2)).add_(hidden_BPH)
+    return layer.mlp(layer.post_attention_layernorm(hidden_BPH)).add_(hidden_BPH)
 
 
 def _heads(projected: torch.Tensor, width: int) -> torch.Tensor:
@@ -167,7 +169,8 @@ def _heads(projected: torch.Tensor, width: int) -> torch.Tensor:
 
 
 def _rotate(states: torch.Tensor, rotation: Rotation) -> torch.Tensor:
-    return states * rotation.cos + rotate_half(states) * rotation.sin
+    first, second = states.chunk(2, dim=3)
+    return torch.addcmul(states * rotation.cos, torch.cat([second, first], dim=3), rotation.sin)
 
 
 def _join(start: KeysValues, own: KeysValues) -> KeysValues:

@@ -1,4 +1,4 @@
-"""Build an index: read every file into the store, then fit and write the vectors of the passages."""
+"""Build an index: read every file into the store, then write the vectors of the passages."""
 
 import sqlite3
 from collections import Counter
@@ -10,22 +10,26 @@ import numpy as np
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage
 from llama_gene.config import GENE_KINDS, IndexConfig, Kind
-from llama_gene.errors import DataError
+from llama_gene.errors import ConfigError, DataError
 from llama_gene.progress import show_progress
 from llama_gene.retrieval.contents import kinds_of, read_file, read_genes
 from llama_gene.retrieval.passages import cut_passages
 from llama_gene.retrieval.store import Writer, open_writer
-from llama_gene.retrieval.vectors import fit_space, write_vectors
+from llama_gene.retrieval.vectors import Embedder, LoadEncoder, fit_space, write_space, write_vectors
 from llama_gene.sequences.files import list_files
 
 STAGE = "index"
-CODE = 1
+CODE = 2
+# The name its digest has among the inputs of an index.
+ENCODER = "index.encoder"
 # HMMER's filters take no longer ones; the longest known protein, titin, has 35,000.
 _LONGEST_PROTEIN = 100_000
-_BATCH = 1000
+_BATCH = 128
 
 
-def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output: Path) -> Manifest:
+def build_index(
+    config: IndexConfig, *, files: Sequence[Path], seed: int, output: Path, load_encoder: LoadEncoder | None = None
+) -> Manifest:
     """Index sequences and texts.
 
     Memory does not grow with the number of records: they are read one by one, and vectors are fitted on a sample. A
@@ -36,8 +40,10 @@ def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output
         files: Files, folders or globs of GenBank, UniProt, FASTA, Markdown, JATS, PDF, plain text …
         seed: Of the sample and the decomposition.
         output: Stage folder.
+        load_encoder: Opens `config.encoder` where that is set: `model.encoder.load_encoder`.
 
     Raises:
+        ConfigError: `config.encoder` is set and nothing is given to open it.
         DataError: no file, nothing to index in a file that is named (those of folders and globs are counted) or in all
             of them, or bad input where `on_invalid` is "error".
         ArtifactError: the folder is in use or holds something else.
@@ -51,8 +57,13 @@ def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output
     """
     paths = list(dict.fromkeys(file for path in files for file in list_files(path)))
     named = set(files)
+    encoder = Path(config.encoder).expanduser().resolve() if config.encoder else None
+    if encoder and load_encoder is None:
+        raise ConfigError("index.encoder is set. Expected something to open it; give load_encoder.")
 
     def build(work: Path, ledger: Ledger) -> None:
+        embedder = load_encoder(encoder) if encoder and load_encoder else None
+        ledger.facts |= {"format": CODE, "encoder": str(encoder or "")}
         with open_writer(work) as writer:
             finished = writer.finished()
             for path in show_progress(paths, "Reading files"):
@@ -61,9 +72,9 @@ def build_index(config: IndexConfig, *, files: Sequence[Path], seed: int, output
             ledger.counts["files"] += len(paths)
             _check_any(ledger.counts, files)
             ledger.facts["fasta_bytes"] = [writer.letters[kind].tell() for kind in GENE_KINDS]
-            ledger.facts |= _add_vectors(writer.connection, work, config, seed)
+            ledger.facts |= _add_vectors(writer.connection, work, config, seed, embedder)
 
-    inputs = {str(path): path for path in paths}
+    inputs = {str(path): path for path in paths} | ({ENCODER: encoder} if encoder else {})
     return build_stage(STAGE, output, build, config=config, inputs=inputs, seed=seed, code=CODE)
 
 
@@ -115,16 +126,29 @@ def _add_records(writer: Writer, path: Path, kinds: Sequence[Kind], config: Inde
             counts["coding regions"] += 1
 
 
-def _add_vectors(connection: sqlite3.Connection, work: Path, config: IndexConfig, seed: int) -> dict[str, Any]:
-    """Fit on a sample of the passages, embed them all."""
+def _add_vectors(
+    connection: sqlite3.Connection, work: Path, config: IndexConfig, seed: int, encoder: Embedder | None
+) -> dict[str, Any]:
+    """Embed all passages, by the encoder or else by what a sample of them teaches."""
     number = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
+    if encoder is None:
+        return _add_fitted(connection, number, work, config, seed)
+    if number:
+        write_vectors(work, encoder, _batches(connection, number), number)
+    return {"dimensions": encoder.dimensions if number else 0}
+
+
+def _add_fitted(
+    connection: sqlite3.Connection, number: int, work: Path, config: IndexConfig, seed: int
+) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     sample = np.sort(rng.choice(number, min(number, config.fit_passages), replace=False)) + 1
     space = fit_space([_text(connection, place) for place in sample.tolist()], config, seed) if number else None
     if space is None:
         return {"dimensions": 0}
+    write_space(work, space)
     write_vectors(work, space, _batches(connection, number), number)
-    return {"dimensions": len(space.components_DT), "terms": len(space.terms), "fitted_on": len(sample)}
+    return {"dimensions": space.dimensions, "terms": len(space.terms), "fitted_on": len(sample)}
 
 
 def _text(connection: sqlite3.Connection, number: int) -> str:

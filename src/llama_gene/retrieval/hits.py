@@ -22,7 +22,7 @@ class SequenceHit:
         identity: Equal letters by the columns of the best local alignment, 0 to 1.
         coverage: Letters of the query inside that alignment by all its letters, 0 to 1.
         e_value: Hits as good expected by chance in this index; None where the method defines none.
-        method: "phmmer", "nhmmer", "parasail" or "mmseqs".
+        method: "phmmer", "nhmmer", "parasail", "seeds", "minimap2", "mmseqs" or "diamond".
         strand: Of DNA "+" or "-" (the query's other strand aligns); of proteins "".
         start: First letter of the alignment in the hit, 0-based.
         end: The one after the last.

@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,22 +12,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_gene.artifacts import read_manifest
+from llama_gene.artifacts import Manifest, fingerprint, read_manifest
 from llama_gene.config import GENE_KINDS, GeneKind, IndexConfig
-from llama_gene.errors import ConfigError, DataError
-from llama_gene.retrieval.aligners import Found, choose_method, find_by_hmmer, find_by_mmseqs, find_by_parasail
-from llama_gene.retrieval.build import STAGE
+from llama_gene.errors import ArtifactError, ConfigError, DataError
+from llama_gene.retrieval.aligners import FINDERS, Choice, choose_method
+from llama_gene.retrieval.build import CODE, ENCODER, STAGE
+from llama_gene.retrieval.found import Found
 from llama_gene.retrieval.hits import PassageHit, SequenceHit
 from llama_gene.retrieval.store import broken, fasta_path, open_reader
-from llama_gene.retrieval.vectors import Space, content_words, load_space, load_vectors, nearest
-from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
+from llama_gene.retrieval.vectors import Embedder, LoadEncoder, content_words, load_space, load_vectors, nearest
+from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters, reverse_complement
+from llama_gene.tasks.alignment import Traced, trace
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
-_FINDERS = {"hmmer": find_by_hmmer, "parasail": find_by_parasail, "mmseqs": find_by_mmseqs}
 # Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).
 _FUSION = 60
 _LOOKED_AT = 50
 _GENES_NAMED = 5
+# Drawing takes a byte or two for each cell.
+_MOST_CELLS_DRAWN = 4_000_000
+_MOST_NAMESAKES = 10
 _NO_VECTORS = np.zeros((0, 0), np.float16)
 
 
@@ -45,7 +49,7 @@ class Index:
     counts: Mapping[str, int]
     config: IndexConfig
     _connection: sqlite3.Connection
-    _space: Space | None
+    _embedder: Embedder | None
     _vectors_ND: NDArray[np.float16]
 
     def find_sequences(self, letters: str, kind: GeneKind, most: int = 10) -> tuple[SequenceHit, ...]:
@@ -58,19 +62,60 @@ class Index:
 
         Raises:
             DataError: no letters, too many, or letters of another kind.
-            ConfigError: the method asked for is not installed.
+            ConfigError: the method asked for is not installed, or does not find this kind.
             ArtifactError: the index is broken.
         """
         query = _clean(letters, kind, self.config.longest_query)
         _check_most(most)
         if not self.counts.get(f"{kind} records"):
             return ()
-        find = _FINDERS[choose_method(self.config, kind, query, self.counts[f"{kind} letters"])]
+        method = self.choose_method(query, kind).method
         try:
-            found = find(query, kind, fasta_path(self.folder, kind), self.config, most)
+            found = FINDERS[method](query, kind, fasta_path(self.folder, kind), self.config, most)
         except (FileNotFoundError, EOFError, StopIteration, ValueError) as error:
             raise broken(self.folder, error) from None
         return tuple(self._describe(one, kind) for one in found)
+
+    def choose_method(self, letters: str, kind: GeneKind) -> Choice:
+        """Who would look for these letters, and why; errors as `find_sequences`."""
+        query = _clean(letters, kind, self.config.longest_query)
+        return choose_method(self.config, kind, query, self.counts.get(f"{kind} letters", 0))
+
+    def align(self, letters: str, hit: SequenceHit) -> Traced | None:
+        """The rows of the alignment with a hit, to be looked at; None where it is too long to draw.
+
+        They are drawn by parasail inside the letters that the hit spans, whoever found it: HMMER and MMseqs2 may have
+        counted other columns.
+
+        Args:
+            letters: As they were asked; rows of strand "-" show their reverse complement, and its places.
+            hit: What `find_sequences` gave for them.
+
+        Raises:
+            ArtifactError: the index is broken.
+        """
+        query = _clean(letters, hit.kind, self.config.longest_query)
+        if len(query) * (hit.end - hit.start) > _MOST_CELLS_DRAWN:
+            return None
+        query = reverse_complement(query) if hit.strand == "-" else query
+        # Two records of a file can have one identifier; the one that aligns best is the one that was found.
+        drawn = [trace(query, target, hit.kind, "local") for target in self._letters(hit)]
+        best = max(drawn, key=lambda one: one.score, default=None)
+        if best is None or not best.first:
+            return None
+        start, end = best.second_span
+        return best._replace(second_span=(hit.start + start, hit.start + end))
+
+    def _letters(self, hit: SequenceHit) -> Iterator[str]:
+        """What a hit spans of every record that has its identifier."""
+        rows = self._rows(
+            "SELECT offset FROM sequences WHERE id = ? AND source = ? AND kind = ? AND length >= ? LIMIT ?",
+            hit.id, hit.source, hit.kind, hit.end, _MOST_NAMESAKES,
+        )  # fmt: skip
+        with fasta_path(self.folder, hit.kind).open("rb") as file:
+            for (offset,) in rows:
+                file.seek(offset + hit.start)
+                yield file.read(hit.end - hit.start).decode("ascii")
 
     def close(self) -> None:
         """Let go of the database."""
@@ -133,7 +178,7 @@ class Index:
         return self._fuse({"words": self._by_words(question, most)}, most)
 
     def passages_by_vectors(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
-        """As `find_passages`, by latent semantic vectors alone."""
+        """As `find_passages`, by vectors alone."""
         _check_most(most)
         return self._fuse({"vectors": self._by_vectors(question, most)}, most)
 
@@ -160,9 +205,14 @@ class Index:
 
     def _by_vectors(self, question: str, most: int) -> list[int]:
         _check_question(question, self.config.longest_query)
-        if self._space is None:
+        if not len(self._vectors_ND):
             return []
-        query_D = self._space.embed([question])[0]
+        if self._embedder is None:
+            raise ConfigError(
+                f"{self.folder}: an encoder made its vectors. Expected it to be there too; open the index with "
+                "load_encoder."
+            )
+        query_D = self._embedder.embed([question])[0]
         if not query_D.any():
             return []
         return [place + 1 for place, _ in nearest(self._vectors_ND, query_D, most, self.config.least_likeness)]
@@ -174,19 +224,23 @@ class Index:
         return PassageHit(name, text, source, score, title, start, end, found_by)
 
 
-def open_index(folder: Path, config: IndexConfig | None = None) -> Index:
+def open_index(folder: Path, config: IndexConfig | None = None, load_encoder: LoadEncoder | None = None) -> Index:
     """Open a folder that `build_index` made.
 
     Args:
         folder: The index.
-        config: How it is asked (method, limits); None: the defaults.
+        config: How it is asked (method, limits); None: the defaults. `encoder` is where that of the index lies now.
+        load_encoder: Opens the encoder of an index that has one (`model.encoder.load_encoder`); None: its sequences can
+            be asked, and its passages by words alone.
 
     Raises:
-        ArtifactError: no finished index, or a broken one.
+        ArtifactError: no finished index, a broken one, or one of another version or encoder.
+        ConfigError: an encoder is asked for, and the index has none.
     """
     manifest = read_manifest(folder)
-    if manifest.stage != STAGE:
-        raise broken(folder, f"it is the stage {manifest.stage!r}")
+    config = config or IndexConfig()
+    _check_manifest(folder, manifest)
+    encoder = _encoder_of(folder, manifest, config)
     connection = open_reader(folder)
     counts = manifest.counts
     try:
@@ -195,11 +249,50 @@ def open_index(folder: Path, config: IndexConfig | None = None) -> Index:
             if size != wanted:
                 raise ValueError(f"{kind}.fasta has {size:,} bytes, expected {wanted:,}")
         dimensions = int(manifest.facts["dimensions"])
-        space = load_space(folder) if dimensions else None
         vectors_ND = load_vectors(folder, counts.get("passages", 0), dimensions) if dimensions else _NO_VECTORS
+        embedder: Embedder | None = load_space(folder) if dimensions and encoder is None else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise broken(folder, error) from None
-    return Index(folder, MappingProxyType(counts), config or IndexConfig(), connection, space, vectors_ND)
+    if encoder and load_encoder and dimensions:
+        embedder = load_encoder(encoder)
+    return Index(folder, MappingProxyType(counts), config, connection, embedder, vectors_ND)
+
+
+def _check_manifest(folder: Path, manifest: Manifest) -> None:
+    if manifest.stage != STAGE:
+        raise ArtifactError(
+            f"{folder}: not an index but a folder of the stage {manifest.stage!r}. Expected one of `llama-gene index`; "
+            "check the path."
+        )
+    made_as = manifest.facts.get("format", 1)
+    if made_as != CODE:
+        raise ArtifactError(
+            f"{folder}: an index of another version (format {made_as}, this one reads {CODE}). Build it again with "
+            "`llama-gene index`."
+        )
+
+
+def _encoder_of(folder: Path, manifest: Manifest, config: IndexConfig) -> Path | None:
+    """The folder of the encoder that made the vectors, unchanged; None where they were fitted."""
+    noted = str(manifest.facts.get("encoder", ""))
+    if not noted:
+        if config.encoder:
+            raise ConfigError(
+                f"index.encoder = {config.encoder!r}: {folder} was built without one. Build it again, or leave it out."
+            )
+        return None
+    encoder = Path(config.encoder).expanduser() if config.encoder else Path(noted)
+    if not encoder.is_dir():
+        raise ArtifactError(
+            f"{encoder}: no such folder, and the passages of {folder} were embedded by it. Put it back, or set "
+            "index.encoder to where it is now."
+        )
+    if fingerprint(encoder) != manifest.inputs[ENCODER]:
+        raise ArtifactError(
+            f"{encoder}: not the encoder that embedded the passages of {folder}. Put that one back, or build the index "
+            "again."
+        )
+    return encoder
 
 
 def _clean(letters: str, kind: GeneKind, longest: int) -> str:

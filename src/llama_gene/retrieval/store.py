@@ -1,8 +1,8 @@
 """The files of an index: SQLite for what is known of each record, FASTA for letters, plain arrays for vectors.
 
 `index.sqlite` holds sequences, genes, passages, their full text (FTS5) and the files read so far; `dna.fasta` and
-`protein.fasta` hold one sequence a line, named by its number, for HMMER and MMseqs2 to read as they are. Each file is
-one transaction: what a killed build left is cut back to its last whole file, and the build goes on from there.
+`protein.fasta` hold one sequence a line, named by its number, for HMMER and other programs to read as they are. Each
+file is one transaction: what a killed build left is cut back to its last whole file, and the build goes on from there.
 """
 
 import json

@@ -1,19 +1,20 @@
-"""Latent semantic vectors of passages (Deerwester et al. 1990), fitted on the index itself.
+"""Vectors of passages, written and compared; by default latent semantic ones (Deerwester et al. 1990), fitted here.
 
 Words weighed by rarity (TF-IDF), then the strongest directions of their matrix (truncated SVD, scikit-learn). The fit
 sees a sample of the passages, so its memory has a bound; every passage is then embedded in batches. All is kept as
-plain arrays and a JSON list of words: nothing is unpickled.
+plain arrays and a JSON list of words: nothing is unpickled. A sentence-embedding model that makes the vectors instead
+is handed in from above (`model.encoder`), since this half never loads torch.
 
 Axes: N passages, T terms, D dimensions.
 """
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,20 @@ _ROWS_AT_ONCE = 65_536
 Array = NDArray[np.float32]
 
 
+class Embedder(Protocol):
+    """What turns texts into vectors: a `Space`, or a `model.encoder.Encoder`."""
+
+    @property
+    def dimensions(self) -> int:
+        """D."""
+
+    def embed(self, texts: Sequence[str]) -> Array:
+        """Vectors of length 1, or 0 where a text says nothing to it, (N, D)."""
+
+
+LoadEncoder = Callable[[Path], Embedder]
+
+
 class Likeness(NamedTuple):
     """Place of a passage, 0-based, and the cosine of its vector with that of the question."""
 
@@ -44,6 +59,11 @@ class Space:
     terms: tuple[str, ...]
     weights_T: Array
     components_DT: Array
+
+    @property
+    def dimensions(self) -> int:
+        """D."""
+        return len(self.components_DT)
 
     def embed(self, texts: Sequence[str]) -> Array:
         """Vectors of length 1, or 0 where no word is known, (N, D)."""
@@ -92,23 +112,27 @@ def _new_vectorizer(**settings: Any) -> Any:
     return TfidfVectorizer(analyzer=content_words, sublinear_tf=True, dtype=np.float32, **settings)
 
 
-def write_vectors(folder: Path, space: Space, batches: Iterator[Sequence[str]], number: int) -> None:
-    """Write the space and the vectors of all passages, float16 (N, D).
-
-    Args:
-        folder: Of the index.
-        space: From `fit_space`.
-        batches: All passages in order.
-        number: N.
-    """
+def write_space(folder: Path, space: Space) -> None:
+    """Write a space into the folder of an index."""
     write_json(folder / _TERMS, list(space.terms))
     np.save(folder / _WEIGHTS, space.weights_T, allow_pickle=False)
     np.save(folder / _COMPONENTS, space.components_DT, allow_pickle=False)
-    shape = (number, len(space.components_DT))
+
+
+def write_vectors(folder: Path, embedder: Embedder, batches: Iterator[Sequence[str]], number: int) -> None:
+    """Write the vectors of all passages, float16 (N, D).
+
+    Args:
+        folder: Of the index.
+        embedder: Makes them.
+        batches: All passages in order.
+        number: N.
+    """
+    shape = (number, embedder.dimensions)
     vectors_ND = np.lib.format.open_memmap(folder / VECTORS, mode="w+", dtype=np.float16, shape=shape)
     done = 0
     for texts in batches:
-        vectors_ND[done : done + len(texts)] = space.embed(texts)
+        vectors_ND[done : done + len(texts)] = embedder.embed(texts)
         done += len(texts)
     vectors_ND.flush()
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request as HttpRequest
 
 from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.config import ServeConfig
 from llama_gene.serving.batch import Piece, Request
 from llama_gene.serving.bodies import Writing
@@ -22,7 +23,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Service:
-    """What the API serves: one model under one name."""
+    """What the API serves: one model under one name, and under another the assistant that it makes.
+
+    `conversations` bounds how many the assistant answers at a time, `apart` how many searches and tools run beside the
+    engine. `toolbox` is what the page calls.
+    """
 
     name: str
     assistant: Assistant
@@ -30,6 +35,14 @@ class Service:
     config: ServeConfig
     metrics: Metrics
     started: int
+    toolbox: Toolbox
+    conversations: asyncio.Semaphore
+    apart: asyncio.Semaphore
+
+    @property
+    def assistant_name(self) -> str:
+        """What the assistant is called in the API."""
+        return f"{self.name}:assistant"
 
 
 @dataclass(frozen=True)
@@ -44,12 +57,15 @@ class Answered:
 
 def check_model(service: Service, name: str) -> None:
     """Raises:
-    RefusedError: the request names another model.
+    RefusedError: the request names another model, or the assistant, which only chats.
     """
-    if name != service.name:
-        raise RefusedError(
-            404, f"no model {name!r} here. This server has {service.name!r}.", code="model_not_found", param="model"
-        )
+    if name == service.name:
+        return
+    if name == service.assistant_name:
+        said = f"{name!r} answers /v1/chat/completions alone. Ask {service.name!r} here."
+    else:
+        said = f"no model {name!r} here. This server has {service.name!r} and {service.assistant_name!r}."
+    raise RefusedError(404, said, code="model_not_found", param="model")
 
 
 def to_request(
@@ -134,6 +150,16 @@ async def collect(service: Service, request: Request) -> Answered:
         pieces[-1].finish,
         pieces[-1].tokens,
     )
+
+
+async def collect_all(service: Service, requests: Sequence[Request]) -> list[Answered]:
+    """The whole answers, written side by side; where one fails, all are given up."""
+    asked = [asyncio.ensure_future(collect(service, request)) for request in requests]
+    try:
+        return await asyncio.gather(*asked)
+    finally:
+        for one in asked:
+            one.cancel()
 
 
 async def on_model(service: Service, work: Callable[[], T]) -> T:

@@ -9,8 +9,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from llama_gene import __version__
-from llama_gene.serving.answering import Service
+from llama_gene.serving.answering import Service, check_model
 from llama_gene.serving.assets import answer_with, read_assets
+from llama_gene.serving.assistant_chat import answer_as_assistant
 from llama_gene.serving.bodies import ChatBody, CompletionBody, EmbeddingBody, ScoreBody, TaskBody
 from llama_gene.serving.by_hand import add_tool_routes
 from llama_gene.serving.chat import answer_chat
@@ -19,7 +20,7 @@ from llama_gene.serving.embeddings import embed
 from llama_gene.serving.guard import Guard, Limits, own_names
 from llama_gene.serving.handbook import handbook
 from llama_gene.serving.keys import KeyRing
-from llama_gene.serving.refusals import RefusedError, add_refusals
+from llama_gene.serving.refusals import add_refusals
 from llama_gene.serving.tasks import answer_classify, answer_score, describe_task, list_tasks, task_named
 from llama_gene.serving.turns import add_page_routes
 
@@ -71,7 +72,8 @@ def _add_model_routes(app: FastAPI, service: Service) -> None:
 
     async def chat_completions(body: ChatBody, http: Request) -> Response:
         """Answer a conversation, whole or as server-sent events."""
-        return await answer_chat(service, body, http)
+        answer = answer_as_assistant if body.model == service.assistant_name else answer_chat
+        return await answer(service, body, http)
 
     async def completions(body: CompletionBody, http: Request) -> Response:
         """Go on with a text."""
@@ -101,19 +103,20 @@ def _add_model_routes(app: FastAPI, service: Service) -> None:
 
 def _add_status_routes(app: FastAPI, service: Service) -> None:
     """What the server says of itself."""
-    model = {"id": service.name, "object": "model", "created": service.started, "owned_by": "llama-gene"}
+    known = {
+        name: {"id": name, "object": "model", "created": service.started, "owned_by": "llama-gene"}
+        for name in (service.name, service.assistant_name)
+    }
 
     async def models() -> dict[str, Any]:
-        """The one model of this server."""
-        return {"object": "list", "data": [model]}
+        """The model, and the assistant that it makes."""
+        return {"object": "list", "data": list(known.values())}
 
     async def one_model(name: str) -> dict[str, Any]:
-        """The model, if it is this one."""
-        if name != service.name:
-            raise RefusedError(
-                404, f"no model {name!r} here. This server has {service.name!r}.", code="model_not_found"
-            )
-        return model
+        """One of them."""
+        if name not in known:
+            check_model(service, name)
+        return known[name]
 
     async def tasks() -> dict[str, Any]:
         """The tasks this model learnt, with their inputs and labels."""

@@ -144,7 +144,7 @@ class ChatBody(Writing):
 class CompletionBody(Writing):
     """POST /v1/completions."""
 
-    prompt: str = Field(description="Read as plain text; special tokens in it are spelled out.")
+    prompt: Texts = Field(description="Text, or several; special tokens in it are spelled out.")
     logprobs: int | None = Field(None, ge=0, le=20)
     echo: Literal[False] | None = None
     best_of: Literal[1] | None = None

@@ -1,7 +1,6 @@
 """Tools that a user of the page calls by hand: listed with their schemas, checked, bounded, run beside the engine."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,18 +8,16 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from llama_gene.assistant.agent import Step, take_step
+from llama_gene.assistant.agent import take_step
 from llama_gene.assistant.inputs import Typed, read_typed
-from llama_gene.assistant.model_tools import model_tools
 from llama_gene.assistant.turn import Conversation
-from llama_gene.config import AgentConfig
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body
 from llama_gene.serving.engine import BusyError
 from llama_gene.serving.limits import check_letters
-from llama_gene.serving.turns import Before, conversation_record, read_before, sequence_record
+from llama_gene.serving.shown import conversation_record, sequence_record, step_record
+from llama_gene.serving.turns import Before, read_before
 from llama_gene.tasks.tool_calls import INPUT, read_arguments
-from llama_gene.tools import Tool, all_tools
 
 _MOST_AT_ONCE = 4
 
@@ -36,7 +33,7 @@ class ToolBody(Body):
 
 def add_tool_routes(app: FastAPI, service: Service) -> None:
     """The tools of the page, at /page/tools and /page/tool."""
-    tools: Mapping[str, Tool] = all_tools(more=model_tools(service.assistant))
+    tools = service.toolbox.tools
     gate = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def listed() -> dict[str, Any]:
@@ -50,13 +47,13 @@ def add_tool_routes(app: FastAPI, service: Service) -> None:
         if gate.locked():
             raise BusyError(f"{_MOST_AT_ONCE} tools are running. Call again in a moment.")
         async with gate:
-            return JSONResponse(await asyncio.to_thread(_call, service, tools, body))
+            return JSONResponse(await asyncio.to_thread(_call, service, body))
 
     app.add_api_route("/page/tools", listed, methods=["GET"], include_in_schema=False)
     app.add_api_route("/page/tool", call, methods=["POST"], include_in_schema=False)
 
 
-def _call(service: Service, tools: Mapping[str, Tool], body: ToolBody) -> dict[str, Any]:
+def _call(service: Service, body: ToolBody) -> dict[str, Any]:
     """The step, the sequences it was about, and the conversation after it.
 
     Raises:
@@ -67,20 +64,14 @@ def _call(service: Service, tools: Mapping[str, Tool], body: ToolBody) -> dict[s
     check_letters(service, [body.message], "message")
     typed = read_typed(body.message, store=service.assistant.store) if body.message.strip() else Typed("", (), ())
     records = typed.sequences or before.waiting or before.asked
-    timeout_s = min(AgentConfig().timeout_s, service.config.answer_timeout_s)
-    step = take_step(read_arguments(body.tool, body.arguments), records, tools, timeout_s=timeout_s)
+    toolbox = service.toolbox
+    timeout_s = min(toolbox.config.timeout_s, service.config.answer_timeout_s)
+    step = take_step(read_arguments(body.tool, body.arguments), records, toolbox.tools, timeout_s=timeout_s)
     told = records if INPUT in body.arguments else typed.sequences
     after: Conversation = replace(before, waiting=(), asked=records)
     return {
-        "step": _step_record(step),
+        "step": step_record(step),
         "notices": typed.notices,
         "sequences": [sequence_record(record) for record in told],
         "conversation": conversation_record(after),
     }
-
-
-def _step_record(step: Step) -> dict[str, Any]:
-    return {
-        "type": "step", "tool": step.tool, "arguments": dict(step.arguments), "result": step.result,
-        "error": step.error, "seconds": step.seconds,
-    }  # fmt: skip

@@ -18,7 +18,8 @@ from llama_gene.serving.bodies import ChatBody, ChosenTool
 from llama_gene.serving.choose import Choice
 from llama_gene.serving.constrain import json_grammar
 from llama_gene.serving.events import first_piece, send_events
-from llama_gene.serving.messages import call_of, call_schema, prompt_of
+from llama_gene.serving.limits import check_size
+from llama_gene.serving.messages import call_of, call_schema, letters_of, prompt_of
 from llama_gene.tokenizer.load import GeneTokenizer
 
 
@@ -52,6 +53,7 @@ async def answer_chat(service: Service, body: ChatBody, http: HttpRequest) -> Re
 
 def _check(service: Service, body: ChatBody) -> _Asked:
     tokenizer = service.assistant.tokenizer
+    check_size(service, letters_of(body.messages), "messages")
     tools, is_forced = _tools(body)
     if body.top_logprobs and not body.logprobs:
         raise DataError("top_logprobs: asks for log-probabilities, but logprobs is not true. Set it.")

@@ -27,7 +27,10 @@ def json_grammar(tokenizer: GeneTokenizer, schema: Mapping[str, Any]) -> LLMatch
         grammar = LLMatcher.grammar_from_json_schema(
             json.dumps(schema), overrides={"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
         )
-        problem = LLMatcher.validate_grammar(grammar, vocabulary)
+        matcher = LLMatcher(vocabulary, grammar)
+        # A schema that refers to nothing but itself passes as valid; that no answer can begin shows at the first mask.
+        matcher.compute_bitmask()
+        problem = LLMatcher.validate_grammar(grammar, vocabulary) or ("it never ends" if matcher.is_error() else "")
     except ValueError as error:
         problem = str(error)
     if problem:
@@ -35,7 +38,7 @@ def json_grammar(tokenizer: GeneTokenizer, schema: Mapping[str, Any]) -> LLMatch
             f"the JSON schema cannot be kept: {problem.splitlines()[0]}. Expected a schema of types, properties, "
             "required, items, enum, const, anyOf, pattern and limits; leave out the rest."
         )
-    return LLMatcher(vocabulary, grammar)
+    return matcher
 
 
 @lru_cache(maxsize=4)

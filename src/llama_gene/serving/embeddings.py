@@ -1,5 +1,6 @@
 """POST /v1/embeddings: the mean of the last layer's hidden states over a text's tokens, begin token left out."""
 
+import asyncio
 import base64
 from collections.abc import Iterator, Sequence
 
@@ -28,13 +29,8 @@ async def embed(service: Service, body: EmbeddingBody, http: HttpRequest) -> Res
     check_model(service, body.model)
     texts = [body.input] if isinstance(body.input, str) else body.input
     check_number(service, texts, "input")
-    prompts = [with_begin(service.assistant.tokenizer, text, f"input.{place}") for place, text in enumerate(texts)]
-    for place, prompt in enumerate(prompts):
-        if len(prompt) > service.engine.context:
-            raise RefusedError(
-                400, f"input.{place}: {len(prompt):,} tokens; the model reads {service.engine.context:,}. Shorten it.",
-                code="context_length_exceeded",
-            )  # fmt: skip
+    # Encoding long texts must not hold up the others.
+    prompts = await asyncio.to_thread(_encode, service, texts)
     vectors = await unless_gone(http, _embed_each(service, prompts))
     data = [
         {"object": "embedding", "index": place, "embedding": _written(vector, body.encoding_format)}
@@ -44,6 +40,17 @@ async def embed(service: Service, body: EmbeddingBody, http: HttpRequest) -> Res
     service.metrics.tokens.labels("read").inc(tokens)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return JSONResponse({"object": "list", "model": service.name, "data": data, "usage": usage})
+
+
+def _encode(service: Service, texts: Sequence[str]) -> list[tuple[int, ...]]:
+    prompts = [with_begin(service, text, f"input.{place}") for place, text in enumerate(texts)]
+    for place, prompt in enumerate(prompts):
+        if len(prompt) > service.engine.context:
+            raise RefusedError(
+                400, f"input.{place}: {len(prompt):,} tokens; the model reads {service.engine.context:,}. Shorten it.",
+                code="context_length_exceeded",
+            )  # fmt: skip
+    return prompts
 
 
 async def _embed_each(service: Service, prompts: Sequence[Sequence[int]]) -> list[Array]:

@@ -39,5 +39,11 @@ async def _lines(events: AsyncIterator[Mapping[str, Any]]) -> AsyncGenerator[str
         async for event in events:
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
     except LlamaGeneError as error:
-        yield f"data: {json.dumps(error_body(as_refusal(error)), ensure_ascii=False)}\n\n"
-    yield _DONE
+        yield last_lines(error)
+    else:
+        yield _DONE
+
+
+def last_lines(error: LlamaGeneError) -> str:
+    """The end of a stream that failed midway."""
+    return f"data: {json.dumps(error_body(as_refusal(error)), ensure_ascii=False)}\n\n{_DONE}"

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mcp import types
@@ -20,6 +21,7 @@ from starlette.applications import Starlette
 from llama_gene import __version__
 from llama_gene.errors import LlamaGeneError
 from llama_gene.serving.tools import Tool
+from llama_gene.tools.calling import start_call, too_late
 
 _log = logging.getLogger(__name__)
 _INSTRUCTIONS = "Gene tasks, scores and tools of a local gene model. Ask list_tasks what it learnt."
@@ -45,16 +47,16 @@ def build_server(tools: Mapping[str, Tool], *, timeout_s: float) -> "Server[Any]
         tool = tools.get(params.name)
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"no tool {params.name!r}. Here are: {', '.join(tools)}.")
+        outcome = start_call(tool.name, partial(tool.call, params.arguments or {}))
         try:
             async with asyncio.timeout(timeout_s):
-                return _result(await asyncio.to_thread(tool.call, params.arguments or {}))
-        except LlamaGeneError as error:
-            return _failure(str(error))
+                return _result(await asyncio.wrap_future(outcome))
         except TimeoutError:
-            return _failure(f"tool {tool.name!r} gave no answer within {timeout_s:g} s. Ask for less.")
-        except Exception:  # noqa: BLE001  a tool that fails must not end the server
-            _log.exception("tool %r failed", tool.name)
-            return _failure(f"tool {tool.name!r} failed; the operator's log says why.")
+            return _failure(too_late(tool.name, timeout_s, "serve.answer_timeout_s"))
+        except LlamaGeneError as error:
+            if error.__cause__ is not None:
+                _log.error("tool %r failed", tool.name, exc_info=error.__cause__)
+            return _failure(error)
 
     return Server(
         "llama-gene", version=__version__, instructions=_INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
@@ -68,8 +70,8 @@ def _result(value: Any) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=structured)
 
 
-def _failure(message: str) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=message)], is_error=True)
+def _failure(error: LlamaGeneError) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=str(error))], is_error=True)
 
 
 def run_on_pipes(server: "Server[Any]") -> None:

@@ -21,81 +21,112 @@ def prompt_of(tokenizer: GeneTokenizer, messages: Sequence[ChatMessage]) -> tupl
 
     Args:
         tokenizer: Of the model.
-        messages: At most one system message first, then user (or tool) and assistant in turn, a user's last.
+        messages: See `turns_of`.
+
+    Raises:
+        DataError: as `turns_of`.
+    """
+    special = tokenizer.special_tokens
+    turns = [
+        Message(turn.role, (defused_question if turn.role == "user" else _defused)(turn.content, special))
+        for turn in turns_of(messages, special)
+    ]
+    return tuple(tokenizer.encode_prompt(render(turns, bos=tokenizer.bos, eos=tokenizer.eos)))
+
+
+def turns_of(messages: Sequence[ChatMessage], special: Sequence[str]) -> list[Message]:
+    """Who said what in turn: a system prompt where there is one, then user and assistant, a user's last.
+
+    The template knows turns alone, so messages of one side in a row are joined by an empty line. A tool's result counts
+    to the user's side; it is made harmless here, everything else is as it was sent.
+
+    Args:
+        messages: Those of the system or developer first.
+        special: Special tokens of the vocabulary.
 
     Raises:
         DataError: a message is empty, out of turn, or a tool's result nobody asked for.
     """
-    turns = _turns(messages, tokenizer.special_tokens)
-    return tuple(tokenizer.encode_prompt(render(turns, bos=tokenizer.bos, eos=tokenizer.eos)))
-
-
-def _turns(messages: Sequence[ChatMessage], special: Sequence[str]) -> list[Message]:
     names: dict[str, str] = {}
     turns: list[Message] = []
     for number, message in enumerate(messages):
         where = f"messages.{number}"
-        if message.role in ("system", "developer"):
-            if number:
-                raise DataError(f"{where}: a {message.role} message comes first and alone. Join it with the first one.")
-            turns.append(Message("system", defuse(_text(message, where), special).text))
-            continue
-        is_asking = message.role != "assistant"
-        before = turns[-1].role if turns else "system"
-        if is_asking == (before == "user"):
-            raise DataError(
-                f"{where}: user and assistant speak in turn, the user first. Mend the order or join messages."
-            )
-        if message.role == "tool":
-            turns.append(Message("user", _tool_result(message, names, where, special)))
-        elif is_asking:
-            turns.append(Message("user", defused_question(_text(message, where), special)))
+        names |= {call.id: call.function.name for call in message.tool_calls or ()}
+        said = _said(message, names, where, special)
+        before = turns[-1] if turns else None
+        if before is not None and before.role == said.role:
+            turns[-1] = Message(said.role, f"{before.content}\n\n{said.content}")
+        elif said.role == "system" and before is not None:
+            raise DataError(f"{where}: a {message.role} message comes first. Join it with the first one.")
+        elif said.role == "assistant" and (before is None or before.role == "system"):
+            raise DataError(f"{where}: the assistant speaks before the user. Mend the order.")
         else:
-            names |= {call.id: call.function.name for call in message.tool_calls or ()}
-            turns.append(Message("assistant", _reply(message, where, special)))
+            turns.append(said)
     if not turns or turns[-1].role != "user":
         raise DataError("messages: the last one is not the user's, so there is nothing to answer. Add the question.")
     return turns
 
 
-def _text(message: ChatMessage, where: str) -> str:
+def letters_of(messages: Sequence[ChatMessage]) -> int:
+    """Letters of all messages together."""
+    return sum(len(_content(message)) for message in messages)
+
+
+def _said(message: ChatMessage, names: Mapping[str, str], where: str, special: Sequence[str]) -> Message:
+    """One message as a turn of its side."""
+    match message.role:
+        case "tool":
+            return Message("user", _tool_result(message, names, where, special))
+        case "assistant" if message.tool_calls:
+            return Message("assistant", _call_text(message.tool_calls, where))
+        case "user" | "assistant" as role:
+            return Message(role, _text(message, where))
+        case _:
+            return Message("system", _text(message, where))
+
+
+def _content(message: ChatMessage) -> str:
     content = message.content
-    text = content if isinstance(content, str) else "".join(part.text for part in content or ())
+    return content if isinstance(content, str) else "".join(part.text for part in content or ())
+
+
+def _text(message: ChatMessage, where: str) -> str:
+    text = _content(message)
     if not text.strip():
         raise DataError(f"{where}: the message is empty. Say something.")
     return text
 
 
+def _defused(text: str, special: Sequence[str]) -> str:
+    return defuse(text, special).text
+
+
 def defused_question(text: str, special: Sequence[str]) -> str:
     """A user's words and the input under its one heading."""
     instruction, heading, given = text.partition(f"\n\n{INPUT_HEADING}")
-    words = defuse(instruction, special).text
-    return user_content(words, defuse(given, special).text) if heading else words
+    words = _defused(instruction, special)
+    return user_content(words, _defused(given, special)) if heading else words
 
 
-def _reply(message: ChatMessage, where: str, special: Sequence[str]) -> str:
-    if not message.tool_calls:
-        return defuse(_text(message, where), special).text
-    if len(message.tool_calls) > 1:
+def _call_text(calls: Sequence[ToolCall], where: str) -> str:
+    """A call in the form that the model writes."""
+    if len(calls) > 1:
         raise DataError(f"{where}.tool_calls: the model makes one call at a time. Leave one.")
-    return defuse(_call_text(message.tool_calls[0], where), special).text
-
-
-def _call_text(call: ToolCall, where: str) -> str:
+    function = calls[0].function
     try:
-        arguments = json.loads(call.function.arguments)
+        arguments = json.loads(function.arguments)
     except (ValueError, RecursionError):
         arguments = None
     if not isinstance(arguments, dict):
         raise DataError(f"{where}.tool_calls: arguments is no JSON object. Expected one, written as text.")
-    return json.dumps({"tool": call.function.name, **arguments}, ensure_ascii=False)
+    return json.dumps({"tool": function.name, **arguments}, ensure_ascii=False)
 
 
 def _tool_result(message: ChatMessage, names: Mapping[str, str], where: str, special: Sequence[str]) -> str:
     name = names.get(message.tool_call_id or "")
     if name is None:
         raise DataError(f"{where}: no call before it has the id {message.tool_call_id!r}. Give tool_call_id of a call.")
-    return defuse(write_result(name, _text(message, where)), special).text
+    return _defused(write_result(name, _text(message, where)), special)
 
 
 def call_of(text: str, tools: Mapping[str, Mapping[str, Any]]) -> tuple[str, str] | None:

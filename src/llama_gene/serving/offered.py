@@ -6,6 +6,7 @@ from typing import Any
 
 from llama_gene.assistant.model_tools import model_tools as tools_of_assistant
 from llama_gene.config import IndexConfig
+from llama_gene.model.encoder import load_encoder
 from llama_gene.retrieval.index import open_index
 from llama_gene.serving.answering import Service
 from llama_gene.serving.tools import ModelTool, Tool, model_tools
@@ -26,7 +27,7 @@ def offered_tools(
     Raises:
         ArtifactError: a folder holds no index, or no specialist.
     """
-    computed = all_tools(open_index(index, search) if index else None)
+    computed = all_tools(open_index(index, search, load_encoder) if index else None)
     asked = {tool.name: _in_turn(service, tool) for tool in tools_of_assistant(service.assistant, specialists)}
     return {**computed, **asked, **model_tools(service)}
 

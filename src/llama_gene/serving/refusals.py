@@ -1,7 +1,7 @@
 """Every way to say no, in OpenAI's error format: `{"error": {"message", "type", "param", "code"}}`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -76,15 +76,31 @@ async def _on_library_error(_request: Request, error: Exception) -> JSONResponse
 async def _on_bad_body(_request: Request, error: Exception) -> JSONResponse:
     """One problem of a body, with the place it is at."""
     assert isinstance(error, RequestValidationError)
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"] if part != "body")[:_MOST_SHOWN]
+    # Where a value may be of several kinds, each tells its problem: the one that came deepest was meant.
+    problem = max(error.errors(), key=lambda one: (len(one["loc"]), not one["type"].endswith("_type")))
+    where = ".".join(_place(problem["loc"][1:], error.body))[:_MOST_SHOWN]
     if problem["type"] == "extra_forbidden":
         message = f"{where}: not a parameter of this server. Leave it out; /docs lists what is."
-    elif problem["type"] == "json_invalid":
-        message, where = "the body is not JSON. Expected one JSON object in UTF-8.", ""
+    elif problem["type"] == "json_invalid" or not where:
+        message, where = "the body is no JSON object. Send one in UTF-8, as Content-Type: application/json.", ""
     else:
-        message = f"{where or 'body'}: {problem['msg']}. See /docs."
+        message = f"{where}: {problem['msg']}. See /docs."
     return refusal(RefusedError(400, message, code="invalid_value", param=where))
+
+
+def _place(parts: Sequence[str | int], body: object) -> Iterator[str]:
+    """The names and numbers on the way to a value, without the kinds that were tried there.
+
+    >>> list(_place(["messages", 0, "content", "list[TextPart]", 1, "text"], {"messages": [{"content": ["a", {}]}]}))
+    ['messages', '0', 'content', '1', 'text']
+    """
+    for number, part in enumerate(parts, 1):
+        is_there = isinstance(body, list) if isinstance(part, int) else isinstance(body, dict) and part in body
+        if is_there:
+            body = body[part]  # type: ignore[index]
+        # What is missing is named last, and is not there.
+        if is_there or (number == len(parts) and isinstance(body, dict)):
+            yield str(part)
 
 
 async def _on_http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -1,29 +1,62 @@
 """Open a model and serve it until a signal comes: running answers are finished first, within `serve.drain_s`."""
 
+import asyncio
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from llama_gene.assistant.agent import Planner
 from llama_gene.assistant.conversation import Assistant
-from llama_gene.config import ChatConfig, ServeConfig
-from llama_gene.errors import ConfigError
+from llama_gene.assistant.model_tools import model_tools
+from llama_gene.assistant.toolbox import Toolbox
+from llama_gene.config import AgentConfig, ChatConfig, ServeConfig
+from llama_gene.errors import ConfigError, StoppedError
+from llama_gene.retrieval.index import Index
 from llama_gene.serving.answering import Service
 from llama_gene.serving.app import build_app
+from llama_gene.serving.ending import Ending, counting, describe_ending
 from llama_gene.serving.engine import Engine
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
 from llama_gene.serving.metrics import Metrics
+from llama_gene.tools import all_tools
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_MOST_APART = 2
 
 
-def open_service(folder: Path, config: ServeConfig, chat: ChatConfig, definitions: Sequence[Path] = ()) -> Service:
+@dataclass(frozen=True)
+class Equipment:
+    """What a server has beside its model: an index to search, folders of specialists, and how tools are called.
+
+    `planner` None: the model itself plans the calls.
+    """
+
+    index: Index | None = None
+    specialists: tuple[Path, ...] = ()
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    planner: Planner | None = None
+
+
+_BARE = Equipment()
+
+
+def open_service(
+    folder: Path,
+    config: ServeConfig,
+    chat: ChatConfig,
+    definitions: Sequence[Path] = (),
+    *,
+    equipment: Equipment = _BARE,
+) -> Service:
     """Load a model and start its engine.
 
     Args:
@@ -31,18 +64,24 @@ def open_service(folder: Path, config: ServeConfig, chat: ChatConfig, definition
         config: How to serve.
         chat: How the model is loaded and tasks are asked.
         definitions: Folders of further task definitions.
+        equipment: What is there beside the model.
 
     Raises:
         ModelError: no such model, or no LLaMA.
+        ArtifactError: a folder holds no specialist.
         ConfigError: the cache holds not even one answer.
     """
-    assistant = Assistant.open(folder, chat, definitions)
+    assistant = Assistant.open(folder, chat, definitions, index=equipment.index)
     engine = Engine(
         assistant.model, assistant.tokenizer, most_running=config.max_running, most_waiting=config.max_waiting,
         cache_gib=config.cache_gib, step_tokens=config.step_tokens,
     )  # fmt: skip
-    name = folder.resolve().name
-    return Service(name, assistant, engine, config, Metrics(engine), int(time.time()))
+    tools = all_tools(assistant.index, model_tools(assistant, equipment.specialists))
+    return Service(
+        folder.resolve().name, assistant, engine, config, Metrics(engine), int(time.time()),
+        Toolbox(tools, equipment.agent, equipment.planner),
+        conversations=asyncio.Semaphore(config.max_running), apart=asyncio.Semaphore(_MOST_APART),
+    )  # fmt: skip
 
 
 def open_keys(config: ServeConfig) -> KeyRing:
@@ -57,6 +96,7 @@ def serve(
     chat: ChatConfig,
     definitions: Sequence[Path] = (),
     *,
+    equipment: Equipment = _BARE,
     announce: Callable[[str], None],
 ) -> None:
     """Serve a model over HTTP until SIGTERM or Ctrl-C.
@@ -66,16 +106,18 @@ def serve(
         config: How to serve.
         chat: How the model is loaded and tasks are asked.
         definitions: Folders of further task definitions.
+        equipment: What is there beside the model.
         announce: Gets the address once it is open.
 
     Raises:
         ConfigError: the address is in use, or vLLM is asked for and not installed.
+        StoppedError: a signal ended it.
     """
     if config.engine == "vllm":
         _become_vllm(folder, config)
     keys = open_keys(config)
     listening = listen(config)
-    service = open_service(folder, config, chat, definitions)
+    service = open_service(folder, config, chat, definitions, equipment=equipment)
     if config.host not in _LOOPBACK and not config.keys:
         announce(f"note: whoever reaches {config.host} may ask, as no keys are set (--keys FILE).")
     run_app(build_app(service, keys), listening, config, announce=announce)
@@ -101,15 +143,33 @@ def listen(config: ServeConfig) -> socket.socket:
 
 
 def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, announce: Callable[[str], None]) -> None:
-    """Run an app on an open port until a signal comes."""
+    """Run an app on an open port until a signal comes.
+
+    Raises:
+        StoppedError: one came; it says what became of the answers in work.
+    """
     host, port = listening.getsockname()[:2]
+    ending = Ending()
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="on",
-        timeout_graceful_shutdown=max(1, int(config.drain_s)), timeout_keep_alive=30,
+        counting(app, ending, lambda: server.should_exit), log_level="warning", access_log=False, server_header=False,
+        lifespan="on", timeout_graceful_shutdown=max(1, int(config.drain_s)), timeout_keep_alive=30,
     )  # fmt: skip
+    server = uvicorn.Server(settings)
     listening.listen()  # who reads the address may connect at once
     announce(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
-    uvicorn.Server(settings).run(sockets=[listening])
+    signals: list[int] = []
+    # The server takes signals while it runs, and sends them again at its end to whoever took them before.
+    before = {
+        number: signal.signal(number, lambda number, _frame: signals.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        server.run(sockets=[listening])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signals:
+        raise StoppedError(signals[0], describe_ending(ending, config.drain_s))
 
 
 def _become_vllm(folder: Path, config: ServeConfig) -> None:

@@ -1,5 +1,6 @@
 """GET /v1/tasks, POST /v1/classify, POST /v1/score: the tasks of the model, and likelihoods of answers and texts."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +17,8 @@ from llama_gene.sequences.alphabets import guess_kind
 from llama_gene.serving.answering import Service, check_model, on_model, unless_gone
 from llama_gene.serving.bodies import ScoreBody, TaskBody
 from llama_gene.serving.completions import with_begin
-from llama_gene.serving.limits import check_letters, check_number
-from llama_gene.serving.messages import prompt_of
+from llama_gene.serving.limits import check_letters, check_number, check_size
+from llama_gene.serving.messages import letters_of, prompt_of
 from llama_gene.serving.refusals import RefusedError
 from llama_gene.tasks.definitions import Task
 
@@ -50,8 +51,9 @@ def task_named(assistant: Assistant, name: str) -> Task:
     """
     try:
         return find_task(assistant, name)
-    except ConfigError as error:
-        raise RefusedError(404, str(error), code="task_not_found", param="task") from None
+    except ConfigError:
+        said = f"no task {name!r}. GET /v1/tasks lists those this model learnt."
+        raise RefusedError(404, said, code="task_not_found", param="task") from None
 
 
 async def answer_classify(service: Service, body: TaskBody, http: HttpRequest) -> Response:
@@ -159,7 +161,8 @@ async def answer_score(service: Service, body: ScoreBody, http: HttpRequest) -> 
     elif body.messages is not None:
         candidates = body.candidates or []
         check_number(service, candidates, "candidates")
-        prompt = prompt_of(service.assistant.tokenizer, body.messages)
+        check_size(service, letters_of(body.messages), "messages")
+        prompt = await asyncio.to_thread(prompt_of, service.assistant.tokenizer, body.messages)
         found = [await unless_gone(http, on_model(service, lambda: _score_answers(service, prompt, candidates)))]
     else:
         task = task_named(service.assistant, body.task or "")
@@ -208,7 +211,7 @@ def score_text(service: Service, text: str, where: str) -> dict[str, Any]:
     Raises:
         DataError: the text is empty or longer than the model reads.
     """
-    ids = with_begin(service.assistant.tokenizer, text, where)
+    ids = with_begin(service, text, where)
     if len(ids) < 2:
         raise DataError(f"{where}: the text is a single token, which nothing foretells. Give a longer one.")
     scores = _weigh(service, Question(ids[:1], (ids[1:],)))

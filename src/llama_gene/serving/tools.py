@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
+from llama_gene.assistant.toolbox import uses_tools
+from llama_gene.assistant.turn import Manner, Reply, converse, reply_record
 from llama_gene.errors import DataError
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body
@@ -58,6 +60,12 @@ class ScoreArguments(Body):
     texts: list[str] = Field(min_length=1, description="DNA, protein or plain text.")
 
 
+class AskArguments(Body):
+    """A question."""
+
+    message: str = Field(description="The question, with its sequences in it: bare letters or FASTA.")
+
+
 class NoArguments(Body):
     """Nothing."""
 
@@ -78,6 +86,17 @@ def model_tools(service: Service) -> dict[str, Tool]:
         check_letters(service, asked.sequences, "sequences")
         return service.engine.call(lambda: classify_item(service.assistant, task, asked.sequences)).result()
 
+    def ask(arguments: Mapping[str, Any]) -> Any:
+        asked = _checked(AskArguments, arguments)
+        events = converse(service.assistant, asked.message, manner=Manner(toolbox=service.toolbox))
+        # Tools would hold up the engine. Without them one event at a time, so that others' answers go on in between.
+        has_tools = uses_tools(service.assistant)
+        while not isinstance(
+            event := next(events) if has_tools else service.engine.call(lambda: next(events)).result(), Reply
+        ):
+            pass
+        return reply_record(event)
+
     def score(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(ScoreArguments, arguments)
         check_number(service, asked.texts, "texts")
@@ -91,6 +110,13 @@ def model_tools(service: Service) -> dict[str, Tool]:
     made = (
         ModelTool(
             "list_tasks", "The gene tasks this model learnt, with inputs and labels.", _schema(NoArguments), tasks
+        ),
+        ModelTool(
+            "ask",
+            "Ask the gene model in words. It finds the sequences in the message, leads the question to a task that it "
+            "learnt, and says how sure it is and how often it was right.",
+            _schema(AskArguments),
+            ask,
         ),
         ModelTool(
             "classify",

@@ -1,13 +1,11 @@
 """What the web page asks: what is served, one turn of a conversation as events, and the tokens of a sequence.
 
 The server keeps nothing between two turns: the page sends back what the turn before left. All of it is read as text
-from outside again, so a page that lies gains nothing. The model is used in the engine's thread, one event at a time,
-so that the answers of others go on.
+from outside again, so a page that lies gains nothing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -16,36 +14,25 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from llama_gene.assistant.conversation import SYNTHETIC
-from llama_gene.assistant.display import comparable, describe_sureness
 from llama_gene.assistant.inputs import checked_record
-from llama_gene.assistant.measured import describe_measured
-from llama_gene.assistant.turn import (
-    Answered,
-    Begun,
-    Conversation,
-    Event,
-    Manner,
-    Notice,
-    Piece,
-    Reply,
-    converse,
-    reply_record,
-)
+from llama_gene.assistant.turn import Conversation, Manner, Notice
 from llama_gene.prompts import Message, defuse
+from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
 from llama_gene.serving.answering import Service, unless_gone
 from llama_gene.serving.bodies import Body
-from llama_gene.serving.engine import BusyError
 from llama_gene.serving.events import first_piece, send_events
 from llama_gene.serving.limits import check_letters
 from llama_gene.serving.messages import defused_question
 from llama_gene.serving.refusals import RefusedError
+from llama_gene.serving.shown import MOST_TURNS, event_record
 from llama_gene.serving.spans import gene_ranges, token_spans
+from llama_gene.serving.talk import talk
 from llama_gene.serving.tasks import list_tasks, task_named
 
-_MOST_TURNS = 200
 # Beyond this many letters per token of context no turn is read: the model could hardly see it.
 _LETTERS_PER_TOKEN = 16
+_HELD = ("protein records", "dna records", "passages")
 
 
 class Said(Body):
@@ -66,7 +53,7 @@ class KnownSequence(Body):
 class Before(Body):
     """What the turn before left (`conversation` of its reply)."""
 
-    history: Annotated[list[Said], Field(max_length=_MOST_TURNS)] = Field(default_factory=list)
+    history: Annotated[list[Said], Field(max_length=MOST_TURNS)] = Field(default_factory=list)
     waiting: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
     asked: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
 
@@ -76,6 +63,7 @@ class TurnBody(Body):
 
     message: str
     task: str | None = Field(None, min_length=1, description="Ask this task; none: the question decides.")
+    tools: bool = Field(False, description="Call tools, even if the model was not tuned to.")
     conversation: Before = Before()
 
 
@@ -87,14 +75,13 @@ class TokensBody(Body):
 
 def add_page_routes(app: FastAPI, service: Service) -> None:
     """What the page asks, at /page/."""
-    gate = asyncio.Semaphore(service.config.max_running)
     ranges = gene_ranges(service.assistant.tokenizer)
 
     async def about() -> dict[str, Any]:
         return _about(service)
 
     async def turn(body: TurnBody, http: HttpRequest) -> Response:
-        events = await unless_gone(http, first_piece(_turn_events(service, body, gate)))
+        events = await unless_gone(http, first_piece(_turn_events(service, body)))
         return send_events(events)
 
     async def tokens(body: TokensBody) -> JSONResponse:
@@ -115,43 +102,32 @@ def _about(service: Service) -> dict[str, Any]:
         "context_tokens": assistant.context_tokens,
         "max_message_letters": min(assistant.config.max_message_letters, int(service.config.max_body_mb * 1e6) // 2),
         "tasks": list_tasks(assistant),
+        "index": _index_record(assistant.index),
     }
 
 
-async def _turn_events(service: Service, body: TurnBody, gate: asyncio.Semaphore) -> AsyncGenerator[dict[str, Any]]:
-    """The events of a turn as JSON values, one step of the model's thread each.
+def _index_record(index: Index | None) -> dict[str, Any] | None:
+    if index is None:
+        return None
+    return {"name": index.folder.name, "counts": {kind: index.counts.get(kind, 0) for kind in _HELD}}
+
+
+async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[str, Any]]:
+    """The events of a turn as JSON values.
 
     Raises:
         BusyError: as many turns run as may, or the engine's line is full.
         RefusedError: unknown task, too much sent, or no time.
         DataError: what was said cannot be asked.
     """
-    if gate.locked():
-        raise BusyError(f"{service.config.max_running} conversations are being answered. Ask again in a moment.")
-    manner = Manner(task=task_named(service.assistant, body.task) if body.task else None)
+    task = task_named(service.assistant, body.task) if body.task else None
+    manner = Manner(task, toolbox=service.toolbox, tools="on" if body.tools else "auto")
     before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
-    deadline = asyncio.get_running_loop().time() + service.config.answer_timeout_s
-    events = converse(service.assistant, body.message, before, manner)
-    async with gate:
-        try:
-            if forgotten:
-                yield _event_record(Notice(f"The oldest {forgotten} turns were forgotten: the model cannot read them."))
-            while (event := await _step(service, events, deadline)) is not None:
-                yield _event_record(event)
-        finally:
-            # Closed where it runs, so after the step in work; a closing engine has ended its answers already.
-            with suppress(BusyError):
-                service.engine.call(events.close)
-
-
-async def _step(service: Service, events: Generator[Event], deadline: float) -> Event | None:
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await asyncio.wrap_future(service.engine.call(lambda: next(events, None)))
-    except TimeoutError:
-        raise RefusedError(
-            504, f"no whole answer within {service.config.answer_timeout_s:g} s.", code="timeout"
-        ) from None
+    if forgotten:
+        turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
+        yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
+    async for event in talk(service, service.assistant, body.message, before, manner):
+        yield event_record(event)
 
 
 def read_before(service: Service, given: Before) -> tuple[Conversation, int]:
@@ -183,57 +159,3 @@ def _records(service: Service, sequences: Iterable[KnownSequence]) -> tuple[Reco
         check_letters(service, [sequence.letters], sequence.id)
         found.append(checked_record(sequence.letters, sequence.kind, sequence.id)[0])
     return tuple(found)
-
-
-def _event_record(event: Event) -> dict[str, Any]:
-    """An event as JSON values; `type` says which."""
-    match event:
-        case Notice(text) | Piece(text):
-            return {"type": "notice" if isinstance(event, Notice) else "piece", "text": text}
-        case Begun(names, task, items):
-            return {"type": "begun", "names": names, "task": task, "items": items}
-        case Answered():
-            return {"type": "answered", **_answer_record(event)}
-        case Reply():
-            return {
-                "type": "reply",
-                **reply_record(event),
-                "answers": [_answer_record(answered) for answered in event.answers],
-                "conversation": conversation_record(event.conversation),
-            }
-
-
-def _answer_record(answered: Answered) -> dict[str, Any]:
-    closed = answered.closed
-    said: dict[str, Any] = {"names": answered.names, "task": answered.task, "text": answered.text, "closed": None}
-    if closed is None:
-        return said
-    measured = describe_measured(closed.measured, comparable(closed))
-    return {
-        **said,
-        "closed": {
-            "label": closed.label,
-            "probabilities": dict(closed.probabilities),
-            "sureness": describe_sureness(closed),
-            "measured": measured,
-            "windows": closed.windows,
-            "chain": closed.chain,
-            "states": closed.states,
-            "steps": closed.steps,
-        },
-    }
-
-
-def conversation_record(conversation: Conversation) -> dict[str, Any]:
-    """What the next turn sends back."""
-    history = conversation.history[-_MOST_TURNS:]
-    return {
-        "history": [{"role": message.role, "content": message.content} for message in history],
-        "waiting": [sequence_record(record) for record in conversation.waiting],
-        "asked": [sequence_record(record) for record in conversation.asked],
-    }
-
-
-def sequence_record(record: Record) -> dict[str, Any]:
-    """A sequence as the page keeps it."""
-    return {"id": record.id, "kind": record.kind, "letters": record.text}

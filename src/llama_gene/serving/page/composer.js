@@ -75,7 +75,7 @@ function grow() {
 
 /** What is in the box: the words, the names of the files, and all of it as one message. */
 export function composed() {
-  const words = byId("message").value.trim();
+  const words = typed();
   const message = [words, ...files.map((file) => file.text)].filter(Boolean).join("\n\n");
   if (message.length > mostLetters) {
     problem(`The message has ${count(message.length, "letter")}; this server reads ${mostLetters.toLocaleString("en")}.`);
@@ -84,6 +84,9 @@ export function composed() {
   problem(message ? "" : "Type a question, paste a sequence, or add a file.");
   return message ? { words, names: files.map((file) => file.name), message } : null;
 }
+
+/** The words in the box. */
+export const typed = () => byId("message").value.trim();
 
 export function fill(words, kept = []) {
   byId("message").value = words;

@@ -1,8 +1,9 @@
 // The conversation as a file: Markdown to read, CSV for a table, JSON for programs.
 
 import { make } from "./elements.js";
+import { foundLines } from "./found.js";
 
-const COLUMNS = ["at", "question", "sequences", "task", "label", "probability", "probabilities", "answer", "error"];
+const COLUMNS = ["at", "question", "sequences", "task", "label", "probability", "probabilities", "answer", "tools", "found", "error"];
 
 /** One cell. A sheet would run what starts like a formula, so that is led by an apostrophe. */
 function cell(value) {
@@ -16,7 +17,8 @@ function rows(turn) {
   return answers.map((answer) => {
     const shares = answer.closed?.probabilities ?? {};
     return [turn.at, turn.question, answer.names.join(" "), answer.task, answer.closed?.label, shares[answer.closed?.label],
-      Object.entries(shares).map(([label, share]) => `${label}=${share}`).join("; "), answer.closed ? "" : answer.text, turn.error];
+      Object.entries(shares).map(([label, share]) => `${label}=${share}`).join("; "), answer.closed ? "" : answer.text,
+      turn.steps.map(({ tool }) => tool).join(" "), turn.found ? foundLines(turn.found).join("\n") : "", turn.error];
   });
 }
 
@@ -29,11 +31,15 @@ function fenced(text) {
   return `${fence}text\n${text}\n${fence}`;
 }
 
+const withoutPictures = (name, value) => (name.endsWith("_svg") ? undefined : value);
+
 function asMarkdown(turns, model) {
   const parts = turns.map((turn) => [
     "## Question", fenced([turn.question, ...turn.sequences.map(({ id, letters }) => `>${id}\n${letters}`)].filter(Boolean).join("\n")),
     ...turn.notices.map((text) => `- ${text}`),
+    ...turn.steps.map((step) => `### Tool ${step.tool}\n\n${fenced(JSON.stringify({ arguments: step.arguments, result: step.result, ...(step.error ? { error: step.error } : {}) }, withoutPictures, 1))}`),
     ...turn.answers.map((answer) => `### ${[answer.names.join(" and "), answer.task].filter(Boolean).join(", ") || "Answer"}\n\n${fenced(answer.text)}`),
+    turn.found ? `### Found in the index ${turn.found.index}\n\n${fenced(foundLines(turn.found).join("\n"))}` : "",
     turn.error ? `Error: ${turn.error}` : "",
   ].filter(Boolean).join("\n\n"));
   return `# Conversation with ${model}\n\n${parts.join("\n\n")}\n`;

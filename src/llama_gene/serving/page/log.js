@@ -2,26 +2,30 @@
 
 import { showProbabilities, showStates } from "./bars.js";
 import { button, make } from "./elements.js";
+import { foundCount, showFound } from "./found.js";
 import { showSequence } from "./sequences.js";
-import { showSource, showStep } from "./steps.js";
+import { showCalling, showStep } from "./steps.js";
 
 const ASKED_SHOWN = 600;
 
 /** A new turn: plain values, so that it can be kept and exported. */
 export const newTurn = (question, files, task) => ({
-  question, files, task, notices: [], answers: [], steps: [], sources: [], sequences: [], basedOn: [],
-  writing: null, error: "", stopped: false, at: new Date().toISOString(),
+  question, files, task, notices: [], answers: [], steps: [], found: null, sequences: [], basedOn: [],
+  writing: null, doing: null, error: "", stopped: false, isDone: false, at: new Date().toISOString(),
 });
 
 /** Take an event into a turn. */
 export function take(turn, event) {
+  turn.doing = null;
   switch (event.type) {
     case "notice": turn.notices.push(event.text); break;
     case "begun": turn.writing = { names: event.names, task: event.task, text: "" }; break;
     case "piece": turn.writing.text += event.text; break;
     case "answered": turn.answers.push(event); turn.writing = null; break;
+    case "calling": turn.doing = { tool: event.tool }; break;
     case "step": turn.steps.push(event); break;
-    case "source": turn.sources.push(event); break;
+    case "searching": turn.doing = { searching: event.names }; break;
+    case "found": turn.found = event; break;
     case "reply":
       turn.sequences = event.sequences;
       turn.basedOn = event.based_on;
@@ -70,19 +74,35 @@ function showAsked(turn) {
     ...turn.sequences.map(showSequence));
 }
 
+/** What is done just now, where it is no writing. */
+function showDoing({ tool, searching }) {
+  if (tool) return showCalling(tool);
+  return make("p", { className: "step running", attributes: { role: "status" } },
+    searching.length ? `Searching the index for what is like ${searching.join(", ")} …` : "Searching the index …");
+}
+
+/** What was said, in a few words for a screen reader. */
+export const spoken = (turn) => [
+  ...turn.answers.map((answer) => answer.closed ? `${answer.closed.label}. ${answer.closed.sureness}` : answer.text),
+  ...(turn.answers.length ? [] : turn.steps.map((step) => step.error || `${step.tool} was called.`)),
+  ...(turn.found ? [`${foundCount(turn.found)} in the index.`] : []),
+].join("\n") || turn.notices.join("\n");
+
 /** The element of a turn. `again` is called where the user wants to mend what failed. */
 export function showTurn(turn, again) {
   const isNamed = turn.answers.length > 1;
   const said = make("div", { className: "said" }, make("h2", { className: "hidden", textContent: "llama-gene" }));
   said.append(
     ...turn.notices.map(notice),
-    ...turn.steps.map(showStep),
+    ...turn.steps.map((step) => showStep(step, !turn.answers.length && !turn.writing)),
     ...turn.answers.map((answer) => showAnswer(answer, isNamed)));
   if (turn.writing) {
     said.append(make("section", { className: "answer" },
       make("p", { className: turn.stopped || turn.error ? "words" : "words writing", textContent: turn.writing.text })));
   }
-  if (turn.sources.length) said.append(make("div", {}, make("h3", { textContent: "Sources" }), ...turn.sources.map(showSource)));
+  if (turn.doing && !turn.stopped && !turn.error) said.append(showDoing(turn.doing));
+  const found = turn.found && showFound(turn.found);
+  if (found) said.append(found);
   if (turn.basedOn.length) {
     said.append(make("details", { className: "fine" }, make("summary", { textContent: "What this rests on" }),
       ...turn.basedOn.map((text) => make("p", { textContent: text }))));

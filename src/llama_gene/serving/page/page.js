@@ -1,9 +1,9 @@
 // The page as a whole: opens, sends, draws, keeps. The server keeps nothing; what a turn left is sent with the next.
 
 import { composed, fill, keptFiles, limitLetters, showBusy, startComposer } from "./composer.js";
-import { button, byId, make } from "./elements.js";
+import { button, byId, count, make } from "./elements.js";
 import { save } from "./exports.js";
-import { newTurn, showTurn, take } from "./log.js";
+import { newTurn, showTurn, spoken, take } from "./log.js";
 import { about, setKey, turn as ask } from "./server.js";
 import { startTheme } from "./theme.js";
 import { startTools, toolEvents } from "./tools.js";
@@ -25,6 +25,8 @@ function restore() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
     Object.assign(state, { turns: kept.turns ?? [], conversation: kept.conversation ?? {} });
+    // A turn that a reload cut off has no answer any more.
+    for (const turn of state.turns) turn.stopped ||= !turn.isDone && !turn.error;
     byId("log").replaceChildren(...state.turns.map((turn) => showTurn(turn, again)));
   } catch {
     sessionStorage.removeItem(KEPT);
@@ -35,11 +37,13 @@ function restore() {
 
 const again = (turn) => fill(turn.typed ?? turn.question, turn.again ?? []);
 
-/** Draw a turn anew, in the place of its element; the page follows where its end was in sight. */
+/** Draw a turn anew, in the place of its element: what was opened stays so, and the page follows its end if in sight. */
 function redraw(element, turn) {
+  const folds = new Map([...element.querySelectorAll("details")].map((fold) => [fold.firstChild.textContent, fold.open]));
   const page = document.scrollingElement;
   const isAtEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
   const drawn = showTurn(turn, again);
+  for (const fold of drawn.querySelectorAll("details:not(.step)")) fold.open = folds.get(fold.firstChild.textContent) ?? fold.open;
   element.replaceWith(drawn);
   if (isAtEnd) page.scrollTop = page.scrollHeight;
   return drawn;
@@ -58,10 +62,11 @@ async function send() {
   byId("welcome").hidden = true;
   byId("said").textContent = "Answering.";
   state.turns.push(turn);
+  keep();
   let element = byId("log").appendChild(showTurn(turn, again));
   document.scrollingElement.scrollTop = document.scrollingElement.scrollHeight;
   try {
-    const body = { message: made.message, task: task || null, conversation: state.conversation };
+    const body = { message: made.message, task: task || null, conversation: state.conversation, tools: byId("agent").checked };
     const called = toolEvents(made.words, made.message, state.conversation, running.signal);
     for await (const event of called ?? ask(body, running.signal)) {
       take(turn, event);
@@ -73,11 +78,11 @@ async function send() {
     if (error.name === "AbortError") turn.stopped = true;
     else fail(turn, error, made.words, files);
   }
+  turn.isDone = true;
   running = null;
   showBusy(false);
   redraw(element, turn);
-  byId("said").textContent = [...turn.answers.map((answer) => answer.text), ...turn.steps.map((step) => step.error || `${step.tool} was called.`)]
-    .join("\n") || turn.notices.join("\n");
+  byId("said").textContent = spoken(turn);
   keep();
 }
 
@@ -123,6 +128,14 @@ function showTasks(tasks) {
     make("span", { textContent: `${tasks[place].inputs.map(({ kind }) => (kind === "dna" ? "DNA" : kind)).join(" + ")} → ${tasks[place].labels.slice(0, 4).join(" · ") || "free text"}` })));
 }
 
+function showIndex(index) {
+  byId("index").hidden = !index;
+  if (!index) return;
+  const { "protein records": proteins, "dna records": dna, passages } = index.counts;
+  const held = [[proteins, "protein"], [dna, "DNA sequence"], [passages, "passage"]].filter(([number]) => number);
+  byId("index").textContent = `index ${index.name}: ${held.map(([number, noun]) => count(number, noun)).join(", ")}`;
+}
+
 async function open() {
   try {
     const told = await about();
@@ -134,7 +147,8 @@ async function open() {
     limitLetters(told.max_message_letters);
     showTasks(told.tasks);
     byId("problem").textContent = "";
-    await startTools();
+    showIndex(told.index);
+    await startTools({ send, latestKind: () => [...(state.conversation.waiting ?? []), ...(state.conversation.asked ?? [])].at(0)?.kind });
     restore();
     document.body.dataset.ready = "yes";
   } catch (error) {
@@ -143,7 +157,21 @@ async function open() {
   }
 }
 
+/** A menu closes by Escape, and where something else is clicked. */
+function startMenus() {
+  for (const menu of document.querySelectorAll("details.menu")) {
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      event.stopPropagation();
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+    document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  }
+}
+
 startTheme();
+startMenus();
 startComposer({ send, stop });
 byId("new").onclick = startNew;
 byId("key-form").onsubmit = (event) => {

@@ -56,7 +56,8 @@ export async function* turn(body, signal) {
       const data = event.replace(/^data: /, "");
       if (data === "[DONE]") return;
       const values = JSON.parse(data);
-      if (values.error) throw new Refused(500, values.error.message);
+      // A step can have failed while the turn goes on; what ends it has no type.
+      if (!values.type) throw new Refused(500, values.error.message);
       yield values;
     }
   }

@@ -1,12 +1,16 @@
-// What an answer rests on: calls of tools with their pictures, and sources that open on a click.
+// Calls of tools as they happen: the tool, what it was given, what came of it, how long it took, and its pictures.
 
-import { make, percent } from "./elements.js";
+import { isAlignment, showAlignment } from "./alignment.js";
+import { showProbabilities } from "./bars.js";
+import { make } from "./elements.js";
+import { hitsOf, showHit } from "./found.js";
+import { showValue } from "./values.js";
 
 const PICTURE = "_svg";
-
 const NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"';
 // Drawings are made for pages of many themes; as an image each stands alone, on white.
 const COLOURS = { ink: "#222", line: "#ddd" };
+const SHORT_LETTERS = 70;
 
 /** A drawing from the server as an image: a browser runs no script of an image. */
 function picture(name, svg) {
@@ -16,65 +20,50 @@ function picture(name, svg) {
   const image = make("img", { className: "picture", alt: spoken });
   image.src = URL.createObjectURL(new Blob([coloured], { type: "image/svg+xml" }));
   image.onload = () => URL.revokeObjectURL(image.src);
-  return image;
+  return make("div", { className: "scroll" }, image);
 }
 
-const COLUMNS = 60;
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** Two rows of letters by their columns: alike, unlike, or against a gap. */
-function alignment({ first, second }) {
-  const box = make("div", { className: "alignment", tabIndex: 0, role: "img", ariaLabel: `Alignment of ${first.length} columns` });
-  const row = (letters, others) => make("div", {}, ...[...letters].map((letter, place) => make("span", {
-    className: letter === "-" || others[place] === "-" ? "gap" : letter === others[place] ? "alike" : "unlike",
-    textContent: letter,
-  })));
-  for (let start = 0; start < first.length; start += COLUMNS) {
-    const [above, below] = [first, second].map((letters) => letters.slice(start, start + COLUMNS));
-    box.append(make("div", { className: "block" }, row(above, below), row(below, above)));
-  }
-  return box;
+const isShares = (value) => isObject(value) && Object.keys(value).length > 0 && Object.values(value).every((share) => typeof share === "number");
+
+/** What a reader sees of a result: hits, pictures, bars and alignments as such, everything else by its name. */
+function showResult(result) {
+  const hits = hitsOf(result);
+  if (hits.length) return hits.map((hit) => showHit(hit));
+  if (Array.isArray(result) && !result.length) return [make("p", { textContent: "Nothing was found." })];
+  if (!isObject(result)) return [showValue(result)];
+  const parts = Object.entries(result);
+  const pictures = parts.filter(([name, value]) => name.endsWith(PICTURE) && typeof value === "string");
+  const { probabilities } = result;
+  const drawn = new Set([...pictures.map(([name]) => name), ...(isShares(probabilities) ? ["probabilities"] : []),
+    ...(isAlignment(result) ? ["first", "middle", "second"] : [])]);
+  const rest = showValue(Object.fromEntries(parts.filter(([name]) => !drawn.has(name))));
+  return [
+    isAlignment(result) ? showAlignment({ ...result, first_start: result.first_start + 1, second_start: result.second_start + 1 }) : null,
+    ...pictures.map(([name, svg]) => picture(name.slice(0, -PICTURE.length), svg)),
+    isShares(probabilities) ? showProbabilities(probabilities) : null,
+    pictures.length ? make("details", {}, make("summary", { textContent: "Figures" }), rest) : rest,
+  ];
 }
 
-const isAlignment = (result) =>
-  typeof result?.first === "string" && typeof result.second === "string" && result.first.length === result.second.length;
+const short = (given) => {
+  const text = Object.entries(given ?? {}).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`).join(", ");
+  return text.length > SHORT_LETTERS ? `${text.slice(0, SHORT_LETTERS)} …` : text;
+};
 
-/** The hits of a search in an index. */
-const hitsOf = (result) => (Array.isArray(result?.hits) ? result.hits : Array.isArray(result) ? result : [])
-  .filter((hit) => hit && hit.id !== undefined && hit.source !== undefined);
-
-/** One call: the tool, what it was given, what came of it. */
-export function showStep({ tool, arguments: given, result, error }) {
-  const isObject = result !== null && typeof result === "object" && !Array.isArray(result);
-  const parts = isObject ? Object.entries(result) : [];
-  const isPicture = ([name, value]) => name.endsWith(PICTURE) && typeof value === "string";
-  const pictures = parts.filter(isPicture);
-  const shown = isObject ? Object.fromEntries(parts.filter((part) => !isPicture(part))) : result;
-  // An alignment is read line under line.
-  const text = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
-  return make("div", { className: error ? "step failed" : "step" },
-    make("details", { open: !error && !pictures.length && !isAlignment(result) },
-      make("summary", {}, make("b", { textContent: tool || "?" }), error ? " failed" : " was called"),
-      make("pre", { textContent: text(given ?? {}), tabIndex: 0 }),
-      error ? null : make("pre", { textContent: text(shown), tabIndex: 0 })),
-    error ? make("p", { textContent: error }) : null,
-    isAlignment(result) ? alignment(result) : null,
-    ...hitsOf(result).map(showSource),
-    ...pictures.map(([name, svg]) => picture(name.slice(0, -PICTURE.length), svg)));
+/** One call. `isOpen`: its result is in sight at once. */
+export function showStep({ tool, arguments: given, result, error, seconds }, isOpen = true) {
+  return make("details", { className: error ? "step failed" : "step", open: isOpen || Boolean(error) },
+    make("summary", {},
+      make("span", { className: "mark", textContent: error ? "✗" : "✓", attributes: { "aria-hidden": "true" } }),
+      make("b", { textContent: (tool || "?").replaceAll("_", " ") }), error ? " failed " : " was called ",
+      make("span", { className: "short", textContent: short(given) }),
+      typeof seconds === "number" ? make("span", { className: "figures", textContent: `${seconds.toFixed(2)} s` }) : null),
+    error ? make("p", { className: "problem", textContent: error }) : make("div", { className: "result" }, ...showResult(result)),
+    make("details", { className: "fine" }, make("summary", { textContent: "The call as it was made" }),
+      make("pre", { textContent: JSON.stringify({ tool, arguments: given, ...(error ? { error } : { result }) }, null, 1), tabIndex: 0 })));
 }
 
-/** A hit of the index: identifier and figures, its text on a click, a link where its source is a web address. */
-export function showSource(hit) {
-  const figures = [
-    hit.identity === undefined ? null : `identity ${percent(hit.identity)}`,
-    hit.coverage === undefined ? null : `coverage ${percent(hit.coverage)}`,
-    hit.e_value === undefined || hit.e_value === null ? null : `E-value ${hit.e_value.toPrecision(2)}`,
-    hit.method,
-  ].filter(Boolean).join(" · ");
-  const isLink = /^https?:\/\//.test(hit.source ?? "");
-  const where = isLink
-    ? make("a", { href: hit.source, target: "_blank", rel: "noopener noreferrer", textContent: hit.source })
-    : make("span", { textContent: hit.source ?? "" });
-  return make("details", { className: "source" },
-    make("summary", {}, make("b", { textContent: hit.id }), figures ? ` ${figures}` : ""),
-    make("p", { textContent: hit.text ?? hit.description ?? "" }), make("p", {}, where));
-}
+/** A call that runs. */
+export const showCalling = (tool) => make("p", { className: "step running", attributes: { role: "status" } }, make("b", { textContent: tool.replaceAll("_", " ") }), " is running …");

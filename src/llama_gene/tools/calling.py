@@ -1,0 +1,58 @@
+"""Run a tool in a thread of its own for a limited time: one that hangs holds up nothing else.
+
+A call that takes too long is left behind in its thread, since Python cannot stop it; tools bound their work by the
+limits of their arguments.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any
+
+from llama_gene.errors import DataError, LlamaGeneError
+
+
+def call_within(name: str, work: Callable[[], Any], timeout_s: float, setting: str) -> Any:
+    """What a tool gives.
+
+    Args:
+        name: Of the tool.
+        work: Calls it.
+        timeout_s: Longest time, > 0.
+        setting: What the time is called, for the error.
+
+    Raises:
+        DataError: no result in time, or the tool failed.
+
+    >>> call_within("gc_content", lambda: 0.5, 60, "agent.timeout_s")
+    0.5
+    """
+    try:
+        return start_call(name, work).result(timeout=timeout_s)
+    except TimeoutError:
+        raise too_late(name, timeout_s, setting) from None
+
+
+def start_call(name: str, work: Callable[[], Any]) -> "Future[Any]":
+    """Begin a call; whatever the tool fails with, the outcome fails with one of our errors, caused by it."""
+    outcome: Future[Any] = Future()
+
+    def run() -> None:
+        outcome.set_running_or_notify_cancel()
+        try:
+            outcome.set_result(work())
+        except LlamaGeneError as error:
+            outcome.set_exception(error)
+        except BaseException as error:  # noqa: BLE001  handed on to the one who waits, whatever it is
+            said = DataError(f"tool {name}: failed with {type(error).__name__}: {error}. Try other arguments.")
+            said.__cause__ = error
+            outcome.set_exception(said)
+
+    # A daemon, so that a call that hangs does not keep the program from ending.
+    Thread(target=run, name=f"tool {name}", daemon=True).start()
+    return outcome
+
+
+def too_late(name: str, timeout_s: float, setting: str) -> DataError:
+    """The error of a tool that gave nothing in time."""
+    return DataError(f"tool {name}: no result within {timeout_s:g} s ({setting}). Give less to do, or raise it.")

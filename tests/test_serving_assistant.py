@@ -1,0 +1,116 @@
+"""NAME:assistant, the second model of the server: OpenAI's client talks to what the terminal talks to."""
+
+import openai
+import pytest
+
+from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.turn import reply_to
+from llama_gene.config import ChatConfig
+from serving import DNA, PROTEIN, make_served_model, serving_engine
+
+CHAT = ChatConfig(max_new_tokens=16)
+QUESTION = f"Is it a core promoter? {DNA}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_served_model(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def assistant(folder):
+    return Assistant.open(folder, CHAT)
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    with (
+        serving_engine(folder, CHAT) as (address, _),
+        openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0, timeout=60) as client,
+    ):
+        yield client
+
+
+def talk(client, *contents, **more):
+    """What comes after turns of user and assistant."""
+    messages = [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(contents)]
+    return client.chat.completions.create(model="model:assistant", messages=messages, **more)
+
+
+def text_of(answer):
+    return answer.choices[0].message.content
+
+
+def test_a_question_is_led_to_its_task_and_the_answer_says_how_sure_it_is(client, assistant):
+    reply = reply_to(assistant, QUESTION)
+    closed = reply.answers[0].closed
+    found = talk(client, QUESTION)
+    answer, remarks = text_of(found).split("\n\n---\n")
+    assert answer == closed.label
+    for said in ("The model is", f"{closed.label} ", "is unknown: no evaluation", *reply.notices, "synthetic organism"):
+        assert said in remarks
+    assert found.reply["task"] == "promoter-core"
+    assert found.reply["answers"][0]["closed"]["probabilities"] == pytest.approx(dict(closed.probabilities))
+
+
+@pytest.mark.parametrize("message", [QUESTION, "What is a gene?"])
+def test_a_stream_joins_to_the_whole(client, message):
+    whole = talk(client, message)
+    *chunks, last, usage = talk(client, message, stream=True, stream_options={"include_usage": True})
+    assert "".join(chunk.choices[0].delta.content for chunk in chunks) == text_of(whole)
+    assert (last.choices[0].finish_reason, last.reply, usage.usage) == ("stop", whole.reply, whole.usage)
+
+
+def test_a_free_answer_has_the_words_of_the_terminal_and_as_many_as_asked(client, assistant):
+    answer = text_of(talk(client, "What is a gene?")).partition("\n\n---\n")[0]
+    assert answer.strip() == reply_to(assistant, "What is a gene?").text
+    short = talk(client, "What is a gene?", max_tokens=1).reply["text"]
+    assert len(short) < len(answer)
+
+
+def test_a_question_may_be_about_a_sequence_of_before(client):
+    alone = text_of(talk(client, QUESTION)).partition("\n")[0]
+    waiting = talk(client, DNA)
+    assert "1 sequence (32 letters) read" in text_of(waiting)
+    after = talk(client, DNA, text_of(waiting), "Is it a core promoter?")
+    again = talk(client, QUESTION, text_of(after), "Is it really a core promoter?")
+    assert [text_of(found).partition("\n")[0] for found in (after, again)] == [alone, alone]
+    assert "of before" in text_of(again)
+
+
+def test_remarks_of_before_are_not_shown_to_the_model(client):
+    remarked = talk(client, "What is a gene?", "A stretch of DNA.\n\n---\nNobody measured this.", "And a codon?")
+    assert remarked.reply["text"] == talk(client, "What is a gene?", "A stretch of DNA.", "And a codon?").reply["text"]
+
+
+def test_what_was_refused_before_does_not_spoil_the_talk(client):
+    assert text_of(talk(client, f"Is it? {DNA}JJJJ", "error", "What is a gene?"))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"logprobs": True}, {"stop": ["x"]}, {"response_format": {"type": "json_object"}},
+        {"tools": [{"type": "function", "function": {"name": "gc"}}]},
+    ],
+    ids=lambda option: next(iter(option)),
+)  # fmt: skip
+def test_an_option_without_a_meaning_is_refused(client, option):
+    with pytest.raises(openai.BadRequestError, match=f"{next(iter(option))}: 'model:assistant' answers in words"):
+        talk(client, "What is a gene?", **option)
+
+
+def test_bad_sequences_and_other_addresses_are_told(client):
+    with pytest.raises(openai.BadRequestError, match="the message is empty"):
+        talk(client, " ")
+    with pytest.raises(openai.NotFoundError, match="answers /v1/chat/completions alone"):
+        client.embeddings.create(model="model:assistant", input=PROTEIN)
+
+
+def test_a_system_prompt_is_said_before_free_questions(client, assistant):
+    said = client.chat.completions.create(
+        model="model:assistant",
+        messages=[{"role": "system", "content": "Say it in verse."}, {"role": "user", "content": "What is a gene?"}],
+    )
+    plain = talk(client, "What is a gene?")
+    assert said.reply["text"] != plain.reply["text"]
