@@ -43,14 +43,15 @@ def script(*turns):
     """A planner that says one turn after the other."""
 
     def plan(question, sequences, steps, tools):
+        yield from ()
         return turns[min(len(steps), len(turns) - 1)]
 
     return plan
 
 
 def run(planner, tools=None, config=PATIENT, sequences=DNA) -> tuple[list[Step], Finished]:
-    *steps, finished = run_agent(planner, "What protein?", sequences, tools or all_tools(), config)
-    return steps, finished
+    *events, finished = run_agent(planner, "What protein?", sequences, tools or all_tools(), config)
+    return [event for event in events if isinstance(event, Step)], finished
 
 
 def test_a_call_is_run_on_the_sequence_of_the_question_and_shown():
@@ -209,12 +210,32 @@ def test_a_random_model_answers_within_the_bounds(assistant):
     assert finished.ended in ("answered", "out of steps")
 
 
-def test_the_model_reads_its_call_and_the_result_as_turns(assistant, monkeypatch):
-    prompts = said_by(monkeypatch, '{"tool": "gc_content", "dna": "@input"}', "A third or so.")
-    _, finished = run(LocalPlanner(assistant))
-    assert finished.text == "A third or so."
-    assert prompts[1].index('{"tool": "gc_content", "dna": "@input"}') < prompts[1].index("The tool gc_content gives {")
+def test_the_model_reads_its_call_and_a_result_that_nobody_wrote_a_sentence_for_as_turns(assistant, monkeypatch):
+    def weigh(dna: str) -> dict[str, int]:
+        """A weight."""
+        return {"grams": len(dna)}
+
+    prompts = said_by(monkeypatch, '{"tool": "weigh", "dna": "@input"}', "Nine or so.")
+    _, finished = run(LocalPlanner(assistant), all_tools(more=[make_tool(weigh)]))
+    assert finished.text == "Nine or so."
+    assert prompts[1].index('{"tool": "weigh", "dna": "@input"}') < prompts[1].index(
+        'The tool weigh gives {"grams": 9}'
+    )
     assert prompts[1].count("### Response:\n") == 2
+
+
+def test_the_result_of_a_known_tool_is_said_by_its_own_sentence(assistant, monkeypatch):
+    prompts = said_by(monkeypatch, '{"tool": "gc_content", "dna": "@input"}')
+    steps, finished = run(LocalPlanner(assistant))
+    assert (len(prompts), len(steps)) == (1, 1)
+    assert finished.text == "The share of G and C is 0.4444, of 9 bases."
+    assert finished.notices == ()
+
+
+def test_without_tools_nothing_is_read_as_a_call(assistant, monkeypatch):
+    said_by(monkeypatch, '{"tool": "gc_content", "dna": "@input"}')
+    *_, finished = run_agent(LocalPlanner(assistant), "What?", DNA, {}, PATIENT)
+    assert (finished.text, finished.steps) == ('{"tool": "gc_content", "dna": "@input"}', ())
 
 
 def test_a_task_tuned_for_a_tool_is_answered_with_the_number_of_the_tool(assistant, monkeypatch):

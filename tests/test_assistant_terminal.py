@@ -219,6 +219,7 @@ def test_tools_are_listed_and_called_by_hand_on_the_sequence_that_waits(assistan
 
 def test_a_question_is_answered_with_tools_and_every_step_is_shown(assistant):
     def plan(question, sequences, steps, tools):
+        yield from ()
         if steps:
             return Decision(text=f"{question} It is {steps[0].result['protein']}.")
         return Decision((Request("translate", {"dna": "@input"}, ""),))

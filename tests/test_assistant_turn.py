@@ -1,6 +1,7 @@
 """One turn, without a front end: events, replies, routing, windows, examples, steps, and text that tries to command."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,20 @@ import pytest
 
 from chatting import CONTEXT, make_chat_model
 from llama_gene.artifacts import write_json
+from llama_gene.assistant.agent import Step
 from llama_gene.assistant.closed import Plan, _join, answer_plans, plan_item
 from llama_gene.assistant.conversation import Assistant, Question, ask_freely, ask_task
 from llama_gene.assistant.examples import open_examples, shots_of
 from llama_gene.assistant.measured import find_report, read_measured
-from llama_gene.assistant.turn import Begun, Manner, Piece, Reply, converse, reply_record, reply_to
+from llama_gene.assistant.turn import Answered, Begun, Manner, Piece, Reply, converse, reply_record, reply_to
 from llama_gene.assistant.windows import cut_windows
-from llama_gene.config import ChatConfig
+from llama_gene.config import ChatConfig, TaskChoice
 from llama_gene.errors import DataError
+from llama_gene.evaluation.specialist import Card, Specialist, save_specialist
+from llama_gene.evaluation.specialist_linear import kmer_features
 from llama_gene.prompts import Message
 from llama_gene.tasks.definitions import Task, load_task
+from llama_gene.tasks.tool_calls import as_asked, write_call
 from models import make_instructions
 
 DNA = "ACGTTGCATATAAAGCACGT"
@@ -163,6 +168,81 @@ def test_closing_a_turn_stops_the_model(assistant):
         pass
     events.close()
     assert list(events) == []
+
+
+def test_a_chosen_task_without_a_sequence_says_what_it_asks_about_and_answers_nothing(assistant):
+    reply = reply_to(assistant, "what is it?", manner=Manner(task=load_task("central-dogma")))
+    assert reply.answers == ()
+    assert reply.notices == (
+        "Task central-dogma asks about a dna sequence and a protein sequence, and the message holds no sequence. Give "
+        "what it asks about, or choose no task to ask freely.",
+    )
+
+
+# --- tools -----------------------------------------------------------------------------------------------------------
+
+
+def writes(monkeypatch, *texts: str) -> None:
+    """Let the model write these texts, one after the other, a piece a word."""
+    turns = iter(texts)
+    monkeypatch.setattr(
+        "llama_gene.assistant.local_planner.answer", lambda *_: (piece for piece in re.findall(r"\S+\s*", next(turns)))
+    )
+
+
+CALL = '{"tool": "gc_content", "dna": "@input"}'
+
+
+def test_a_free_question_is_answered_by_a_call_and_remembered(assistant, monkeypatch):
+    writes(monkeypatch, CALL, CALL)
+    calling = replace(assistant, card={**assistant.card, "calls_tools": True})
+    *events, reply = converse(calling, f"How much G and C is there? {DNA}")
+    assert [type(event) for event in events] == [Begun, Step, Piece, Answered]
+    assert reply.text == "The share of G and C is 0.4, of 20 bases."
+    assert reply.steps[0].arguments == {"dna": "@input"}
+    assert reply.based_on == ("Results of gc_content: the numbers of the steps are the ones to trust.",)
+    assert [turn.content for turn in reply.conversation.history][1] == reply.text
+    again = reply_to(calling, "And how much is it now?", reply.conversation)
+    assert again.text == reply.text
+
+
+def test_tools_are_used_only_where_they_are_wanted(assistant, monkeypatch):
+    writes(monkeypatch, CALL)
+    assert reply_to(assistant, f"How much? {DNA}").text == CALL
+    writes(monkeypatch, CALL)
+    assert reply_to(assistant, f"How much? {DNA}", manner=Manner(tools="on")).steps
+
+
+def test_words_come_in_pieces_and_what_begins_as_a_call_is_held_back(assistant, monkeypatch):
+    writes(monkeypatch, "It is a gene.", "{no call at all")
+    tooled = Manner(tools="on")
+    assert [event.text for event in converse(assistant, "What?", manner=tooled) if isinstance(event, Piece)] == [
+        "It ", "is ", "a ", "gene.",
+    ]  # fmt: skip
+    held = [event.text for event in converse(assistant, "What?", manner=tooled) if isinstance(event, Piece)]
+    assert held == ["{no call at all"]
+
+
+def test_a_called_task_says_the_number_of_the_specialist_beside_the_model(assistant, monkeypatch, tmp_path):
+    name = "promoter-strength-yeast"
+    task = as_asked(load_task(name), TaskChoice(name=name, answer="tool"))
+    learnt = {name: {"definition": task.model_dump(mode="json"), "spelling": "joined", "labels": None}}
+    lone = replace(assistant, card={"tasks": learnt}, folder=tmp_path / "finetuned")
+    with pytest.raises(DataError, match=r"its specialist is not at hand\. Train it with `llama-gene tasks specialist"):
+        reply_to(lone, DNA, manner=Manner(task))
+    card = Card(
+        task=name, model="kmer", kinds=("dna",), labels=(), centre=10.0, scale=0.5, kmer_max=1, channels=4,
+        max_letters=100, keep="centre",
+    )  # fmt: skip
+    features = kmer_features([("ACGT",)], ("dna",), 1).shape[1]
+    weights = {"coefficients": np.zeros((1, features)), "intercept": np.array([3.0])}
+    (tmp_path / "specialists" / name).mkdir(parents=True)
+    save_specialist(Specialist(card, weights), tmp_path / "specialists" / name)
+    writes(monkeypatch, write_call("predict_expression"))
+    beside = replace(lone)
+    reply = reply_to(beside, DNA, manner=Manner(task))
+    assert reply.text == f"The {task.title} gives 11.5 {task.numbers.unit}".rstrip() + "."
+    assert [step.tool for step in reply.steps] == ["predict_expression"]
 
 
 # --- what a message may not do ---------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from llama_gene.demo.organism import write_demo
 from llama_gene.errors import ConfigError
 from llama_gene.evaluation.controls import EnglishSources
 from llama_gene.evaluation.evaluate import evaluate
+from llama_gene.evaluation.specialist import BESIDE
 from llama_gene.evaluation.specialist_train import train_specialist
 from llama_gene.model.extend import extend_model
 from llama_gene.tasks.build import build_tasks
@@ -144,7 +145,7 @@ def _specialist_steps(recipe: Recipe, splits: Path, output: Path) -> list[Step]:
 
 
 def _specialist_folder(choice: TaskChoice, output: Path) -> Path:
-    return output / "specialists" / choice.name
+    return output / BESIDE / choice.name
 
 
 def _model_steps(recipe: Recipe, data: Path, output: Path) -> list[Step]:

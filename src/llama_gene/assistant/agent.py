@@ -52,6 +52,9 @@ class Decision:
     notices: tuple[str, ...] = ()
 
 
+Deciding = Generator[str, None, Decision]
+
+
 @dataclass(frozen=True)
 class Finished:
     """The end of a loop: the answer and all steps; `ended` says whether the planner answered or ran out of steps."""
@@ -67,8 +70,8 @@ class Planner(Protocol):
 
     def __call__(
         self, question: str, sequences: Sequence[Record], steps: Sequence[Step], tools: Mapping[str, Tool]
-    ) -> Decision:
-        """Calls to make, or the answer."""
+    ) -> Deciding:
+        """Calls to make, or the answer, whose pieces are given as they are written if the planner can."""
 
 
 def run_agent(
@@ -77,8 +80,8 @@ def run_agent(
     sequences: Sequence[Record],
     tools: Mapping[str, Tool],
     config: AgentConfig,
-) -> Generator[Step | Finished]:
-    """Every step as it is made, and at last the answer.
+) -> Generator[str | Step | Finished]:
+    """Every step as it is made, pieces of the answer where the planner gives them, and at last the whole.
 
     Args:
         planner: Says what comes next.
@@ -94,7 +97,7 @@ def run_agent(
     steps: list[Step] = []
     notices: list[str] = []
     while True:
-        decision = planner(question, sequences, steps, tools)
+        decision = yield from planner(question, sequences, steps, tools)
         notices += [notice for notice in decision.notices if notice not in notices]
         if not decision.requests:
             grounds = [question, *(tell_result(step, config.max_result_letters) for step in steps)]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llama_gene.assistant.agent import Decision, Step, tell_result
+from llama_gene.assistant.agent import Deciding, Decision, Step, tell_result
 from llama_gene.config import AgentConfig
 from llama_gene.errors import ConfigError, NetworkError
 from llama_gene.prompts import defuse
@@ -44,8 +44,9 @@ class ApiPlanner:
 
     def __call__(
         self, question: str, sequences: Sequence[Record], steps: Sequence[Step], tools: Mapping[str, Tool]
-    ) -> Decision:
+    ) -> Deciding:
         """What the larger model wants after the steps so far."""
+        yield from ()  # its answers come whole
         try:
             reply = self.client.chat.completions.create(
                 model=self.model,

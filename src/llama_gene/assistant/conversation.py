@@ -21,6 +21,7 @@ from llama_gene.assistant.store import Store, open_store
 from llama_gene.assistant.streaming import join_text, stream_ids
 from llama_gene.config import ChatConfig, spellings_of
 from llama_gene.errors import DataError
+from llama_gene.evaluation.specialist import Specialist, specialists_beside
 from llama_gene.model.folders import load_pair, read_card
 from llama_gene.prompts import Message, defuse, render, user_content
 from llama_gene.retrieval.index import Index
@@ -30,6 +31,7 @@ from llama_gene.tasks.bins import bin_names
 from llama_gene.tasks.definitions import Task, load_task, read_task
 from llama_gene.tasks.shorten import coding_pair, cut, try_sizes
 from llama_gene.tasks.steps import Reading
+from llama_gene.tasks.tool_questions import tool_wordings
 from llama_gene.tasks.wordings import input_text
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -104,6 +106,11 @@ class Assistant:
         return bool(self.card.get("synthetic"))
 
     @property
+    def calls_tools(self) -> bool:
+        """True where the model was tuned on questions that any tool answers."""
+        return bool(self.card.get("calls_tools"))
+
+    @property
     def learnt(self) -> Mapping[str, Mapping[str, Any]]:
         """The tasks the model was tuned on; of each, where noted: `definition`, and `spelling` and `labels` used."""
         tasks = self.card.get("tasks") or {}
@@ -115,10 +122,16 @@ class Assistant:
         return {}
 
     @cached_property
+    def specialists(self) -> dict[str, Specialist]:
+        """The specialists that the run left beside it, by task."""
+        return specialists_beside(self.folder, self.learnt)
+
+    @cached_property
     def router(self) -> Router:
         """Tells which of the learnt tasks a question in free words asks for."""
         tasks = tuple(find_task(self, name) for name in sorted(self.learnt))
-        return Router(tasks, {task.name: labels_of(self, task) for task in tasks})
+        others = tool_wordings() if self.calls_tools else ()
+        return Router(tasks, {task.name: labels_of(self, task) for task in tasks}, others)
 
 
 @dataclass(frozen=True)
@@ -300,8 +313,7 @@ def ask_freely(
     words = defuse(text, assistant.tokenizer.special_tokens)
     said = defuse(system.strip(), assistant.tokenizer.special_tokens)
     before = [Message("system", said.text)] if said.text else []
-    letters = [record.text for record in sequences]
-    names = [record.kind for record in sequences]
+    letters, names = [record.text for record in sequences], [record.kind for record in sequences]
     limit = assistant.context_tokens - _answer_room(assistant)
 
     def make(size: int) -> Message:

@@ -276,3 +276,26 @@ def _first_records(path: Path, kind: Kind, most: int) -> list[Record]:
         if len(records) >= most:
             break
     return records
+
+
+def readable(message: str, most: int) -> tuple[str, list[str]]:
+    """The message as text that can be encoded, and what was mended.
+
+    Raises:
+        DataError: it is empty or too long.
+    """
+    if len(message) > most:
+        raise DataError(
+            f"the message has {len(message):,} letters. Expected at most {most:,} (chat.max_message_letters); put long "
+            "sequences into a file, or ask about a part."
+        )
+    if not message.strip():
+        raise DataError("the message is empty. Type a question, a sequence, or both.")
+    text = message.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    return text, ["Characters that are no text were replaced by ?."] * (text != message)
+
+
+def count_letters(records: Sequence[Record]) -> str:
+    """How many sequences there are, and letters in them."""
+    letters = sum(len(record.text) for record in records)
+    return f"{len(records)} sequence{'s' * (len(records) > 1)} ({letters:,} letters)"

@@ -1,59 +1,81 @@
-"""The tuned model as its own planner: it writes calls in the format it learnt, and reads results as user turns.
+"""The tuned model as its own planner: it writes calls in the format it learnt.
 
-A task that was tuned for a tool is asked in its words, and its answer is written with the tool's number, as evaluation
-does (`tasks.tool_calls`): a small model may call well and still copy a number badly. Other questions are asked in the
-user's own words. Models that learnt no calls answer at once.
+What a call gave is said by the tool's own sentence (`tasks.tool_questions`), and of a task that was tuned for a tool
+by the task's, with the tool's number, as evaluation does (`tasks.tool_calls`): a small model may call well and still
+copy a number badly. Where nobody wrote a sentence, or the call failed, the model reads the result as a user turn and
+goes on. Models that learnt no calls answer at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
-from llama_gene.assistant.agent import Decision, Step, tell_result
-from llama_gene.assistant.conversation import Assistant, answer, ask_freely, ask_task, remember
+from llama_gene.assistant.agent import Deciding, Decision, Step, tell_result
+from llama_gene.assistant.conversation import Assistant, Question, answer, ask_freely, ask_task, remember
 from llama_gene.config import AgentConfig
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.tool_calls import format_number, is_called, read_request, tool_name, write_answer
+from llama_gene.tasks.tool_questions import say_result
 from llama_gene.tools import Tool
 
 
 @dataclass(frozen=True)
 class LocalPlanner:
-    """Asks the model; with a task, in the task's words."""
+    """Asks the model; with a task, in the task's words. `first`: the question as it is asked, if it is made already."""
 
     assistant: Assistant
     task: Task | None = None
     config: AgentConfig = field(default_factory=AgentConfig)
+    first: Question | None = None
 
     def __call__(
         self, question: str, sequences: Sequence[Record], steps: Sequence[Step], tools: Mapping[str, Tool]
-    ) -> Decision:
-        """What the model writes after the steps so far: one call, or its answer."""
-        if self.task is not None and steps and (sentence := _answer_with_number(self.task, steps[-1])):
+    ) -> Deciding:
+        """What the model writes after the steps so far: one call, or its answer; without tools nothing is a call."""
+        if steps and (sentence := _say_step(self.task, steps[-1])):
             return Decision(text=sentence)
-        if self.task is not None:
-            asked = ask_task(self.assistant, self.task, [record.text for record in sequences])
-        else:
-            asked = ask_freely(self.assistant, question, sequences)
+        asked = self.first or self._ask(question, sequences)
         notices = list(asked.notices)
         for step in steps:
             history = remember(self.assistant, asked, step.written)
             asked = ask_freely(self.assistant, tell_result(step, self.config.max_result_letters), history=history)
             notices += asked.notices
-        written = "".join(answer(self.assistant, asked)).strip()
-        request = read_request(written)
-        if request is None:
-            if self.task is not None and is_called(self.task) and not steps:
-                notices.append(
-                    f"The model was tuned to call {tool_name(self.task)} here, and wrote no call that can be read."
-                )
-            return Decision(text=written, notices=tuple(notices))
-        return Decision(requests=(request,), notices=tuple(notices))
+        written = (yield from _write(self.assistant, asked)).strip()
+        request = read_request(written) if tools else None
+        if request is not None:
+            return Decision(requests=(request,), notices=tuple(notices))
+        if self.task is not None and is_called(self.task) and not steps:
+            notices.append(
+                f"The model was tuned to call {tool_name(self.task)} here, and wrote no call that can be read."
+            )
+        return Decision(text=written, notices=tuple(notices))
+
+    def _ask(self, question: str, sequences: Sequence[Record]) -> Question:
+        if self.task is not None:
+            return ask_task(self.assistant, self.task, [record.text for record in sequences])
+        return ask_freely(self.assistant, question, sequences)
 
 
-def _answer_with_number(task: Task, step: Step) -> str:
-    """The answer that the task's own tool leads to; "" where the step was another one or failed."""
-    value = step.result.get("value") if isinstance(step.result, dict) else None
-    if not is_called(task) or step.tool != tool_name(task) or not isinstance(value, int | float):
+def _write(assistant: Assistant, asked: Question) -> Generator[str, None, str]:
+    """What the model writes; its pieces are given as they come unless the text begins as a call does."""
+    written, is_held = "", True
+    with closing(answer(assistant, asked)) as pieces:
+        for piece in pieces:
+            written += piece
+            if not is_held:
+                yield piece
+            elif written.strip() and not written.lstrip().startswith("{"):
+                is_held = False
+                yield written
+    return written
+
+
+def _say_step(task: Task | None, step: Step) -> str:
+    """The answer that a step leads to; "" where it failed, or where nobody wrote how its result is said."""
+    if step.error:
         return ""
-    return write_answer(task.title, format_number(value), task.numbers.unit)
+    value = step.result.get("value") if isinstance(step.result, dict) else None
+    if task is not None and is_called(task) and step.tool == tool_name(task) and isinstance(value, int | float):
+        return write_answer(task.title, format_number(value), task.numbers.unit)
+    return say_result(step.tool, step.result)

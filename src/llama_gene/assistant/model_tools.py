@@ -87,7 +87,8 @@ def model_tools(assistant: Assistant, specialists: Sequence[Path] = ()) -> tuple
 
     Args:
         assistant: The model; the tasks it learnt become what `ask_task` can ask.
-        specialists: Folders of `llama-gene tasks specialist`; each is a tool under the name that tuned calls use.
+        specialists: Folders of `llama-gene tasks specialist`, besides those that the run left beside the model; each
+            is a tool under the name that tuned calls use.
 
     Raises:
         ArtifactError: a folder holds no specialist.
@@ -99,9 +100,10 @@ def model_tools(assistant: Assistant, specialists: Sequence[Path] = ()) -> tuple
         for task in tasks
         if not task.brings_questions and (labels_of(assistant, task) or task.family == "function")
     ]
+    given = {name: load_specialist(folder) for name, folder in task_folders(specialists).items()}
     numbers = [
-        _specialist_tool(find_task(assistant, name), load_specialist(folder))
-        for name, folder in task_folders(specialists).items()
+        _specialist_tool(find_task(assistant, name), specialist)
+        for name, specialist in {**assistant.specialists, **given}.items()
     ]
     own = [make_tool(_effect_of(assistant)), make_tool(_mutations_of(assistant))]
     return (*([_task_tool(assistant, asked)] if asked else []), *numbers, *own)

@@ -56,22 +56,33 @@ class Route:
 
 @dataclass(frozen=True)
 class Router:
-    """The tasks that questions may be taken for, with their closed answers."""
+    """The tasks that questions may be taken for, with their closed answers.
+
+    `others` are questions that no task answers, such as those for tools, and the kinds of sequences they are about: a
+    question that is more like one of them is taken for no task.
+    """
 
     tasks: tuple[Task, ...]
     labels: Mapping[str, Sequence[str]]
+    others: tuple[tuple[str, tuple[Kind, ...]], ...] = ()
 
     @cached_property
     def _texts(self) -> list[tuple[str, str]]:
         return [(task.name, text) for task in self.tasks for text in _texts_of(task, self.labels.get(task.name, ()))]
 
     @cached_property
-    def _vectorizer(self) -> TfidfVectorizer:
-        return TfidfVectorizer(analyzer=_features, sublinear_tf=True)
+    def _other_weights(self) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+        return self._fitted.transform(text for text, _ in self.others)
+
+    @cached_property
+    def _fitted(self) -> TfidfVectorizer:
+        """Knows the words of the tasks and of the others."""
+        texts = [*(text for _, text in self._texts), *(text for text, _ in self.others)]
+        return TfidfVectorizer(analyzer=_features, sublinear_tf=True).fit(texts)
 
     @cached_property
     def _weights(self) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
-        return self._vectorizer.fit_transform(text for _, text in self._texts)
+        return self._fitted.transform(text for _, text in self._texts)
 
     def rank(self, question: str) -> list[Route]:
         """Every task with its likeness to a question, likest first; of equal ones in the order of the tasks.
@@ -80,8 +91,7 @@ class Router:
         """
         if not self.tasks or not _features(question) or _is_general(question):
             return []
-        weights = self._weights
-        likeness = (self._vectorizer.transform([question]) @ weights.T).toarray()[0]
+        likeness = (self._fitted.transform([question]) @ self._weights.T).toarray()[0]
         best: dict[str, float] = {}
         for (name, _), value in zip(self._texts, likeness.tolist(), strict=True):
             best[name] = max(value, best.get(name, 0.0))
@@ -96,9 +106,17 @@ class Router:
             at_least: Least likeness, 0 to 1.
         """
         fitting = {task.name for task in self.tasks if fits(task, kinds)}
-        found = [route for route in self.rank(question) if route.likeness >= at_least and route.task in fitting]
+        most = max(at_least, self._like_others(question, kinds))
+        found = [route for route in self.rank(question) if route.likeness >= most and route.task in fitting]
         following = found[1].task if len(found) > 1 else ""
         return replace(found[0], next_task=following) if found else None
+
+    def _like_others(self, question: str, kinds: Sequence[Kind]) -> float:
+        """The greatest likeness to a question about such sequences that no task answers, 0 to 1."""
+        near = [place for place, (_, wanted) in enumerate(self.others) if wanted == tuple(kinds)]
+        if not near or not self.tasks:
+            return 0.0
+        return float((self._fitted.transform([question]) @ self._other_weights[near].T).max())
 
 
 def fits(task: Task, kinds: Sequence[Kind]) -> bool:

@@ -17,10 +17,8 @@ from llama_gene.assistant.agent import Step, show_step
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer, printable
 from llama_gene.assistant.found import Found, Searching, describe_found
-from llama_gene.assistant.model_tools import model_tools
 from llama_gene.assistant.tool_commands import list_tools, run_tool
-from llama_gene.assistant.tool_turn import converse_with_tools
-from llama_gene.assistant.toolbox import Toolbox
+from llama_gene.assistant.toolbox import Toolbox, own_toolbox
 from llama_gene.assistant.turn import (
     BEGINNING,
     Answered,
@@ -36,7 +34,7 @@ from llama_gene.assistant.turn import (
 )
 from llama_gene.errors import LlamaGeneError
 from llama_gene.tasks.definitions import Task
-from llama_gene.tools import Tool, all_tools
+from llama_gene.tools import Tool
 
 HELP = """\
 Type a question; a sequence may stand in it (DNA, or protein in capitals).
@@ -64,7 +62,7 @@ class State:
     @property
     def tools(self) -> Mapping[str, Tool]:
         """What can be called by hand."""
-        return self.toolbox.tools if self.toolbox else all_tools(self.assistant.index, model_tools(self.assistant))
+        return (self.toolbox or own_toolbox(self.assistant)).tools
 
 
 def chat(
@@ -84,7 +82,7 @@ def chat(
         input_lines: Lines to answer; None: the terminal, or all of a piped standard input.
         console: Where to write; None: standard output.
         folder: Where the names after `@` start.
-        toolbox: Free questions are answered with its tools; None: without, and tools are called by hand alone.
+        toolbox: What free questions may call; None: the model's own tools, where `chat.tools` lets them.
 
     Raises:
         ConfigError: no such task.
@@ -143,10 +141,8 @@ def _respond(state: State, message: str, console: Console, folder: Path) -> Stat
     try:
         if message.startswith("/"):
             return _obey(state, message, console)
-        manner, before = Manner(state.task, folder), state.conversation
-        if state.toolbox:
-            return _show(state, converse_with_tools(state.assistant, state.toolbox, message, before, manner), console)
-        return _show(state, converse(state.assistant, message, before, manner), console)
+        manner = Manner(state.task, folder, toolbox=state.toolbox, tools="on" if state.toolbox else "auto")
+        return _show(state, converse(state.assistant, message, state.conversation, manner), console)
     except LlamaGeneError as error:
         _say(console, str(error), style="red")
         return state
@@ -187,10 +183,10 @@ def _choose_task(state: State, name: str, console: Console) -> State:
     state = replace(state, task=task)
     if task is None or not state.conversation.waiting:
         return state
-    return _show(state, answer_about(state.assistant, task, state.conversation), console)
+    return _show(state, answer_about(state.assistant, task, state.conversation, state.toolbox), console)
 
 
-def _show(state: State, events: Generator[Event] | Generator[Event | Step], console: Console) -> State:
+def _show(state: State, events: Generator[Event], console: Console) -> State:
     """Write a turn as it comes; Ctrl-C stops it, and a stopped turn is not remembered."""
     try:
         with closing(events):
@@ -204,7 +200,7 @@ def _show(state: State, events: Generator[Event] | Generator[Event | Step], cons
     return state
 
 
-def _show_event(event: Event | Step, console: Console) -> None:
+def _show_event(event: Event, console: Console) -> None:
     if isinstance(event, Step):
         _say(console, show_step(event), style="dim")
     elif isinstance(event, Notice):
@@ -216,6 +212,8 @@ def _show_event(event: Event | Step, console: Console) -> None:
     elif isinstance(event, Begun):
         if event.items > 1:
             _say(console, " and ".join(event.names), style="bold")
+    elif isinstance(event, Step):
+        _say(console, show_step(event), style="dim")
     elif isinstance(event, Piece):
         console.print(Text(printable(event.text)), end="", soft_wrap=True)
     elif isinstance(event, Answered):

@@ -1,37 +1,47 @@
 """What a conversation may call: the tools, their bounds, and who plans the calls."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from llama_gene.assistant.agent import Finished, Planner, Step, run_agent
+from llama_gene.assistant.agent import Planner
 from llama_gene.assistant.conversation import Assistant
-from llama_gene.assistant.local_planner import LocalPlanner
-from llama_gene.config import AgentConfig
-from llama_gene.sequences.records import Record
+from llama_gene.assistant.model_tools import model_tools
+from llama_gene.config import AgentConfig, ToolUse
+from llama_gene.errors import DataError
 from llama_gene.tasks.definitions import Task
-from llama_gene.tools import Tool
+from llama_gene.tasks.tool_calls import tool_name
+from llama_gene.tools import Tool, all_tools
 
 
 @dataclass(frozen=True)
 class Toolbox:
-    """Tools of a conversation; `planner` None: the tuned model itself plans, in the words of the chosen task."""
+    """Tools of a conversation; `planner` None: the tuned model itself plans the calls of free questions."""
 
     tools: Mapping[str, Tool]
     config: AgentConfig = field(default_factory=AgentConfig)
     planner: Planner | None = None
 
 
-def work_on(
-    toolbox: Toolbox, assistant: Assistant, question: str, sequences: Sequence[Record], task: Task | None = None
-) -> Generator[Step | Finished]:
-    """Every tool call as it is made, and at last the answer; errors as `run_agent`.
+def own_toolbox(assistant: Assistant) -> Toolbox:
+    """The general tools, and those of the model with the specialists beside it."""
+    return Toolbox(all_tools(assistant.index, model_tools(assistant)))
 
-    Args:
-        toolbox: What may be called, and who plans.
-        assistant: The model.
-        question: In the user's words.
-        sequences: Checked records, which calls name by `@input`.
-        task: Asked in its words where the tuned model plans.
+
+def uses_tools(assistant: Assistant, wish: ToolUse = "auto") -> bool:
+    """Whether free questions may call tools: as wished, else as `chat.tools` says, else if the model learnt to call."""
+    use = assistant.config.tools if wish == "auto" else wish
+    return assistant.calls_tools if use == "auto" else use == "on"
+
+
+def check_specialist(toolbox: Toolbox, task: Task) -> None:
+    """Refuse a task that is answered by a tool which is not at hand.
+
+    Raises:
+        DataError: its specialist is missing.
     """
-    planner = toolbox.planner or LocalPlanner(assistant, task, toolbox.config)
-    return run_agent(planner, question, sequences, toolbox.tools, toolbox.config)
+    if tool_name(task) not in toolbox.tools:
+        raise DataError(
+            f"task {task.name!r} is answered with the number of the tool {tool_name(task)}, and its specialist is not "
+            f"at hand. Train it with `llama-gene tasks specialist {task.name}` on the splits of the run, into the "
+            f"folder specialists/{task.name} beside the model's, or name its folder with --specialist."
+        )

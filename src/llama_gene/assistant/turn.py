@@ -8,14 +8,13 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from llama_gene.assistant.agent import Step
+from llama_gene.assistant.agent import Finished, Step, run_agent
 from llama_gene.assistant.closed import classify, shots_for
 from llama_gene.assistant.conversation import (
     Assistant,
     Question,
-    answer,
     ask_freely,
     ask_task,
     check_inputs,
@@ -25,13 +24,17 @@ from llama_gene.assistant.conversation import (
 )
 from llama_gene.assistant.display import Answer, describe_answer
 from llama_gene.assistant.found import Found, Searching, look_up, quote_found
-from llama_gene.assistant.inputs import checked_record, read_typed
+from llama_gene.assistant.guess_task import find_route
+from llama_gene.assistant.inputs import checked_record, count_letters, read_typed, readable
+from llama_gene.assistant.local_planner import LocalPlanner
 from llama_gene.assistant.routing import Route
-from llama_gene.config import Evidence, Kind
+from llama_gene.assistant.toolbox import Toolbox, check_specialist, own_toolbox, uses_tools
+from llama_gene.config import Evidence, Kind, ToolUse
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
+from llama_gene.tasks.tool_calls import is_called
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,15 @@ class Manner:
 
     `task`: every sequence is asked about in its words; None: free questions, which `chat.route` may lead to a task.
     `folder`: where names after `@` start; None: the message reads no file. `system`: said before free questions, after
-    `chat.system`.
+    `chat.system`. `toolbox`: the tools at hand; None: the model's own. `tools`: whether free questions may call them;
+    auto: as `chat.tools` says.
     """
 
     task: Task | None = None
     folder: Path | None = None
     system: str = ""
+    toolbox: Toolbox | None = None
+    tools: ToolUse = "auto"
 
 
 BEGINNING = Conversation()
@@ -127,7 +133,7 @@ class Reply:
         )
 
 
-Event = Notice | Searching | Found | Begun | Piece | Answered | Reply
+Event = Notice | Searching | Found | Begun | Step | Piece | Answered | Reply
 
 
 @dataclass
@@ -140,6 +146,7 @@ class _Turn:
     answers: list[Answered] = field(default_factory=list)
     based_on: list[str] = field(default_factory=list)
     found: Found | None = None
+    steps: list[Step] = field(default_factory=list)
 
     def tell(self, notices: Sequence[str]) -> Iterator[Event]:
         for notice in notices:
@@ -216,31 +223,38 @@ def converse(
         raise DataError(f"more than {most} sequences with those that wait. Type the question about them, or /reset.")
     yield from turn.tell([*mended, *typed.notices])
     if not typed.question and not (manner.task and records):
-        yield from turn.tell([f"{_count(records)} read. Now type the question about it, or choose a task."])
+        yield from turn.tell([f"{count_letters(records)} read. Now type the question about it, or choose a task."])
         turn.conversation = replace(conversation, waiting=records)
         yield _reply(turn, typed.question, records)
         return
     turn.conversation = replace(conversation, waiting=())
     route, task = None, manner.task
-    if task is None:
+    if task is None and not _is_planned(assistant, manner):
         route, records, told = find_route(assistant, typed.question, records, conversation.asked)
         task = find_task(assistant, route.task) if route else None
         yield from turn.tell(told)
-    elif typed.question and records:
+    elif task is not None and not records:
+        check_inputs(task)
+        yield from turn.tell([_wanting(task)])
+        yield _reply(turn, typed.question, records)
+        return
+    elif task is not None and typed.question:
         yield from turn.tell([f"Asked in the words of task {task.name}; your own words were not."])
     if records:
         turn.conversation = replace(turn.conversation, asked=records)
     yield from turn.look_up("read", typed.question, records)
     if task is not None and records:
-        yield from _ask_items(turn, task, records)
+        yield from _ask_items(turn, task, records, manner.toolbox)
     else:
         yield from _ask_freely(turn, typed.question, records, manner)
     yield from turn.look_up("shown", typed.question, records)
     yield replace(_reply(turn, typed.question, records), task=task.name if task and records else None, route=route)
 
 
-def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -> Generator[Event]:
-    """Ask a task about the sequences that wait; events as `converse` gives them.
+def answer_about(
+    assistant: Assistant, task: Task, conversation: Conversation, toolbox: Toolbox | None = None
+) -> Generator[Event]:
+    """Ask a task about the sequences that wait; events as `converse` gives them, tools as in `Manner`.
 
     Raises:
         DataError: they are not what the task asks about.
@@ -254,7 +268,7 @@ def answer_about(assistant: Assistant, task: Task, conversation: Conversation) -
     )
     turn.conversation = replace(turn.conversation, asked=records)
     yield from turn.look_up("read", "", records)
-    yield from _ask_items(turn, task, records)
+    yield from _ask_items(turn, task, records, toolbox)
     yield from turn.look_up("shown", "", records)
     yield replace(_reply(turn, "", records), task=task.name)
 
@@ -270,72 +284,15 @@ def reply_record(reply: Reply) -> dict[str, Any]:
     return {"text": reply.text, **values, "sequences": sequences}
 
 
-class Routed(NamedTuple):
-    """The task a question is taken for (None: it stays free), the sequences it is about, and what is said of it."""
-
-    route: Route | None
-    sequences: tuple[Record, ...]
-    notices: tuple[str, ...] = ()
-
-
-def find_route(
-    assistant: Assistant, question: str, sequences: tuple[Record, ...], before: tuple[Record, ...] = ()
-) -> Routed:
-    """The task that a question resembles, where `chat.route` is on.
-
-    Args:
-        assistant: Knows the tasks.
-        question: In the user's words.
-        sequences: Found in the message.
-        before: Those of the turn before, which a question without any may be about.
-    """
-    about = sequences or before
-    if assistant.config.route == "off" or not about or not question:
-        return Routed(None, sequences)
-    router, kinds, least = assistant.router, [record.kind for record in about], assistant.config.route_likeness
-    route = router.choose(question, kinds, at_least=least)
-    if route is not None:
-        near = f" It could also be for {route.next_task}." if route.next_task else ""
-        again = "" if sequences else f" It is asked about {' and '.join(record.id for record in about)} of before."
-        said = (
-            f"Taken as a question for task {route.task}, which it resembles by {route.likeness:.2f} of 1.{near}{again} "
-            "Another task can be chosen; chat.route = 'off' keeps questions free."
-        )
-        return Routed(route, about, (said,))
-    likest = next(iter(router.rank(question)), None)
-    if not sequences or likest is None or likest.likeness < least:
-        return Routed(None, sequences)
-    wanted = next(task for task in router.tasks if task.name == likest.task).inputs
-    said = (
-        f"The question resembles task {likest.task} ({likest.likeness:.2f} of 1), which asks about "
-        f"{' and '.join(item.kind for item in wanted)}, not {' and '.join(kinds)}: answered freely."
-    )
-    return Routed(None, sequences, (f"{said} A comma parts two sequences.",) if len(wanted) > len(kinds) else (said,))
-
-
-def readable(message: str, most: int) -> tuple[str, list[str]]:
-    """The message as text that can be encoded, and what was mended.
-
-    Raises:
-        DataError: it is empty or too long.
-    """
-    if len(message) > most:
-        raise DataError(
-            f"the message has {len(message):,} letters. Expected at most {most:,} (chat.max_message_letters); put long "
-            "sequences into a file, or ask about a part."
-        )
-    if not message.strip():
-        raise DataError("the message is empty. Type a question, a sequence, or both.")
-    text = message.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-    return text, ["Characters that are no text were replaced by ?."] * (text != message)
-
-
-def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[Event]:
+def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Toolbox | None) -> Iterator[Event]:
     """The task's answer about each item; an item is as many records as the task has inputs."""
     check_inputs(task)
     size = len(task.inputs)
     if len(records) % size:
         raise DataError(f"task {task.name!r} asks about {size} sequences at a time, not {len(records)}. Give {size}.")
+    if is_called(task):
+        toolbox = toolbox or own_toolbox(turn.assistant)
+        check_specialist(toolbox, task)
     turn.base(f"Task {task.name}, asked in the words it was tuned with; the conversation before it was not shown.")
     for start in range(0, len(records), size):
         item = records[start : start + size]
@@ -348,7 +305,8 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[E
             # As `evaluate --index` measures it: function tasks alone, and sequences alone.
             found = replace(turn.found, passages=()) if turn.found and task.family == "function" else None
             question = ask_task(turn.assistant, task, letters, shots=shots, evidence=turn.quote(found))
-            yield from _stream(turn, question, names, task.name)
+            own = replace(toolbox, planner=None) if toolbox and is_called(task) else None
+            yield from _write(turn, question, "", item, task, own)
             continue
         question, closed = classify(turn.assistant, task, letters, shots)
         yield from turn.tell(closed.notices)
@@ -359,27 +317,65 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record]) -> Iterator[E
 
 def _ask_freely(turn: _Turn, words: str, records: Sequence[Record], manner: Manner) -> Iterator[Event]:
     system = "\n\n".join(part for part in (turn.assistant.config.system, manner.system) if part.strip())
-    names = tuple(record.id for record in records)
+    toolbox = _free_tools(turn.assistant, manner)
+    about = records or (turn.conversation.asked if toolbox else ())
     said = "\n\n".join(part for part in (words, turn.quote(turn.found)) if part)
-    question = ask_freely(turn.assistant, said, records, turn.conversation.history, system=system)
-    alone = "" if turn.assistant.index else " nothing was looked up, and"
-    turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
-    yield Begun(names, None)
-    yield from _stream(turn, question, names, None)
+    question = ask_freely(turn.assistant, said, about, turn.conversation.history, system=system)
+    yield Begun(tuple(record.id for record in about), None)
+    yield from _write(turn, question, words, about, None, toolbox)
 
 
-def _stream(turn: _Turn, question: Question, names: tuple[str, ...], task: str | None) -> Iterator[Event]:
-    """The pieces of a free answer, then the whole."""
-    yield from turn.tell(question.notices)
+def _write(
+    turn: _Turn, question: Question, words: str, records: Sequence[Record], task: Task | None, toolbox: Toolbox | None
+) -> Iterator[Event]:
+    """The calls of tools, where there are any, the pieces of an answer that is no label, then the whole."""
+    bounds = toolbox or Toolbox({})
+    planner = bounds.planner or LocalPlanner(turn.assistant, task, bounds.config, first=question)
+    told = question.notices if bounds.planner is None else ()
+    yield from turn.tell(told)
     pieces: list[str] = []
-    with closing(answer(turn.assistant, question)) as stream:
-        for piece in stream:
-            pieces.append(piece)
-            yield Piece(piece)
-    text = "".join(pieces).strip()
-    if not text:
-        yield from turn.tell(["The model ended its answer at once."])
-    yield from turn.keep(question, Answered(names, task, text), text)
+    finished = Finished("", (), "answered")
+    with closing(run_agent(planner, words, records, bounds.tools, bounds.config)) as events:
+        for event in events:
+            if isinstance(event, Finished):
+                finished = event
+            elif isinstance(event, Step):
+                yield event
+            else:
+                pieces.append(event)
+                yield Piece(event)
+    text = finished.text
+    if text and not pieces:
+        yield Piece(text)
+    yield from turn.tell([notice for notice in finished.notices if notice not in told])
+    yield from turn.tell([] if text else ["The model ended its answer at once."])
+    turn.steps += finished.steps
+    if called := dict.fromkeys(step.tool for step in finished.steps if not step.error):
+        turn.base(f"Results of {', '.join(called)}: the numbers of the steps are the ones to trust.")
+    elif task is None:
+        alone = "" if turn.assistant.index else " nothing was looked up, and"
+        turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
+    names = tuple(record.id for record in records)
+    yield from turn.keep(question, Answered(names, task.name if task else None, text), text)
+
+
+def _free_tools(assistant: Assistant, manner: Manner) -> Toolbox | None:
+    """What free questions may call; None: nothing."""
+    return (manner.toolbox or own_toolbox(assistant)) if uses_tools(assistant, manner.tools) else None
+
+
+def _is_planned(assistant: Assistant, manner: Manner) -> bool:
+    """True where a larger model plans: it chooses among the tasks itself."""
+    return manner.toolbox is not None and manner.toolbox.planner is not None and uses_tools(assistant, manner.tools)
+
+
+def _wanting(task: Task) -> str:
+    """What a message without a sequence is told."""
+    kinds = " and ".join(f"a {wanted.called} sequence" for wanted in task.inputs)
+    return (
+        f"Task {task.name} asks about {kinds}, and the message holds no sequence. Give what it asks about, or "
+        "choose no task to ask freely."
+    )
 
 
 def _reply(turn: _Turn, question: str, records: Sequence[Record]) -> Reply:
@@ -391,9 +387,5 @@ def _reply(turn: _Turn, question: str, records: Sequence[Record]) -> Reply:
         based_on=tuple(turn.based_on),
         conversation=turn.conversation,
         found=turn.found,
+        steps=tuple(turn.steps),
     )
-
-
-def _count(records: Sequence[Record]) -> str:
-    letters = sum(len(record.text) for record in records)
-    return f"{len(records)} sequence{'s' * (len(records) > 1)} ({letters:,} letters)"

@@ -183,7 +183,7 @@ def chat_with(
     model: Annotated[Path, typer.Argument(help="Tuned model folder.", show_default=False)],
     task: Annotated[str | None, typer.Option("--task", help="Use this task's wording and labels.")] = None,
     tools: Annotated[
-        bool, typer.Option("--tools", help="Let it call tools before it answers, and show each call.")
+        bool, typer.Option("--tools", help="Let it call tools even if it was not tuned to (chat.tools = 'on').")
     ] = False,
     specialist: Annotated[
         list[Path],
@@ -202,13 +202,15 @@ def chat_with(
     """
     from llama_gene.assistant.conversation import Assistant
     from llama_gene.assistant.terminal import chat
+    from llama_gene.assistant.toolbox import uses_tools
     from llama_gene.model.encoder import load_encoder
     from llama_gene.retrieval.index import open_index
 
     recipe = settings(config, overrides)
     searched = open_index(index, recipe.index, load_encoder) if index else None
     assistant = Assistant.open(model, recipe.chat, definitions, index=searched)
-    toolbox = _toolbox(assistant, specialist, recipe.agent) if tools or specialist else None
+    wanted = tools or specialist or uses_tools(assistant)
+    toolbox = _toolbox(assistant, specialist, recipe.agent) if wanted else None
     chat(assistant, task=task, toolbox=toolbox)
 
 

@@ -16,6 +16,7 @@ from llama_gene.config.section import (
     Share,
     Split,
     TaskSpelling,
+    ToolUse,
 )
 from llama_gene.config.splits import SplitRule
 
@@ -226,9 +227,7 @@ class ChatConfig(Section):
     route_likeness: float = Field(
         0.2, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
     )
-    tools: Literal["auto", "on", "off"] = Field(
-        "auto", description="Free questions may call tools; auto: where the model was tuned to."
-    )
+    tools: ToolUse = Field("auto", description="Free questions may call tools; auto: where the model was tuned to.")
     steps: Literal["trained", "always", "never"] = Field(
         "trained", description="Write steps before a label: in tasks tuned so, in all, or in none."
     )

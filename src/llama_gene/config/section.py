@@ -21,6 +21,7 @@ TaskSpelling = Literal["joined", "spaced", "both"]
 AskedUnit = Literal["token", "letter"]
 OnInvalid = Literal["error", "skip"]
 Evidence = Literal["shown", "read"]
+ToolUse = Literal["auto", "on", "off"]
 OnConflict = Literal["drop", "keep"]
 OnRareClass = Literal["error", "drop"]
 SourceFormat = Literal[

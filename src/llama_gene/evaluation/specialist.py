@@ -9,7 +9,7 @@ Axes: N items, F features, K outputs (1 number, or one per label), L labels.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,8 @@ from llama_gene.evaluation.specialist_network import SequenceNetwork, network_ou
 from llama_gene.tasks.definitions import Keep
 
 CARD, WEIGHTS = "specialist.json", "specialist.safetensors"
+# In the folder of a run.
+BESIDE = "specialists"
 FORMAT = 1
 Model = Literal["kmer", "cnn"]
 
@@ -118,6 +120,20 @@ def task_folders(folders: Sequence[Path]) -> dict[str, Path]:
             raise DataError(f"{folder} and {found[task]}: both are specialists of {task!r}. Name one.")
         found[task] = folder
     return found
+
+
+def specialists_beside(model: Path, tasks: Collection[str]) -> dict[str, Specialist]:
+    """The specialists that a run left beside a model, `specialists/TASK`, by task.
+
+    Args:
+        model: Model folder.
+        tasks: Names of those that are wanted.
+
+    Raises:
+        ArtifactError: one cannot be read.
+    """
+    folders = (model.absolute().parent / BESIDE / task for task in sorted(tasks))
+    return {folder.name: load_specialist(folder) for folder in folders if (folder / CARD).is_file()}
 
 
 def save_specialist(specialist: Specialist, folder: Path) -> None:

@@ -30,7 +30,6 @@ from llama_gene.assistant.turn import (
     Manner,
     Piece,
     Reply,
-    converse,
     reply_record,
 )
 from llama_gene.errors import DataError
@@ -100,7 +99,8 @@ def _check(service: Service, body: ChatBody) -> _Asked:
         "system_fingerprint": assistant.tokenizer.fingerprint,
     }  # fmt: skip
     tokens = sum(len(assistant.tokenizer.encode(turn.content)) for turn in (*earlier, last))
-    return _Asked(assistant, last.content, _before(service, earlier), Manner(system=system), head, tokens)
+    manner = Manner(system=system, toolbox=service.toolbox)
+    return _Asked(assistant, last.content, _before(service, earlier), manner, head, tokens)
 
 
 def _before(service: Service, turns: Sequence[Message]) -> Conversation:
@@ -134,7 +134,7 @@ def _read(service: Service, text: str) -> tuple[str, tuple[Record, ...]]:
 async def _written(service: Service, asked: _Asked) -> AsyncGenerator[str | Reply]:
     """The content in pieces, and at last the reply."""
     is_first = True
-    async for event in talk(service, converse(asked.assistant, asked.message, asked.before, asked.manner)):
+    async for event in talk(service, asked.assistant, asked.message, asked.before, asked.manner):
         if isinstance(event, Reply):
             remarks = "\n".join(_remarks(asked.assistant, event))
             yield remarks if is_first else f"{_REMARKS}{remarks}"

@@ -24,7 +24,7 @@ from llama_gene.tasks.alignment import Traced
 MOST_TURNS = 200
 
 
-def event_record(event: Event | Step) -> dict[str, Any]:
+def event_record(event: Event) -> dict[str, Any]:
     """An event as JSON values; `type` says which."""
     match event:
         case Notice(text):

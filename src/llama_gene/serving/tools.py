@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
-from llama_gene.assistant.turn import Reply, converse, reply_record
+from llama_gene.assistant.toolbox import uses_tools
+from llama_gene.assistant.turn import Manner, Reply, converse, reply_record
 from llama_gene.errors import DataError
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body
@@ -87,9 +88,12 @@ def model_tools(service: Service) -> dict[str, Tool]:
 
     def ask(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(AskArguments, arguments)
-        events = converse(service.assistant, asked.message)
-        # One event at a time, so that others' answers go on in between; the last is the reply.
-        while not isinstance(event := service.engine.call(lambda: next(events)).result(), Reply):
+        events = converse(service.assistant, asked.message, manner=Manner(toolbox=service.toolbox))
+        # Tools would hold up the engine. Without them one event at a time, so that others' answers go on in between.
+        has_tools = uses_tools(service.assistant)
+        while not isinstance(
+            event := next(events) if has_tools else service.engine.call(lambda: next(events)).result(), Reply
+        ):
             pass
         return reply_record(event)
 

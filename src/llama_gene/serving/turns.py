@@ -15,8 +15,7 @@ from pydantic import Field
 
 from llama_gene.assistant.conversation import SYNTHETIC
 from llama_gene.assistant.inputs import checked_record
-from llama_gene.assistant.tool_turn import converse_with_tools
-from llama_gene.assistant.turn import Conversation, Manner, Notice, converse
+from llama_gene.assistant.turn import Conversation, Manner, Notice
 from llama_gene.prompts import Message, defuse
 from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
@@ -28,7 +27,7 @@ from llama_gene.serving.messages import defused_question
 from llama_gene.serving.refusals import RefusedError
 from llama_gene.serving.shown import MOST_TURNS, event_record
 from llama_gene.serving.spans import gene_ranges, token_spans
-from llama_gene.serving.talk import talk, talk_apart
+from llama_gene.serving.talk import talk
 from llama_gene.serving.tasks import list_tasks, task_named
 
 # Beyond this many letters per token of context no turn is read: the model could hardly see it.
@@ -64,7 +63,7 @@ class TurnBody(Body):
 
     message: str
     task: str | None = Field(None, min_length=1, description="Ask this task; none: the question decides.")
-    tools: bool = Field(False, description="The model may call tools before it answers.")
+    tools: bool = Field(False, description="Call tools, even if the model was not tuned to.")
     conversation: Before = Before()
 
 
@@ -121,19 +120,14 @@ async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[
         RefusedError: unknown task, too much sent, or no time.
         DataError: what was said cannot be asked.
     """
-    manner = Manner(task=task_named(service.assistant, body.task) if body.task else None)
+    task = task_named(service.assistant, body.task) if body.task else None
+    manner = Manner(task, toolbox=service.toolbox, tools="on" if body.tools else "auto")
     before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
     if forgotten:
         turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
         yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
-    assistant = service.assistant
-    if body.tools:
-        steps = converse_with_tools(assistant, service.toolbox, body.message, before, manner)
-        async for step in talk_apart(service, steps):
-            yield event_record(step)
-    else:
-        async for event in talk(service, converse(assistant, body.message, before, manner)):
-            yield event_record(event)
+    async for event in talk(service, service.assistant, body.message, before, manner):
+        yield event_record(event)
 
 
 def read_before(service: Service, given: Before) -> tuple[Conversation, int]:

@@ -90,6 +90,16 @@ def tool_questions() -> Mapping[str, ToolQuestions]:
     return TypeAdapter(dict[str, ToolQuestions]).validate_python(tomllib.loads(FILE.read_text(encoding="utf-8")))
 
 
+def tool_wordings() -> tuple[tuple[str, tuple[GeneKind, ...]], ...]:
+    """Every wording that training has, without the values it names, and the kinds of its sequences."""
+    return tuple(
+        (_PLACE.sub("", question), form.kinds)
+        for asked in tool_questions().values()
+        for form in asked.forms
+        for question in form.questions
+    )
+
+
 def call_records(
     split: Split,
     number: int,
