@@ -319,6 +319,7 @@ def test_a_port_in_use_and_a_missing_model_are_told_in_one_line(folder, tmp_path
         refused(capsys, ["serve", folder, "--port", port], f"127.0.0.1:{port}: Address already in use")
     refused(capsys, ["serve", tmp_path / "none", "--port", 0], "none")
     refused(capsys, ["serve", folder, "--engine", "vllm"], "pip install vllm")
+    refused(capsys, ["serve", folder, "--engine", "vllm", "--keys", tmp_path / "keys"], "does not read this file")
     refused(capsys, ["serve", folder, "--add-key", "alice"], "--keys FILE")
 
 

@@ -173,7 +173,13 @@ def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, anno
 
 
 def _become_vllm(folder: Path, config: ServeConfig) -> None:
-    """Hand the process over to vLLM's own server: a model folder is a plain one that it reads."""
+    """Hand the process over to vLLM's own server: a model folder is a plain one that it reads.
+
+    Raises:
+        ConfigError: vLLM is not there, or keys are set, which it would not ask for.
+    """
+    if config.keys:
+        raise ConfigError("serve.keys: vLLM's own server does not read this file. Leave out --keys, or --engine vllm.")
     if shutil.which("vllm") is None:
         raise ConfigError("serve.engine = 'vllm', but vLLM is not installed. Run: pip install vllm")
     sys.stdout.flush()
