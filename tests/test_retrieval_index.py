@@ -1,6 +1,7 @@
 """An index is a stage folder: what it reads, counts, refuses, resumes, and how passages are found in it."""
 
 import json
+import shutil
 import sqlite3
 from itertools import pairwise
 
@@ -103,6 +104,17 @@ def test_words_and_vectors_can_be_asked_alone(index):
     words, vectors = index.passages_by_words("oxygen", 5), index.passages_by_vectors("oxygen", 5)
     assert [(hit.id.partition(".")[0], hit.found_by) for hit in words] == [("haemoglobin", ("words",))]
     assert (vectors[0].id, vectors[0].found_by) == (words[0].id, ("vectors",))
+
+
+def test_fitted_vectors_follow_what_full_text_finds_unless_they_are_given_weight(index, folder):
+    question = "Which proteins hold much of the enzyme that binds DNA?"
+    words = [hit.id for hit in index.passages_by_words(question, 6)]
+    vectors = [hit.id for hit in index.passages_by_vectors(question, 6)]
+    both = [hit.id for hit in index.find_passages(question, 6)]
+    assert both == [*words, *(name for name in vectors if name not in words)]
+    assert words != vectors[: len(words)]
+    only = open_index(folder / "idx", IndexConfig(vector_weight=100)).find_passages(question, 6)
+    assert [hit.id for hit in only][: len(vectors)] == vectors
 
 
 @pytest.mark.parametrize("question", ["Zebrafish swimming?", "what is the of", "1 % 2"])
@@ -330,9 +342,60 @@ def test_a_broken_index_is_said_to_be_broken(tmp_path, damage):
         open_index(tmp_path / "idx")
 
 
-def test_what_is_no_index_is_refused(tmp_path):
+def no_terms(folder):
+    (folder / "terms.json").unlink()
+
+
+def forget(fact):
+    def damage(folder):
+        noted = json.loads((folder / "manifest.json").read_text())
+        del noted["facts"][fact]
+        (folder / "manifest.json").write_text(json.dumps(noted))
+
+    return damage
+
+
+def half_a_manifest(folder):
+    (folder / "manifest.json").write_text((folder / "manifest.json").read_text()[:40])
+
+
+def another_version(folder):
+    noted = json.loads((folder / "manifest.json").read_text())
+    noted["facts"]["format"] = 1
+    (folder / "manifest.json").write_text(json.dumps(noted))
+
+
+def another_stage(folder):
+    noted = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(noted | {"stage": "finetune"}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (no_terms, r"the index is broken \(.*terms\.json.*build it again"),
+        (forget("fasta_bytes"), r"the index is broken \('fasta_bytes'\)"),
+        (forget("format"), r"another version \(format 1, this one reads 2\)\. Build it again"),
+        (half_a_manifest, r"manifest\.json: cannot be read .*Remove it and run again"),
+        (another_version, r"another version \(format 1, this one reads 2\)\. Build it again"),
+        (another_stage, r"not an index but a folder of the stage 'finetune'\. Expected one of `llama-gene index`"),
+        (break_database, r"the index is broken .*build it again"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong_with_an_index(folder, tmp_path, capsys, damage, words):
+    shutil.copytree(folder / "idx", tmp_path / "idx")
+    damage(tmp_path / "idx")
+    refused(capsys, ["index", "--output", tmp_path / "idx", "--ask", "oxygen"], words)
+
+
+def test_what_is_no_index_or_half_written_is_refused(folder, tmp_path):
     with pytest.raises(ArtifactError, match="not a finished stage folder"):
         open_index(tmp_path)
+    shutil.copytree(folder / "idx", tmp_path / "idx.partial")
+    (tmp_path / "idx.partial" / "manifest.json").unlink()
+    for place in (tmp_path / "idx", tmp_path / "idx.partial"):
+        with pytest.raises(ArtifactError, match="not a finished stage folder"):
+            open_index(place)
 
 
 def test_passages_hold_every_character_but_white_space_and_are_never_too_long():
