@@ -1,48 +1,101 @@
-"""The part of `retrieval.py` that needs real data: passages, latency, and function tasks answered by neighbours."""
+"""The part of `retrieval.py` on real texts and whole collections: passages, time and memory at size, functions.
+
+Nothing here is planted in made-up letters: abstracts are asked for by their own questions among full papers, pieces of
+all proteomes and genomes by mutated copies, and FUNCTION texts are answered by the nearest protein.
+"""
 
 import gzip
 import json
+import random
+import shutil
 import statistics
-import time
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from _data import make_tokenizer
-from llama_gene.config import IndexConfig, TaskChoice, TasksConfig
-from llama_gene.evaluation.baselines import Answers, most_frequent
-from llama_gene.evaluation.items import Item, read_items
-from llama_gene.evaluation.metrics import difference, draw_scores, estimate, unit_of_items
-from llama_gene.evaluation.scorer import measure_answers
+from _retrieval_child import cpu_seconds
+from _retrieval_planted import LENGTH, ask, installed, plant, strangers_found, write_fasta
+from llama_gene.config import GeneKind, IndexConfig
+from llama_gene.evaluation.answers import token_f1
 from llama_gene.progress import show_progress
-from llama_gene.retrieval.build import build_index
-from llama_gene.retrieval.index import Index, open_index
-from llama_gene.retrieval.transfer import transfer_annotation
+from llama_gene.retrieval.aligners import Method
+from llama_gene.retrieval.hits import PassageHit
+from llama_gene.retrieval.index import open_index
 from llama_gene.sequences.readers import list_files, read_records
-from llama_gene.storage import tree_bytes
-from llama_gene.tasks.build import build_tasks
-from llama_gene.tasks.split import split_tasks
 
-_TASKS = ("protein-product", "protein-function", "protein-go-function", "resistance-gene")
-# Above 1 nothing is left out.
-_LIMITS = (1.1, 0.9, 0.7, 0.5, 0.3)
+WHERE: dict[GeneKind, str] = {"protein": "proteins/proteomes", "dna": "genomes/bacteria"}
 _MOST = 10
-_LETTERS = 2000
-_QUERIES = {"protein": 20, "dna": 5}
-_BASES_ASKED = 1000
+# Asked of everything there is, at 70 % identity.
+_AT_SIZE: dict[GeneKind, dict[Method, int]] = {
+    "protein": {"hmmer": 4, "parasail": 1, "diamond": 1},
+    "dna": {"seeds": 4, "parasail": 1, "mappy": 4},
+}
+_STRANGERS = 20
+_GENE_BP = 600
+_GENOME = "genomes/genbank/mycoplasma_GCF_000023685.gbff.gz"
+_PROTEINS = "proteins/uniprot_flat.dat.gz"
+_ASKED_FUNCTIONS = 60
+_LIMITS = (1.1, 0.9, 0.7, 0.5, 0.3)
 
 
-def measure_real(data: Path, folder: Path) -> dict[str, Any]:
-    """Figures of real data, by name."""
-    found: dict[str, Any] = {"passages": _abstracts(data, folder)}
-    for kind, files in (("protein", data / "proteins/proteomes"), ("dna", data / "genomes/bacteria")):
-        found[f"{kind}_search"] = _latency(kind, files, folder)
-    make_tokenizer(folder)
-    found["function_tasks"] = {name: _task(name, data, folder) for name in show_progress(_TASKS, "Tasks")}
+def read_letters(data: Path, kind: GeneKind) -> list[str]:
+    """The letters of every record."""
+    files = list_files(data / WHERE[kind])
+    return [record.text for file in files for record in read_records(file, kind, on_invalid="skip")]
+
+
+def run_child(*arguments: object) -> dict[str, Any]:
+    """What `_retrieval_child.py` prints."""
+    command = [sys.executable, Path(__file__).with_name("_retrieval_child.py"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return dict(json.loads(done.stdout))
+
+
+def measure_at_size(kind: GeneKind, texts: Sequence[str], folder: Path, rng: random.Random) -> dict[str, Any]:
+    """All that there is of a kind: build, and a query by each method."""
+    output, fasta = folder / f"all-{kind}", write_fasta(folder / f"all-{kind}.fa", texts)
+    planted = {0.7: plant(texts, kind, 0.7, _STRANGERS, rng)}
+    found: dict[str, Any] = {
+        "build": run_child("build", kind, output, fasta),
+        "one_search": run_child("find", kind, output, planted[0.7][0].letters),
+        "methods": {
+            method: ask(open_index(output, IndexConfig(method=method)), kind, planted, number)
+            for method, number in show_progress(_AT_SIZE[kind].items(), f"All {kind}")
+            if installed(method, kind)
+        },
+        "strangers_with_a_hit": strangers_found(open_index(output), kind, planted[0.7][:3], rng),
+    }
+    fasta.unlink()
+    shutil.rmtree(output)
     return found
 
 
-def _abstracts(data: Path, folder: Path) -> dict[str, Any]:
+def measure_gene(data: Path, folder: Path) -> dict[str, Any]:
+    """A gene of a small genome rich in A and T, by nhmmer and by what is chosen now; shuffled pieces of it."""
+    build = run_child("build", "dna", folder / "genome", data / _GENOME)
+    (record,) = read_records(data / _GENOME, "dna")
+    letters = record.text[100_000 : 100_000 + _GENE_BP]
+    rng = random.Random(3)
+    seconds: dict[str, float] = {}
+    methods: tuple[Method | str, ...] = ("hmmer", "auto") if installed("hmmer", "dna") else ("auto",)
+    for method in methods:
+        index = open_index(folder / "genome", IndexConfig.model_validate({"method": method}))
+        started = cpu_seconds()
+        (hit, *_) = index.find_sequences(letters, "dna", _MOST)
+        seconds[f"{method} ({hit.method})"] = round(cpu_seconds() - started, 3)
+    index = open_index(folder / "genome")
+    strangers = plant([record.text], "dna", 1.0, _STRANGERS, rng)
+    return {
+        "bases": build["dna letters"], "query_bp": _GENE_BP, "cpu_s": seconds,
+        "strangers_with_a_hit": strangers_found(index, "dna", strangers, rng), "strangers_bp": LENGTH,
+    }  # fmt: skip
+
+
+def measure_passages(data: Path, folder: Path) -> dict[str, Any]:
     """Each abstract of PubMedQA is asked for by its question, among all of them and full papers."""
     with gzip.open(data / "text/pubmedqa_labelled.json.gz", "rt", encoding="utf-8") as file:
         abstracts = json.load(file)
@@ -50,97 +103,64 @@ def _abstracts(data: Path, folder: Path) -> dict[str, Any]:
     place.mkdir()
     for name, one in abstracts.items():
         (place / f"{name}.txt").write_text("\n\n".join(one["CONTEXTS"]), encoding="utf-8")
-    files = [place, data / "text/craft", data / "text/plos_jats"]
-    started = time.perf_counter()
-    counts = build_index(IndexConfig(), files=files, seed=1, output=folder / "papers").counts
-    seconds = time.perf_counter() - started
+    build = run_child("build", "text", folder / "papers", place, data / "text/craft", data / "text/plos_jats")
     index = open_index(folder / "papers")
-    searches = {"words": index.passages_by_words, "vectors": index.passages_by_vectors, "fused": index.find_passages}
-    right: dict[str, list[bool]] = {name: [] for name in searches}
-    times: list[float] = []
-    for name, one in show_progress(abstracts.items(), "Asking"):
-        for search, find in searches.items():
-            started = time.perf_counter()
-            sources = {Path(hit.source).stem for hit in find(one["QUESTION"], _MOST)}
-            times += [time.perf_counter() - started] if search == "fused" else []
-            right[search].append(name in sources)
+    alike = open_index(folder / "papers", IndexConfig(vector_weight=1))
+    searches: dict[str, Callable[[str, int], Sequence[PassageHit]]] = {
+        "words": index.passages_by_words, "vectors": index.passages_by_vectors, "both, as set by default":
+        index.find_passages, "both, of equal weight": alike.find_passages,
+    }  # fmt: skip
+    measured = {
+        name: _ask_abstracts(search, abstracts) for name, search in show_progress(searches.items(), "Asking passages")
+    }
+    return {"questions": len(abstracts), "build": build, **measured}
+
+
+def _ask_abstracts(search: Callable[[str, int], Sequence[PassageHit]], abstracts: dict[str, Any]) -> dict[str, float]:
+    first, ten, seconds = [], [], []
+    for name, one in abstracts.items():
+        started = cpu_seconds()
+        sources = [Path(hit.source).stem for hit in search(one["QUESTION"], _MOST)]
+        seconds.append(cpu_seconds() - started)
+        first.append(sources[:1] == [name])
+        ten.append(name in sources)
     return {
-        "questions": len(abstracts), "passages": counts["passages"], "build_s": round(seconds, 1),
-        "recall@10": {search: round(statistics.mean(values), 3) for search, values in right.items()},
-        "median_s": round(statistics.median(times), 4),
+        "recall@1": round(statistics.mean(first), 3), "recall@10": round(statistics.mean(ten), 3),
+        "mean_s": round(statistics.mean(seconds), 4),
     }  # fmt: skip
 
 
-def _latency(kind: str, files: Path, folder: Path) -> dict[str, Any]:
-    """Build and query times; the queries are records of the index, or the middle of them."""
-    output = folder / f"{kind}-idx"
-    gene_kind = "dna" if kind == "dna" else "protein"
-    started = time.perf_counter()
-    counts = build_index(IndexConfig(kind=gene_kind), files=[files], seed=1, output=output).counts
-    seconds = time.perf_counter() - started
-    index = open_index(output)
-    times, right = [], []
-    for file in list_files(files)[: _QUERIES[kind]]:
-        record = max(_first(file, gene_kind, 20), key=lambda one: len(one.text))
-        middle = len(record.text) // 2
-        letters = record.text[max(0, middle - _BASES_ASKED // 2) : middle + _BASES_ASKED // 2]
-        started = time.perf_counter()
-        hits = index.find_sequences(letters, gene_kind, _MOST)
-        times.append(time.perf_counter() - started)
-        right.append(any(hit.id == record.id for hit in hits))
+def measure_functions(data: Path, folder: Path) -> dict[str, Any]:
+    """FUNCTION texts answered by the nearest protein that has one, itself left out; F1 of words, 0 where none has."""
+    run_child("build", "protein", folder / "uniprot", data / _PROTEINS)
+    index = open_index(folder / "uniprot")
+    records = [record for record in read_records(data / _PROTEINS, "protein") if record.annotations.get("function")]
+    rng = random.Random(1)
+    texts = [str(record.annotations["function"]) for record in records]
+    asked = rng.sample([record for record in records if len(record.text) <= 2000], _ASKED_FUNCTIONS)
+    scores: dict[float, list[float]] = {limit: [] for limit in _LIMITS}
+    answered: dict[float, list[bool]] = {limit: [] for limit in _LIMITS}
+    for record in show_progress(asked, "Asking functions"):
+        hits = [hit for hit in index.find_sequences(record.text, "protein", 100) if hit.id != record.id]
+        for limit in _LIMITS:
+            text = _function_of(hits, limit)
+            answered[limit].append(bool(text))
+            scores[limit].append(token_f1(text, str(record.annotations["function"])))
+    drawn = [token_f1(rng.choice(texts), str(record.annotations["function"])) for record in asked]
     return {
-        "letters": counts[f"{kind} letters"], "records": counts[f"{kind} records"], "build_s": round(seconds, 1),
-        "bytes": tree_bytes(output), "queries": len(times), "found": round(statistics.mean(right), 3),
-        "median_s": round(statistics.median(times), 2),
+        "proteins": len(records), "asked": len(asked), "any_protein": round(statistics.mean(drawn), 3),
+        "below_identity": {
+            "all" if limit > 1 else f"{limit:g}": {
+                "with_a_neighbour": round(statistics.mean(answered[limit]), 3),
+                "f1_of_words": round(statistics.mean(scores[limit]), 3),
+            }
+            for limit in _LIMITS
+        },
     }  # fmt: skip
 
 
-def _first(file: Path, kind: Any, number: int) -> list[Any]:
-    records = read_records(file, kind, on_invalid="skip")
-    return [record for record, _ in zip(records, range(number), strict=False)]
-
-
-def _task(name: str, data: Path, folder: Path) -> dict[str, Any]:
-    """Scores of the nearest training sequence's answer below each identity; the most frequent where there is none."""
-    place = folder / name
-    config = TasksConfig(choices=(TaskChoice(name=name, test=300),), max_tokens=4096, on_invalid="skip", leak_items=0)
-    split_tasks(config, data=data, seed=1, output=place / "splits")
-    build_tasks(config, splits=place / "splits", tokenizer=folder / "tokenizer", seed=1, output=place / "instructions")
-    train, test = (list(read_items(place / "instructions" / f"{split}.jsonl")) for split in ("train", "test"))
-    kind = "dna" if train[0].kinds[0] == "dna" else "protein"
-    # The annotation stands where the reader of such headers finds it; the second sequence of an item is never read.
-    rows = (f">t{at} ~~~~~~{item.output}~~~\n{item.sequences[0]}\n" for at, item in enumerate(train))
-    (place / "train.fa").write_text("".join(rows), encoding="utf-8")
-    build_index(IndexConfig(kind=kind), files=[place / "train.fa"], seed=1, output=place / "idx")
-    index = open_index(place / "idx")
-    common = most_frequent(train)
-    measured = {"without": measure_answers(test, Answers("most frequent", (common,) * len(test)))}
-    answered: dict[str, float] = {}
-    for limit in _LIMITS:
-        texts = _transfer(index, test, kind, limit)
-        label = "all" if limit > 1 else f"below {limit:g}"
-        answered[label] = round(statistics.mean(text is not None for text in texts), 3)
-        measured[label] = measure_answers(test, Answers("neighbour", tuple(text or common for text in texts)))
-    return {"train": len(train), "test": len(test), "with_a_neighbour": answered, **_scores(measured, test)}
-
-
-def _transfer(index: Index, test: Sequence[Item], kind: Any, limit: float) -> list[str | None]:
-    found = (
-        transfer_annotation(index, item.sequences[0][:_LETTERS], kind, "product", identity_below=limit) for item in test
+def _function_of(hits: Sequence[Any], limit: float) -> str:
+    known = (
+        str(hit.annotations["function"]) for hit in hits if hit.identity < limit and hit.annotations.get("function")
     )
-    return [None if one is None else one.text for one in found]
-
-
-def _scores(measured: dict[str, dict[str, Any]], test: Sequence[Item]) -> dict[str, Any]:
-    """The headline of each way with its interval, and what it adds to the most frequent answer."""
-    metric = next(iter(measured["without"]))
-    units, _ = unit_of_items([item.group for item in test])
-    drawn = draw_scores({way: scores[metric] for way, scores in measured.items()}, units=units, resamples=500, seed=1)
-    shown = {}
-    for way, one in drawn.items():
-        score, gain = estimate(one), difference(one, drawn["without"])
-        shown[way] = {
-            "score": round(score.value, 3), "interval": [round(score.low, 3), round(score.high, 3)],
-            "added": round(gain.value, 3), "added_interval": [round(gain.low, 3), round(gain.high, 3)],
-        }  # fmt: skip
-    return {"metric": metric, "neighbours": shown}
+    return next(known, "")

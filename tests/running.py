@@ -12,7 +12,7 @@ SMALL = (
     "corpus.max_letters={dna = 50000, protein = 50000, text = 25000}", "tokenizer.dna_size=64",
     "tokenizer.protein_size=64", "model.hidden_size=32", "model.layers=2", "model.intermediate_size=48",
     "pretrain.max_steps=3", "finetune.epochs=0.2", "evaluate.bootstrap=100", "evaluate.generate_items=2",
-    "evaluate.max_new_tokens=8",
+    "evaluate.max_new_tokens=8", "tasks.tool_calls={train = 20, valid = 5, test = 10}",
 )  # fmt: skip
 
 

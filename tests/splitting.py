@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from llama_gene.artifacts import Manifest
-from llama_gene.config import TasksConfig
+from llama_gene.config import TasksConfig, ToolCallsConfig
 from llama_gene.tasks.groups import SPLITS
 from llama_gene.tasks.split import split_tasks
 
@@ -21,6 +21,9 @@ TABLE = (
 TWO_FILES = TABLE.replace(
     '[{ path = "table.csv" }]', '[{ path = "train.csv", split = "train" }, { path = "test.csv", split = "test" }]'
 )
+
+# For runs whose every record is counted.
+NO_CALLS = ToolCallsConfig(train=0)
 
 
 def random_letters(rng: np.random.Generator, length: int, kind: str = "dna") -> str:

@@ -25,6 +25,7 @@ from llama_gene.tasks.split import split_tasks
 from llama_gene.tasks.tool_calls import write_call
 from llama_gene.training.finetune import finetune
 from models import make_model, make_vocabulary
+from splitting import NO_CALLS
 
 CONFIG = EvaluateConfig(
     bootstrap=100, generate_items=2, max_new_tokens=4, kmer_max=3, batch_items=8, baselines=("kmer", "neighbour")
@@ -110,7 +111,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         letters = "".join(rng.choice(list("GC" if rng.random() < share else "AT")) for _ in range(40))
         rows.append(f"{letters},{100 * share:.2f}")
     (folder / "t.csv").write_text("\n".join(["s,y", *rows]))
-    config = TasksConfig(choices=(TaskChoice(name="gc", answer="tool"),), definitions=("defs",), max_tokens=512)
+    config = TasksConfig(
+        tool_calls=NO_CALLS, choices=(TaskChoice(name="gc", answer="tool"),), definitions=("defs",), max_tokens=512
+    )
     split_tasks(config, data=folder, seed=1, output=folder / "splits")
     small = SpecialistConfig(model="kmer", kmer_max=2)
     train_specialist(small, task="gc", splits=folder / "splits", seed=1, output=folder / "specialist")

@@ -18,6 +18,7 @@ from llama_gene.evaluation.terms import first_is_true, is_same, measure_fmax, re
 from llama_gene.tasks.build import build_tasks
 from llama_gene.tasks.split import split_tasks
 from models import make_vocabulary
+from splitting import NO_CALLS
 
 NUCLEUS, CYTOSOL, BINDING = "nucleus(GO:0005634)", "cytosol(GO:0005829)", "DNA binding(GO:0003677)"
 
@@ -110,7 +111,7 @@ def test_terms_go_from_a_table_to_an_answer_of_the_first_and_a_truth_of_all(tmp_
     )
     rows = [f"{''.join(rng.choice(list('ACGT'), 40))}\t{NUCLEUS}; {CYTOSOL}; {BINDING}" for _ in range(20)]
     (tmp_path / "t.tsv").write_text("\n".join(["s\tl", *rows]))
-    config = TasksConfig(choices=(TaskChoice(name="go"),), definitions=("defs",))
+    config = TasksConfig(tool_calls=NO_CALLS, choices=(TaskChoice(name="go"),), definitions=("defs",))
     split_tasks(config, data=tmp_path, seed=1, output=tmp_path / "splits")
     manifest = build_tasks(
         config, splits=tmp_path / "splits", tokenizer=make_vocabulary(tmp_path), seed=1, output=tmp_path / "out"

@@ -91,6 +91,7 @@ CHANGES = [
     ("pretrain.max_steps=4", ["pretrain", "finetune", "evaluate"]),
     ("tasks.max_tokens=300", ["tasks build", "finetune", "evaluate"]),
     ("tasks.max_answer_tokens=60", ["tasks build", "finetune", "evaluate"]),
+    ("tasks.tool_calls.train=0", ["tasks build", "finetune", "evaluate"]),
     ("tasks.choices.0.spelling=joined", ["tasks build", "finetune", "evaluate"]),
     ("pretrain.save_minutes=1", []),
     ("finetune.keep_checkpoints=1", []),

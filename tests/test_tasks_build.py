@@ -22,6 +22,7 @@ from llama_gene.tasks.split import SPLITS, split_tasks
 from llama_gene.tasks.states import majority
 from llama_gene.tasks.wordings import PAPER_WORDINGS
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
+from splitting import NO_CALLS
 
 HELIX, SHEET, COIL = load_task("secondary-structure").labels
 LATER, EARLIER, UNPAIRED = load_task("rna-structure").labels
@@ -174,7 +175,9 @@ def write_data(folder: Path) -> TasksConfig:
     )
     rows = [f"{''.join(rng.choice(list('ACGT'), 40))},{n % 2}" for n in range(100)]
     (folder / "t.csv").write_text("\n".join(["s,l", *rows]))
-    return TasksConfig(choices=(TaskChoice(name="mine", spelling="spaced"),), definitions=("defs",))
+    return TasksConfig(
+        tool_calls=NO_CALLS, choices=(TaskChoice(name="mine", spelling="spaced"),), definitions=("defs",)
+    )
 
 
 def test_a_task_goes_from_a_table_to_instructions(tmp_path: Path, folder: Path) -> None:
@@ -208,7 +211,7 @@ def test_splits_made_for_other_tasks_are_refused(tmp_path: Path, folder: Path) -
 def test_a_task_of_every_source_and_family_builds_on_the_real_data(data: Path, folder: Path, tmp_path: Path) -> None:
     unlike = {(task.family, task.source.partition(",")[0]): task.name for task in list_tasks()}
     choices = tuple(TaskChoice(name=name, train=40, valid=10, test=20) for name in unlike.values())
-    config = TasksConfig(choices=choices, max_tokens=1024, max_answer_tokens=200)
+    config = TasksConfig(tool_calls=NO_CALLS, choices=choices, max_tokens=1024, max_answer_tokens=200)
     split_tasks(config, data=data, seed=1, output=tmp_path / "splits")
     manifest = build_tasks(config, splits=tmp_path / "splits", tokenizer=folder, seed=1, output=tmp_path / "out")
     tokenizer = load_tokenizer(folder)
@@ -225,6 +228,8 @@ def test_a_task_of_every_source_and_family_builds_on_the_real_data(data: Path, f
 @pytest.mark.slow
 def test_every_label_of_the_real_data_is_known(data: Path, tmp_path: Path) -> None:
     names = ("promoter-core", "deeploc", "resistance-class", "splice-gue", "ctcf-loops", "secondary-structure")
-    config = TasksConfig(choices=tuple(TaskChoice(name=name) for name in names), on_invalid="error")
+    config = TasksConfig(
+        tool_calls=NO_CALLS, choices=tuple(TaskChoice(name=name) for name in names), on_invalid="error"
+    )
     manifest = split_tasks(config, data=data, seed=1, output=tmp_path / "splits")
     assert set(manifest.facts) == set(names)

@@ -15,6 +15,7 @@ from llama_gene.tasks.importers.json_stream import read_json
 from llama_gene.tasks.importers.layout import items_below
 from llama_gene.tasks.importers.spans import find_sequences
 from llama_gene.tasks.split import SPLITS, split_tasks
+from splitting import NO_CALLS
 
 PROTEIN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
@@ -219,7 +220,11 @@ def test_an_instruction_set_becomes_records_in_its_own_words_and_one_protein_sta
     records.append({"instruction": "What is it?", "input": protein(3) * 40, "output": "long"})
     found = add(write(tmp_path, {"set.json": json.dumps(records)}) / "set.json", "alpaca")
     config = TasksConfig(
-        choices=(TaskChoice(name="alpaca"),), definitions=(str(found.folder),), max_tokens=400, max_answer_tokens=20
+        tool_calls=NO_CALLS,
+        choices=(TaskChoice(name="alpaca"),),
+        definitions=(str(found.folder),),
+        max_tokens=400,
+        max_answer_tokens=20,
     )
     split_tasks(config, data=tmp_path, seed=1, output=tmp_path / "splits")
     built = build_tasks(config, splits=tmp_path / "splits", tokenizer=tokenizer, seed=1, output=tmp_path / "out")

@@ -18,6 +18,7 @@ from llama_gene.tasks.shorten import cut_all, longest
 from llama_gene.tasks.split import split_tasks
 from llama_gene.tasks.wordings import input_text
 from models import make_vocabulary
+from splitting import NO_CALLS
 
 TRIO = """
 name = "trio"
@@ -101,7 +102,7 @@ def test_a_trio_goes_from_a_table_to_an_instruction_that_fits(tmp_path: Path):
         for n in range(40)
     ]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,c,l", *rows]))
-    config = TasksConfig(choices=(TaskChoice(name="trio"),), definitions=("defs",), max_tokens=256)
+    config = TasksConfig(tool_calls=NO_CALLS, choices=(TaskChoice(name="trio"),), definitions=("defs",), max_tokens=256)
     split_tasks(config, data=tmp_path, seed=1, output=tmp_path / "splits")
     build_tasks(
         config, splits=tmp_path / "splits", tokenizer=make_vocabulary(tmp_path), seed=1, output=tmp_path / "out"

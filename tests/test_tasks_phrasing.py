@@ -17,6 +17,7 @@ from llama_gene.tasks.definitions import ExampleRule, read_task
 from llama_gene.tasks.examples import Solved, draw_examples, pool_of
 from llama_gene.tasks.split import split_tasks
 from llama_gene.tasks.write import definition_text
+from splitting import NO_CALLS
 from vocabularies import grow
 
 DEFINITION = """
@@ -52,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build(data: Path, folder: Path, out: Path, spelling: Any = None, **said: Any) -> dict[str, list[dict[str, Any]]]:
-    config = TasksConfig(
+    config = TasksConfig(tool_calls=NO_CALLS,
         choices=(TaskChoice(name="mine", spelling=spelling),), definitions=(".",), wording=WordingConfig(**said),
         max_tokens=1024,
     )  # fmt: skip
@@ -125,7 +126,7 @@ def test_both_spellings_are_two_training_records_and_one_held_out(data: Path, fo
 
 
 def test_a_definition_without_room_is_asked_plainly(data: Path, folder: Path, tmp_path: Path) -> None:
-    config = TasksConfig(
+    config = TasksConfig(tool_calls=NO_CALLS,
         choices=(TaskChoice(name="mine"),), definitions=(".",), wording=WordingConfig(others=0, defined=1),
         max_tokens=180,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from llama_gene.tasks.split import split_tasks
 from llama_gene.tasks.steps import Reading, dogma_steps, split_answer, with_answer
 from llama_gene.tokenizer.load import load_tokenizer
 from models import make_vocabulary
+from splitting import NO_CALLS
 
 LABELS = ("Conform", "Not Conform")
 STEPS = "Frame: 1\nCodons: ATG AAA\nTranslation by genetic code 11: M K\nCompare: M=M K/R"
@@ -92,7 +93,7 @@ def origin(genome: str) -> list[str]:
 
 
 def build(folder: Path, **settings: Any) -> tuple[list[Item], dict[str, int]]:
-    config = TasksConfig(choices=(TaskChoice(name="dogma"),), definitions=("defs",), **settings)
+    config = TasksConfig(tool_calls=NO_CALLS, choices=(TaskChoice(name="dogma"),), definitions=("defs",), **settings)
     split_tasks(config, data=folder, seed=1, output=folder / "splits")
     vocabulary = folder / "vocabulary" if (folder / "vocabulary").exists() else make_vocabulary(folder)
     manifest = build_tasks(config, splits=folder / "splits", tokenizer=vocabulary, seed=1, output=folder / "out")

@@ -20,6 +20,7 @@ from llama_gene.tasks.states import ask_chain, letter_spans, window_of
 from llama_gene.tasks.wordings import MARKED, marked_text
 from llama_gene.tokenizer.load import load_tokenizer
 from models import make_vocabulary
+from splitting import NO_CALLS
 from vocabularies import MAKERS, grow
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
@@ -122,7 +123,7 @@ def write_chains(folder: Path, *, mixed: bool) -> TasksConfig:
         states = "".join("HC"[int(rng.integers(2))] * 5 for _ in range(10)) if mixed else "HC"[number % 2] * 50
         rows.append(f"{chain},{states}")
     (folder / "t.csv").write_text("\n".join(["s,l", *rows]))
-    return TasksConfig(choices=(TaskChoice(name="states"),), definitions=("defs",))
+    return TasksConfig(tool_calls=NO_CALLS, choices=(TaskChoice(name="states"),), definitions=("defs",))
 
 
 def held_out(folder: Path, config: TasksConfig, tokenizer: Path, **choice: object) -> list[Item]:
@@ -270,7 +271,7 @@ def test_a_mask_of_another_length_than_its_chain_is_an_error_or_counted(tmp_path
         'labels = [{ name = "helix", values = ["H"] }, { name = "coil", values = ["C"] }]\n'
         'reader = { type = "states", sequences = "s.fa", states = "t.fa", mask = "m.fa" }\n'
     )
-    config = TasksConfig(choices=(TaskChoice(name="states"),), definitions=("defs",))
+    config = TasksConfig(tool_calls=NO_CALLS, choices=(TaskChoice(name="states"),), definitions=("defs",))
     with pytest.raises(DataError, match=r"c11.*mask has 19 places for 20 states"):
         split_tasks(config.model_copy(update={"on_invalid": "error"}), data=tmp_path, seed=1, output=tmp_path / "out")
     manifest = split_tasks(config, data=tmp_path, seed=1, output=tmp_path / "out")

@@ -18,6 +18,7 @@ from llama_gene.tasks.split import split_tasks
 from llama_gene.tasks.tool_calls import as_asked, read_call, tool_name, write_call
 from llama_gene.tokenizer.load import load_tokenizer
 from models import make_vocabulary
+from splitting import NO_CALLS
 
 TOOL = "predict_expression"
 DEFINITION = (
@@ -92,6 +93,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TasksConfig]:
     (folder / "t.csv").write_text("\n".join(["s,y", *rows]))
     make_vocabulary(folder)
     config = TasksConfig(
+        tool_calls=NO_CALLS,
         choices=(TaskChoice(name="strength", answer="tool"),),
         definitions=("defs",),
         max_tokens=300,

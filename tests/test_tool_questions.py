@@ -15,8 +15,7 @@ from chatting import make_chat_model
 from llama_gene.assistant.agent import fill_inputs
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.model_tools import model_tools
-from llama_gene.config import TaskChoice, TasksConfig
-from llama_gene.config.learn import ToolCallsConfig
+from llama_gene.config import TaskChoice, TasksConfig, ToolCallsConfig
 from llama_gene.evaluation.calls import answer_by_wording, are_calls, measure_calls, outcome
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.build import build_tasks

@@ -333,7 +333,8 @@ def ask_freely(
 def _forgotten_notice(turns: int, limit: int) -> list[str]:
     if not turns:
         return []
-    return [f"The oldest {turns} question(s) with their answers were forgotten: the model reads {limit:,} tokens."]
+    asked = "question with its answer was" if turns == 1 else f"{turns} questions with their answers were"
+    return [f"The oldest {asked} forgotten: the model reads {limit:,} tokens."]
 
 
 def _cut_notices(sequences: Sequence[Record], size: int, limit: int) -> list[str]:

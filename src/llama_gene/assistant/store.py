@@ -1,4 +1,4 @@
-"""Sequences by accession, from a folder of GenBank, FASTA and UniProt files on this machine; nothing is fetched.
+"""Sequences by accession, from a folder of GenBank, FASTA, UniProt and like files on this machine; nothing is fetched.
 
 The names of all records are read once into a small SQLite file in the folder, which is made again when a file changes.
 A name in a question is looked up there and nowhere else, so text can choose no path.
@@ -12,18 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llama_gene.artifacts import locked
-from llama_gene.config import GeneKind
+from llama_gene.config import GENE_KINDS, GeneKind
 from llama_gene.errors import DataError
 from llama_gene.progress import show_progress
-from llama_gene.sequences.alphabets import guess_kind
-from llama_gene.sequences.detect import detect_format
-from llama_gene.sequences.files import first_bytes, list_items
+from llama_gene.retrieval.contents import kinds_of
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
 
 INDEX = ".llama-gene-accessions.sqlite"
-_FORMATS = ("genbank", "fasta", "uniprot")
-_LOOK = 4096
 _FIND = "SELECT file, kind, id FROM records WHERE name = ? ORDER BY kind LIMIT 1"
 
 
@@ -127,20 +123,9 @@ def _names(record: Record) -> set[str]:
 
 
 def _kinds_of(file: Path) -> tuple[GeneKind, ...]:
-    """What a file holds; nothing where it is of another format or cannot be read."""
+    """The sequences that a file holds; nothing where it holds none or cannot be read."""
     try:
-        item = list_items(file)[0]
-        start = first_bytes(item, _LOOK)
-    except (DataError, IndexError):
+        held = kinds_of(file, "auto")
+    except DataError:
         return ()
-    chosen = detect_format(item, start, "dna")
-    if chosen not in _FORMATS:
-        return ()
-    if chosen == "genbank":
-        return ("dna", "protein")
-    return ("protein",) if chosen == "uniprot" or not _is_dna(start) else ("dna",)
-
-
-def _is_dna(start: bytes) -> bool:
-    letters = b"".join(line for line in start.splitlines() if not line.startswith((b">", b";")))
-    return guess_kind(letters.decode("latin-1")) == "dna"
+    return tuple(kind for kind in GENE_KINDS if kind in held)

@@ -43,6 +43,7 @@ from llama_gene.config.learn import (
     SpecialistConfig,
     TaskChoice,
     TasksConfig,
+    ToolCallsConfig,
     WordingConfig,
 )
 from llama_gene.config.overlap import ContaminationConfig, NearDuplicateConfig
@@ -126,6 +127,7 @@ __all__ = [
     "TaskSpelling",
     "TasksConfig",
     "TokenizerConfig",
+    "ToolCallsConfig",
     "UniprotEntry",
     "Unit",
     "UrlEntry",

@@ -32,5 +32,13 @@ class IndexConfig(Section):
     least_equal: Share = Field(
         0.7, exclude=True, description="Short queries: equal letters a hit needs, by the shorter sequence."
     )
+    vector_weight: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        exclude=True,
+        description="Weight of vectors in the order of passages, where full text has 1; none: 1 with an encoder, 0 "
+        "without, where they only follow what full text finds.",
+    )
     least_likeness: Share = Field(0.3, exclude=True, description="Cosine that a passage found by vectors needs.")
     longest_query: int = Field(10_000, ge=100, exclude=True, description="Longest sequence or question, in letters.")

@@ -51,7 +51,7 @@ class PassageHit:
         id: `record:start-end`; stays the same as long as the text does.
         text: The passage.
         source: File it was read from.
-        score: Sum of 1 / (60 + rank) over the searches that found it, above 0.
+        score: Sum of weight / (60 + rank) over the searches that found it, above 0.
         title: Of the document, or "".
         start: First character in the document as it is read (without marks of Markdown and the like), 0-based.
         end: The one after the last.

@@ -20,13 +20,15 @@ from llama_gene.retrieval.build import CODE, ENCODER, STAGE
 from llama_gene.retrieval.found import Found
 from llama_gene.retrieval.hits import PassageHit, SequenceHit
 from llama_gene.retrieval.store import broken, fasta_path, open_reader
-from llama_gene.retrieval.vectors import Embedder, LoadEncoder, content_words, load_space, load_vectors, nearest
+from llama_gene.retrieval.vectors import Embedder, LoadEncoder, Space, content_words, load_space, load_vectors, nearest
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters, reverse_complement
 from llama_gene.tasks.alignment import Traced, trace
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
 # Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).
 _FUSION = 60
+# Too little to change the order of what full text found.
+_FILLING = 1e-6
 _LOOKED_AT = 50
 _GENES_NAMED = 5
 # Drawing takes a byte or two for each cell.
@@ -159,6 +161,9 @@ class Index:
     def find_passages(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
         """The passages that best answer a question, by full text and by vectors; empty where none does.
 
+        Vectors fitted on the index only fill the places that full text leaves free, those of an encoder count as much
+        as full text, unless `config.vector_weight` says otherwise.
+
         Args:
             question: Plain words; nothing in it acts as a query language.
             most: Hits at most, >= 1.
@@ -183,15 +188,23 @@ class Index:
         return self._fuse({"vectors": self._by_vectors(question, most)}, most)
 
     def _fuse(self, rankings: Mapping[str, Sequence[int]], most: int) -> tuple[PassageHit, ...]:
-        """The best passages of several rankings together, by the sum of their reciprocal ranks."""
+        """The best passages of several rankings together, by the weighted sum of their reciprocal ranks."""
         scores: dict[int, float] = {}
         found_by: dict[int, tuple[str, ...]] = {}
         for name, numbers in rankings.items():
+            weight = self._vector_weight if name == "vectors" else 1.0
             for rank, number in enumerate(numbers, start=1):
-                scores[number] = scores.get(number, 0.0) + 1 / (_FUSION + rank)
+                scores[number] = scores.get(number, 0.0) + weight / (_FUSION + rank)
                 found_by[number] = (*found_by.get(number, ()), name)
         best = sorted(scores, key=lambda number: (-scores[number], number))[:most]
         return tuple(self._passage(number, scores[number], found_by[number]) for number in best)
+
+    @property
+    def _vector_weight(self) -> float:
+        asked = self.config.vector_weight
+        if asked is None:
+            return _FILLING if isinstance(self._embedder, Space) else 1.0
+        return max(asked, _FILLING)
 
     def _by_words(self, question: str, most: int) -> list[int]:
         _check_question(question, self.config.longest_query)

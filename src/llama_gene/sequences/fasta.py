@@ -16,9 +16,7 @@ from llama_gene.sequences.files import Inspector, Item, open_bytes, open_text
 _BLOCK_BYTES = 1 << 16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WHITE_SPACE = b" \t\n\v\f"
-_UNIPROT_TITLE = re.compile(
-    r"^(?P<product>.*?)(?: OS=(?P<organism>.*?))?(?: OX=\d+)?(?: GN=(?P<gene>\S+))?(?: PE=\d.*)?$"
-)
+_UNIPROT_FIELD = re.compile(r" (OS|OX|GN|PE|SV)=")
 
 
 class Entry(NamedTuple):
@@ -126,8 +124,10 @@ def header_annotations(name: str, description: str) -> dict[str, str]:
     {'product': 'DNA helicase', 'organism': 'Escherichia coli'}
     """
     if name.startswith(("sp|", "tr|")) and name.count("|") == 2:
-        match = _UNIPROT_TITLE.match(description)
-        found = {"accession": name.split("|")[1], **(match.groupdict() if match else {})}
+        product, *named = _UNIPROT_FIELD.split(description)
+        fields = dict(zip(named[::2], named[1::2], strict=True))
+        found = {"accession": name.split("|")[1], "product": product, "organism": fields.get("OS", "")}
+        found["gene"] = fields.get("GN", "")
     elif description.count("~~~") >= 2:
         ec, gene, product = description.split("~~~")[:3]
         found = {"ec": ec, "gene": gene, "product": product}

@@ -28,7 +28,7 @@ def read_assets(folder: Path = FOLDER) -> Iterator[Asset]:
     """The files in order of their names; `index.html` is at `/`, the others are at their names.
 
     >>> [asset.path for asset in read_assets()][:2]
-    ['/bars.js', '/composer.js']
+    ['/alignment.js', '/bars.js']
     """
     for file in sorted(folder.iterdir()):
         content = file.read_bytes()
