@@ -5,7 +5,10 @@ import pytest
 
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.turn import reply_to
-from llama_gene.config import ChatConfig
+from llama_gene.config import ChatConfig, IndexConfig
+from llama_gene.retrieval.build import build_index
+from llama_gene.retrieval.index import open_index
+from llama_gene.serving.run import Equipment
 from serving import DNA, PROTEIN, make_served_model, serving_engine
 
 CHAT = ChatConfig(max_new_tokens=16)
@@ -23,9 +26,17 @@ def assistant(folder):
 
 
 @pytest.fixture(scope="module")
-def client(folder):
+def equipment(tmp_path_factory):
+    place = tmp_path_factory.mktemp("index")
+    (place / "mine.fasta").write_text(f">P1 a kinase\n{PROTEIN * 2}\n")
+    build_index(IndexConfig(), files=[place / "mine.fasta"], seed=1, output=place / "idx")
+    return Equipment(open_index(place / "idx"))
+
+
+@pytest.fixture(scope="module")
+def client(folder, equipment):
     with (
-        serving_engine(folder, CHAT) as (address, _),
+        serving_engine(folder, CHAT, equipment) as (address, _),
         openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0, timeout=60) as client,
     ):
         yield client
@@ -76,6 +87,13 @@ def test_a_question_may_be_about_a_sequence_of_before(client):
     again = talk(client, QUESTION, text_of(after), "Is it really a core promoter?")
     assert [text_of(found).partition("\n")[0] for found in (after, again)] == [alone, alone]
     assert "of before" in text_of(again)
+
+
+def test_what_an_index_holds_is_quoted_with_its_source(client):
+    found = talk(client, f"What is known of it? {PROTEIN * 2}")
+    assert found.reply["found"]["neighbours"][0]["hits"][0]["id"] == "P1"
+    assert "P1" in text_of(found).partition("\n\n---\n")[2]
+    assert "The index holds no DNA sequences." in text_of(talk(client, QUESTION))
 
 
 def test_remarks_of_before_are_not_shown_to_the_model(client):

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -59,8 +59,6 @@ def serve_model(
             raise ConfigError("--add-key: no file to note its hash in. Name one with --keys FILE.")
         print(make_key(Path(recipe.serve.keys), add_key))
         return
-    from llama_gene.model.encoder import load_encoder
-    from llama_gene.retrieval.index import open_index
     from llama_gene.serving.run import Equipment, serve
 
     planner = None
@@ -69,8 +67,7 @@ def serve_model(
         from llama_gene.assistant.api_planner import open_planner
 
         planner = open_planner(recipe.agent)
-    searched = open_index(index, recipe.index, load_encoder) if index else None
-    equipment = Equipment(searched, tuple(specialist), recipe.agent, planner)
+    equipment = Equipment(_opened(index, recipe.index), tuple(specialist), recipe.agent, planner)
     serve(model, recipe.serve, recipe.chat, definitions, equipment=equipment, announce=_announce)
 
 
@@ -91,14 +88,25 @@ def serve_tools(
     _need_extra()
     from llama_gene.serving.mcp_run import serve_mcp_http, serve_mcp_pipes
     from llama_gene.serving.offered import offered_tools
-    from llama_gene.serving.run import open_service
+    from llama_gene.serving.run import Equipment, open_service
 
-    service = open_service(model, recipe.serve, recipe.chat, definitions)
-    tools = offered_tools(service, index=index, search=recipe.index, specialists=specialist)
+    equipment = Equipment(_opened(index, recipe.index), tuple(specialist), recipe.agent)
+    service = open_service(model, recipe.serve, recipe.chat, definitions, equipment=equipment)
+    tools = offered_tools(service, specialist)
     if http:
         serve_mcp_http(service, tools, announce=_announce)
     else:
         serve_mcp_pipes(service, tools)
+
+
+def _opened(index: Path | None, search: Any) -> Any:
+    """The index, where one is named."""
+    if index is None:
+        return None
+    from llama_gene.model.encoder import load_encoder
+    from llama_gene.retrieval.index import open_index
+
+    return open_index(index, search, load_encoder)
 
 
 def _chosen(host: str | None, port: int | None, keys: Path | None, engine: str | None) -> list[str]:

@@ -17,7 +17,7 @@ from llama_gene.serving.by_hand import add_tool_routes
 from llama_gene.serving.chat import answer_chat
 from llama_gene.serving.completions import complete
 from llama_gene.serving.embeddings import embed
-from llama_gene.serving.guard import Guard, Limits, own_names
+from llama_gene.serving.guard import Guard, limits_of
 from llama_gene.serving.handbook import handbook
 from llama_gene.serving.keys import KeyRing
 from llama_gene.serving.refusals import add_refusals
@@ -53,9 +53,8 @@ def build_app(service: Service, keys: KeyRing) -> Guard:
     add_tool_routes(app, service)
     for asset in read_assets():
         app.add_api_route(asset.path, answer_with(asset), methods=["GET", "HEAD"], include_in_schema=False)
-    config = service.config
-    limits = Limits(int(config.max_body_mb * 1e6), config.body_timeout_s, own_names(config.host, config.hosts))
-    return Guard(app, keys=keys, limits=limits, metrics=service.metrics, paths=list(app.openapi()["paths"]))
+    paths = list(app.openapi()["paths"])
+    return Guard(app, keys=keys, limits=limits_of(service.config), metrics=service.metrics, paths=paths)
 
 
 def _lifespan(service: Service) -> Any:

@@ -166,6 +166,8 @@ def _remarks(assistant: Assistant, reply: Reply) -> Iterator[str]:
             yield f"{name}{describe_sureness(one.closed)} {_shares(one.closed)}"
     closed = [one.closed for one in reply.answers if one.closed is not None]
     yield from dict.fromkeys(describe_measured(one.measured, comparable(one)) for one in closed)
+    if reply.found is not None:
+        yield describe_found(reply.found)
     yield from reply.notices
     yield from reply.based_on
     if reply.found is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,8 +16,7 @@ from llama_gene.evaluation.metrics import Array
 from llama_gene.serving.answering import Service, check_model, on_model, unless_gone
 from llama_gene.serving.bodies import EmbeddingBody
 from llama_gene.serving.completions import with_begin
-from llama_gene.serving.limits import check_number
-from llama_gene.serving.refusals import RefusedError
+from llama_gene.serving.limits import check_number, check_tokens
 
 
 async def embed(service: Service, body: EmbeddingBody, http: HttpRequest) -> Response:
@@ -45,21 +45,14 @@ async def embed(service: Service, body: EmbeddingBody, http: HttpRequest) -> Res
 def _encode(service: Service, texts: Sequence[str]) -> list[tuple[int, ...]]:
     prompts = [with_begin(service, text, f"input.{place}") for place, text in enumerate(texts)]
     for place, prompt in enumerate(prompts):
-        if len(prompt) > service.engine.context:
-            raise RefusedError(
-                400, f"input.{place}: {len(prompt):,} tokens; the model reads {service.engine.context:,}. Shorten it.",
-                code="context_length_exceeded",
-            )  # fmt: skip
+        check_tokens(service, len(prompt), f"input.{place}")
     return prompts
 
 
 async def _embed_each(service: Service, prompts: Sequence[Sequence[int]]) -> list[Array]:
     """One at a time, so that others' answers go on in between."""
     first = 0 if service.assistant.tokenizer.bos_id is None else 1
-    return [
-        await on_model(service, lambda prompt=prompt: mean_state(service.engine.model, prompt, first))  # type: ignore[misc]
-        for prompt in prompts
-    ]
+    return [await on_model(service, partial(mean_state, service.engine.model, prompt, first)) for prompt in prompts]
 
 
 @torch.inference_mode()

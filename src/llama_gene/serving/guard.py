@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from llama_gene.config import ServeConfig
 from llama_gene.serving.keys import KeyRing
 from llama_gene.serving.metrics import Metrics
 from llama_gene.serving.refusals import RefusedError, refusal
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LOCKED = ("/v1/", "/page/", "/metrics", "/mcp")
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 # What is read and thrown away so that a client with too large a body gets to see the answer.
@@ -179,6 +180,11 @@ def _check_characters(body: bytes) -> None:
         return
 
 
+def limits_of(config: ServeConfig) -> Limits:
+    """The limits that the settings set."""
+    return Limits(int(config.max_body_mb * 1e6), config.body_timeout_s, own_names(config.host, config.hosts))
+
+
 def own_names(host: str, more: Collection[str]) -> frozenset[str]:
     """Names a server answers to: on this machine alone, those of this machine; else any, unless some are given.
 
@@ -187,6 +193,6 @@ def own_names(host: str, more: Collection[str]) -> frozenset[str]:
     >>> own_names("0.0.0.0", ())
     frozenset()
     """
-    if host not in _LOOPBACK and not more:
+    if host not in LOOPBACK and not more:
         return frozenset()
-    return frozenset({*_LOOPBACK, host, *more})
+    return frozenset({*LOOPBACK, host, *more})

@@ -32,6 +32,17 @@ def check_size(service: Service, letters: int, where: str) -> None:
         )  # fmt: skip
 
 
+def check_tokens(service: Service, tokens: int, where: str) -> None:
+    """Raises:
+    RefusedError: more tokens than the model reads.
+    """
+    context = service.engine.context
+    if tokens > context:
+        raise RefusedError(
+            400, f"{where}: {tokens:,} tokens; the model reads {context:,}. Shorten it.", code="context_length_exceeded"
+        )
+
+
 def check_letters(service: Service, sequences: Sequence[str], where: str) -> None:
     """Raises:
     RefusedError: a sequence is longer than one may be.

@@ -8,7 +8,7 @@ from mcp.server.lowlevel import Server
 
 from llama_gene.config import ServeConfig
 from llama_gene.serving.answering import Service
-from llama_gene.serving.guard import Guard, Limits, own_names
+from llama_gene.serving.guard import Guard, limits_of
 from llama_gene.serving.keys import KeyRing
 from llama_gene.serving.mcp_server import build_server, http_app, run_on_pipes
 from llama_gene.serving.metrics import Metrics
@@ -49,5 +49,5 @@ def serve_mcp_http(service: Service, tools: Mapping[str, Tool], *, announce: Cal
 
 def guarded(server: "Server[Any]", keys: KeyRing, config: ServeConfig) -> Guard:
     """The HTTP app of a server behind the guard."""
-    limits = Limits(int(config.max_body_mb * 1e6), config.body_timeout_s, own_names(config.host, config.hosts))
-    return Guard(http_app(server, host=config.host), keys=keys, limits=limits, metrics=Metrics(), paths=["/mcp"])
+    app = http_app(server, host=config.host)
+    return Guard(app, keys=keys, limits=limits_of(config), metrics=Metrics(), paths=["/mcp"])

@@ -25,11 +25,11 @@ from llama_gene.serving.answering import Service
 from llama_gene.serving.app import build_app
 from llama_gene.serving.ending import Ending, counting, describe_ending
 from llama_gene.serving.engine import Engine
+from llama_gene.serving.guard import LOOPBACK
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
 from llama_gene.serving.metrics import Metrics
 from llama_gene.tools import all_tools
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _MOST_APART = 2
 
 
@@ -118,7 +118,7 @@ def serve(
     keys = open_keys(config)
     listening = listen(config)
     service = open_service(folder, config, chat, definitions, equipment=equipment)
-    if config.host not in _LOOPBACK and not config.keys:
+    if config.host not in LOOPBACK and not config.keys:
         announce(f"note: whoever reaches {config.host} may ask, as no keys are set (--keys FILE).")
     run_app(build_app(service, keys), listening, config, announce=announce)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import Request as HttpRequest
@@ -17,7 +18,7 @@ from llama_gene.sequences.alphabets import guess_kind
 from llama_gene.serving.answering import Service, check_model, on_model, unless_gone
 from llama_gene.serving.bodies import ScoreBody, TaskBody
 from llama_gene.serving.completions import with_begin
-from llama_gene.serving.limits import check_letters, check_number, check_size
+from llama_gene.serving.limits import check_letters, check_number, check_size, check_tokens
 from llama_gene.serving.messages import letters_of, prompt_of
 from llama_gene.serving.refusals import RefusedError
 from llama_gene.tasks.definitions import Task
@@ -79,7 +80,7 @@ async def answer_classify(service: Service, body: TaskBody, http: HttpRequest) -
 async def _classify_each(service: Service, task: Task, items: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
     """One at a time, so that others' answers go on in between."""
     return [
-        await on_model(service, lambda item=item, place=place: classify_item(service.assistant, task, item, place))  # type: ignore[misc]
+        await on_model(service, partial(classify_item, service.assistant, task, item, place))
         for place, item in enumerate(items)
     ]
 
@@ -180,10 +181,7 @@ async def _score_items(service: Service, task: Task, items: Sequence[Sequence[st
         question = ask_task(service.assistant, task, checked_letters(task, item, place)[0])
         return _score_answers(service, question.prompt, labels)
 
-    return [
-        await on_model(service, lambda place=place, item=item: score(place, item))  # type: ignore[misc]
-        for place, item in enumerate(items)
-    ]
+    return [await on_model(service, partial(score, place, item)) for place, item in enumerate(items)]
 
 
 def _score_answers(service: Service, prompt: tuple[int, ...], answers: Sequence[str]) -> list[dict[str, Any]]:
@@ -200,7 +198,7 @@ def _score_answers(service: Service, prompt: tuple[int, ...], answers: Sequence[
 
 async def _score_texts(service: Service, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
     return [
-        await on_model(service, lambda place=place, text=text: [score_text(service, text, f"texts.{place}")])  # type: ignore[misc]
+        [await on_model(service, partial(score_text, service, text, f"texts.{place}"))]
         for place, text in enumerate(texts)
     ]
 
@@ -220,12 +218,7 @@ def score_text(service: Service, text: str, where: str) -> dict[str, Any]:
 
 def _weigh(service: Service, question: Question) -> AnswerScores:
     """The scores of one question's answers, which must fit the context."""
-    size = len(question.prompt) + max(map(len, question.answers))
-    if size > service.engine.context:
-        raise RefusedError(
-            400, f"prompt and answer have {size:,} tokens; the model reads {service.engine.context:,}. Shorten them.",
-            code="context_length_exceeded",
-        )  # fmt: skip
+    check_tokens(service, len(question.prompt) + max(map(len, question.answers)), "prompt and answer")
     return score_answers(service.engine.model, [question], batch_items=1)[0]
 
 

@@ -5,12 +5,14 @@ A tool has a name, a description, the JSON schema of its arguments, and `call`, 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
+from llama_gene.assistant.found import Searching
 from llama_gene.assistant.toolbox import uses_tools
-from llama_gene.assistant.turn import Manner, Reply, converse, reply_record
+from llama_gene.assistant.turn import Event, Manner, Reply, converse, reply_record
 from llama_gene.errors import DataError
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body
@@ -89,19 +91,20 @@ def model_tools(service: Service) -> dict[str, Tool]:
     def ask(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(AskArguments, arguments)
         events = converse(service.assistant, asked.message, manner=Manner(toolbox=service.toolbox))
-        # Tools would hold up the engine. Without them one event at a time, so that others' answers go on in between.
         has_tools = uses_tools(service.assistant)
-        while not isinstance(
-            event := next(events) if has_tools else service.engine.call(lambda: next(events)).result(), Reply
-        ):
-            pass
+        event: Event | None = None
+        while not isinstance(event, Reply):
+            # One event at a time, so that others' answers go on in between. A search needs no model, and a tool would
+            # hold up the engine.
+            runs_here = has_tools or isinstance(event, Searching)
+            event = next(events) if runs_here else service.engine.call(lambda: next(events)).result()
         return reply_record(event)
 
     def score(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(ScoreArguments, arguments)
         check_number(service, asked.texts, "texts")
         scores = [
-            service.engine.call(lambda place=place, text=text: score_text(service, text, f"texts.{place}")).result()  # type: ignore[misc]
+            service.engine.call(partial(score_text, service, text, f"texts.{place}")).result()
             for place, text in enumerate(asked.texts)
         ]
         return {"scores": scores}
