@@ -21,7 +21,7 @@ from llama_gene.sequences.records import Record
 from llama_gene.tasks.build import build_tasks
 from llama_gene.tasks.split import split_tasks
 from llama_gene.tasks.tool_calls import read_request, write_request
-from llama_gene.tasks.tool_questions import TOOL_CALLS, Form, _fill, say_result, tool_questions
+from llama_gene.tasks.tool_questions import TOOL_CALLS, Form, _fill, calls_near, say_result, tool_questions
 from llama_gene.tools import Tool, all_tools
 from models import make_vocabulary
 
@@ -209,3 +209,10 @@ def test_shares_are_counted_by_hand_and_the_nearest_wording_is_a_rival():
     shares = {name: float(one.sums_NK[:, -1].mean()) for name, one in measure_calls(test, texts).items()}
     assert shares == {"right_call": 0.5, "right_tool": 0.75}
     assert answer_by_wording(train, test).texts == (CALL, "yes") * 2
+
+
+def test_a_question_names_the_values_of_the_wordings_it_may_be():
+    near = {known.question: known for known in calls_near("Which protein is it in frame -2?")}
+    assert read_request(near["Translate this DNA in frame -2."].call).arguments == {"dna": "@input", "frame": -2}
+    assert not any("frame 2" in question for question in near), "-2 is not 2"
+    assert not any("EcoRI" in question for question in near), "no enzyme is named"

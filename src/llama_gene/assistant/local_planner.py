@@ -1,4 +1,4 @@
-"""The tuned model as its own planner: it writes calls in the format it learnt.
+"""The tuned model as its own planner: it writes calls in the format it learnt, where words alone do not tell the tool.
 
 What a call gave is said by the tool's own sentence (`tasks.tool_questions`), and of a task that was tuned for a tool
 by the task's, with the tool's number, as evaluation does (`tasks.tool_calls`): a small model may call well and still
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from llama_gene.assistant.agent import Deciding, Decision, Step, tell_result
 from llama_gene.assistant.conversation import Assistant, Question, answer, ask_freely, ask_task, remember
+from llama_gene.assistant.guess_tool import find_call
 from llama_gene.config import AgentConfig
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
@@ -35,6 +36,8 @@ class LocalPlanner:
         """What the model writes after the steps so far: one call, or its answer; without tools nothing is a call."""
         if steps and (sentence := _say_step(self.task, steps[-1])):
             return Decision(text=sentence)
+        if not steps and self.task is None and (call := find_call(self.assistant, question, sequences, tools)):
+            return call
         asked = self.first or self._ask(question, sequences)
         notices = list(asked.notices)
         for step in steps:
@@ -45,6 +48,8 @@ class LocalPlanner:
         request = read_request(written) if tools else None
         if request is not None:
             return Decision(requests=(request,), notices=tuple(notices))
+        if tools and self.task is None and written.startswith("{"):
+            notices.append("The model began a call of a tool and wrote none that can be read.")
         if self.task is not None and is_called(self.task) and not steps:
             notices.append(
                 f"The model was tuned to call {tool_name(self.task)} here, and wrote no call that can be read."

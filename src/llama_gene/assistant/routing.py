@@ -111,6 +111,12 @@ class Router:
         following = found[1].task if len(found) > 1 else ""
         return replace(found[0], next_task=following) if found else None
 
+    def liken(self, question: str, texts: Sequence[str]) -> list[float]:
+        """The likeness of a question to each text, 0 to 1; 0 for a question about a notion."""
+        if not texts or _is_general(question):
+            return [0.0] * len(texts)
+        return (self._fitted.transform([question]) @ self._fitted.transform(texts).T).toarray()[0].tolist()
+
     def _like_others(self, question: str, kinds: Sequence[Kind]) -> float:
         """The greatest likeness to a question about such sequences that no task answers, 0 to 1."""
         near = [place for place, (_, wanted) in enumerate(self.others) if wanted == tuple(kinds)]

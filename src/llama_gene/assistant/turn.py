@@ -319,6 +319,10 @@ def _ask_freely(turn: _Turn, words: str, records: Sequence[Record], manner: Mann
     system = "\n\n".join(part for part in (turn.assistant.config.system, manner.system) if part.strip())
     toolbox = _free_tools(turn.assistant, manner)
     about = records or (turn.conversation.asked if toolbox else ())
+    if about and not records:
+        yield from turn.tell(
+            [f"No sequence in the message: asked about {' and '.join(one.id for one in about)} of before."]
+        )
     said = "\n\n".join(part for part in (words, turn.quote(turn.found)) if part)
     question = ask_freely(turn.assistant, said, about, turn.conversation.history, system=system)
     yield Begun(tuple(record.id for record in about), None)
@@ -347,8 +351,6 @@ def _write(
     text = finished.text
     if text and not pieces:
         yield Piece(text)
-    yield from turn.tell([notice for notice in finished.notices if notice not in told])
-    yield from turn.tell([] if text else ["The model ended its answer at once."])
     turn.steps += finished.steps
     if called := dict.fromkeys(step.tool for step in finished.steps if not step.error):
         turn.base(f"Results of {', '.join(called)}: the numbers of the steps are the ones to trust.")
@@ -357,6 +359,8 @@ def _write(
         turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
     names = tuple(record.id for record in records)
     yield from turn.keep(question, Answered(names, task.name if task else None, text), text)
+    yield from turn.tell([notice for notice in finished.notices if notice not in told])
+    yield from turn.tell([] if text else ["The model ended its answer at once."])
 
 
 def _free_tools(assistant: Assistant, manner: Manner) -> Toolbox | None:

@@ -227,6 +227,12 @@ class ChatConfig(Section):
     route_likeness: float = Field(
         0.2, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
     )
+    call_likeness: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="Least likeness of a question and one that a tool answers, for its call to be made.",
+    )
     tools: ToolUse = Field("auto", description="Free questions may call tools; auto: where the model was tuned to.")
     steps: Literal["trained", "always", "never"] = Field(
         "trained", description="Write steps before a label: in tasks tuned so, in all, or in none."

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field, TypeAdapter
@@ -100,6 +100,51 @@ def tool_wordings() -> tuple[tuple[str, tuple[GeneKind, ...]], ...]:
     )
 
 
+class KnownCall(NamedTuple):
+    """A question that the wordings hold, about sequences of these kinds, and the call that answers it.
+
+    `named`: how many values it names.
+    """
+
+    question: str
+    kinds: tuple[GeneKind, ...]
+    call: str
+    named: int
+
+
+def calls_near(question: str) -> Iterator[KnownCall]:
+    """Every wording that a question may be another form of, with the values that the question itself names.
+
+    A wording with a place for a value is left out where the question names none that is known for it.
+
+    >>> [known.call for known in calls_near("cut sites of EcoRI?") if "EcoRI" in known.question][0]
+    '{"tool": "restriction_sites", "dna": "@input", "enzymes": ["EcoRI"]}'
+    """
+    for tool, asked in tool_questions().items():
+        for form in asked.forms:
+            named = {place: _named(question, values) for place, values in form.values.items()}
+            values = {place: pair for place, pair in named.items() if pair is not None}
+            if len(values) < len(named):
+                continue
+            said = {place: words for place, (words, _) in values.items()}
+            call = write_request(tool, _fill(form.arguments, {place: value for place, (_, value) in values.items()}))
+            for wording in (*form.questions, *form.held_out):
+                yield KnownCall(_put(said, wording), form.kinds, call, len(said))
+
+
+def _named(question: str, values: Mapping[str, Any] | Sequence[str]) -> tuple[str, Any] | None:
+    """The longest of the values that a question names, as it is said and as it is called."""
+    found = [
+        pair for pair in _pairs(values) if re.search(rf"(?<![\w-]){re.escape(pair[0])}(?!\w)", question, re.IGNORECASE)
+    ]
+    return max(found, key=lambda pair: len(pair[0]), default=None)
+
+
+def _pairs(values: Mapping[str, Any] | Sequence[str]) -> list[tuple[str, Any]]:
+    """What is said for each value, and what is called."""
+    return list(values.items()) if isinstance(values, Mapping) else [(value, value) for value in values]
+
+
 def call_records(
     split: Split,
     number: int,
@@ -179,7 +224,7 @@ def _draw_values(form: Form, rng: np.random.Generator) -> tuple[dict[str, str], 
     said: dict[str, str] = {}
     called: dict[str, Any] = {}
     for place, values in form.values.items():
-        pairs = list(values.items()) if isinstance(values, Mapping) else [(value, value) for value in values]
+        pairs = _pairs(values)
         said[place], called[place] = pairs[int(rng.integers(len(pairs)))]
     return said, called
 
