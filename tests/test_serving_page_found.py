@@ -22,6 +22,7 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 def plan(question, sequences, steps, tools):
     """A call, a wrong call, then the answer."""
+    yield from ()
     calls = [Request("gc_content", {"dna": "@input"}, "first"), Request("nonesuch", {}, "second")]
     if len(steps) < len(calls):
         return Decision(requests=(calls[len(steps)],))
