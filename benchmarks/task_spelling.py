@@ -65,6 +65,7 @@ SYNTHETIC: dict[str, Any] = {
         "definitions": ["tasks/definitions"],
         "choices": [{"name": name} for name in ("demo-promoter", "demo-structure")],
         "wording": {"others": 0, "defined": 0},
+        "tool_calls": {"train": 0},
         "max_tokens": 224,
     },
 }  # fmt: skip
@@ -86,6 +87,7 @@ REAL: dict[str, Any] = {
     "tasks": {
         "choices": [{"name": name, "train": 1200, "valid": 600, "test": 600} for name in REAL_TASKS],
         "wording": {"others": 0, "defined": 0},
+        "tool_calls": {"train": 0},
         "max_tokens": 224,
     },
 }
