@@ -233,3 +233,18 @@ def test_every_label_of_the_real_data_is_known(data: Path, tmp_path: Path) -> No
     )
     manifest = split_tasks(config, data=data, seed=1, output=tmp_path / "splits")
     assert set(manifest.facts) == set(names)
+
+
+@pytest.mark.parametrize("spelling", ["joined", "spaced"])
+def test_how_much_of_a_sequence_is_shown_does_not_tell_its_answer(tokenizer: GeneTokenizer, spelling: Any) -> None:
+    """One long sequence with a short and with a long answer, of a closed list or free: as many letters are shown."""
+    letters, labels = (
+        "".join(np.random.default_rng(1).choice(list("ACGT"), 3000)),
+        ("no", "a label of many more tokens"),
+    )
+    setting = Setting(load_task("promoter-core"), spelling, tokenizer, 300, 64)
+    for known in (labels, ()):
+        made = fit(setting, [Question("What?", (letters,), label, known) for label in labels], Counter())
+        shown = {one.sequences for one in made if one}
+        assert len(shown) == 1
+        assert shown != {(letters,)}

@@ -276,7 +276,9 @@ def _setting(assistant: Assistant, task: Task, limit: int) -> fitting.Setting:
     if (task, limit) not in known:
         # A model that learnt both spellings is asked in the shorter one.
         spelling = spellings_of(task.spelling)[0]
-        known[task, limit] = fitting.Setting(task, spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, limit)
+        # The room of a free answer is out of the limit already.
+        most = limit if labels_of(assistant, task) else 0
+        known[task, limit] = fitting.Setting(task, spelling, assistant.tokenizer, limit - _MARGIN_TOKENS, most)
     return known[task, limit]
 
 

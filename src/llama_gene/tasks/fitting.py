@@ -101,12 +101,15 @@ class Setting:
 
 @dataclass
 class _Job:
+    """A question whose size is looked for; `spare`: tokens by which another answer may be longer than its own."""
+
     place: int
     question: Question
     instruction: str
     answer: str
     search: Generator[int, int, int | None]
     size: int
+    spare: int
 
 
 def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -> list[Instruction | None]:
@@ -120,7 +123,7 @@ def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -
     results: list[Instruction | None] = [None] * len(questions)
     jobs = []
     for job in _begin(setting, questions, counts):
-        if setting.ruler.at_most(_prompt(setting, job)) + MARK_TOKENS <= setting.max_tokens:
+        if setting.ruler.at_most(_prompt(setting, job)) + MARK_TOKENS + job.spare <= setting.max_tokens:
             results[job.place] = _finish(setting, job, job.size, counts)
         else:
             jobs.append(job)
@@ -129,7 +132,7 @@ def fit(setting: Setting, questions: Sequence[Question], counts: Counter[str]) -
         lengths = setting.ruler.lengths([_prompt(setting, job) for job in jobs])
         for job, length in zip(jobs, lengths, strict=True):
             try:
-                job.size = job.search.send(length + MARK_TOKENS)
+                job.size = job.search.send(length + MARK_TOKENS + job.spare)
                 waiting.append(job)
             except StopIteration as end:
                 results[job.place] = _finish(setting, job, end.value, counts)
@@ -148,7 +151,8 @@ def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]
     """One search per question whose answer is short enough."""
     task, special = setting.task, setting.tokenizer.special_tokens
     answers = [defuse(question.target, special) for question in questions]
-    texts = sorted({answer.text for answer in answers})
+    labels = {label: defuse(label, special).text for question in questions for label in question.labels}
+    texts = sorted({answer.text for answer in answers} | set(labels.values()))
     lengths = dict(zip(texts, map(len, setting.tokenizer.encode_arrays(texts)), strict=True))
     jobs = []
     for place, (question, answer) in enumerate(zip(questions, answers, strict=True)):
@@ -162,7 +166,10 @@ def _begin(setting: Setting, questions: Sequence[Question], counts: Counter[str]
         most = min(whole, setting.max_tokens * _MOST_LETTERS_PER_TOKEN)
         fixed = _is_fixed(task) or question.examples
         search = try_sizes(most, setting.max_tokens, most if fixed else min(most, task.min_letters))
-        jobs.append(_Job(place, question, asked.text, answer.text, search, next(search)))
+        # All answers get the same room: else the length of a shortened sequence would tell which answer is right.
+        room = max((lengths[labels[label]] for label in question.labels), default=setting.max_answer_tokens)
+        spare = 0 if fixed else max(0, room - lengths[answer.text])
+        jobs.append(_Job(place, question, asked.text, answer.text, search, next(search), spare))
     return jobs
 
 
