@@ -5,7 +5,7 @@ before them. Everything from outside is defused before `prompts.render` makes th
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from llama_gene.sequences.records import Record
 from llama_gene.tasks import fitting
 from llama_gene.tasks.bins import bin_names
 from llama_gene.tasks.definitions import Task, load_task, read_task
-from llama_gene.tasks.shorten import coding_pair, cut, try_sizes
+from llama_gene.tasks.shorten import coding_pair, cut, largest_size
 from llama_gene.tasks.steps import Reading
 from llama_gene.tasks.tool_questions import tool_wordings
 from llama_gene.tasks.wordings import input_text
@@ -330,7 +330,7 @@ def ask_freely(
     whole = min(max(map(len, letters), default=0), limit * _MOST_LETTERS_PER_TOKEN)
     while turns and measure(whole, turns) > limit:
         turns = turns[_TURN:]
-    size = _largest_size(whole, limit, measure)
+    size = largest_size(whole, limit, measure)
     if size is None:
         raise DataError(
             f"the question has {measure(whole):,} tokens, the model reads {limit:,} beside its answer. Shorten it."
@@ -357,17 +357,6 @@ def _cut_notices(sequences: Sequence[Record], size: int, limit: int) -> list[str
         for record in sequences
         if len(record.text) > size
     ]
-
-
-def _largest_size(whole: int, limit: int, measure: Callable[[int], int]) -> int | None:
-    """The most letters whose prompt is within the limit; None where not even one is."""
-    search = try_sizes(whole, limit, smallest=min(1, whole))
-    size = next(search)
-    while True:
-        try:
-            size = search.send(measure(size))
-        except StopIteration as end:
-            return end.value
 
 
 def answer(assistant: Assistant, question: Question) -> Generator[str]:

@@ -212,8 +212,6 @@ def _show_event(event: Event, console: Console) -> None:
     elif isinstance(event, Begun):
         if event.items > 1:
             _say(console, " and ".join(event.names), style="bold")
-    elif isinstance(event, Step):
-        _say(console, show_step(event), style="dim")
     elif isinstance(event, Piece):
         console.print(Text(printable(event.text)), end="", soft_wrap=True)
     elif isinstance(event, Answered):

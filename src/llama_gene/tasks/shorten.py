@@ -1,6 +1,6 @@
 """Shorten sequences until the whole prompt fits: the answer never gives way."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from llama_gene.tasks.definitions import Keep, Task
 
@@ -100,3 +100,23 @@ def try_sizes(size: int, limit: int, smallest: int) -> Generator[int, int, int |
         used = yield guess
         low, high = ((guess, used), high) if used <= limit else (low, (guess, used))
     return low[0]
+
+
+def largest_size(whole: int, limit: int, measure: Callable[[int], int]) -> int | None:
+    """The size that `try_sizes` finds for one prompt; None where not even one letter fits.
+
+    Args:
+        whole: Where to begin, and the most.
+        limit: Most tokens.
+        measure: Tokens of the prompt at a size.
+
+    >>> largest_size(1000, 100, lambda size: 10 + size), largest_size(1000, 100, lambda size: 200)
+    (90, None)
+    """
+    search = try_sizes(whole, limit, smallest=min(1, whole))
+    size = next(search)
+    while True:
+        try:
+            size = search.send(measure(size))
+        except StopIteration as end:
+            return end.value
