@@ -105,11 +105,8 @@ def call_records(
         counts: Receives what was refused.
     """
     for place, draws in enumerate(_drawn(split, getattr(config.tool_calls, split), shown, rng)):
-        asked, record = None, None
-        for asked in draws:
-            record = _fit(asked, config, tokenizer) if asked is not None else None
-            if record is not None:
-                break
+        made = ((asked, _fit(asked, config, tokenizer)) for asked in draws if asked is not None)
+        asked, record = next(((asked, record) for asked, record in made if record is not None), (None, None))
         if asked is None or record is None:
             counts[f"refused: no draw gives every call a result within {config.max_tokens} tokens"] += 1
             continue
@@ -120,29 +117,34 @@ def call_records(
 
 
 def _fit(asked: Asked, config: TasksConfig, tokenizer: GeneTokenizer) -> dict[str, Any] | None:
-    """The texts of a record, made harmless; without the last answer where it is too long and no call."""
-    instruction, letters = (defuse(text, tokenizer.special_tokens).text for text in (asked.instruction, asked.input))
-    said = [user_content(instruction, letters), *(defuse(one, tokenizer.special_tokens).text for one in asked.results)]
-    answers = [defuse(one, tokenizer.special_tokens).text for one in asked.answers]
-    while answers:
-        turns = [
-            message
-            for question, answer in zip(said, answers, strict=False)
-            for message in (Message("user", question), Message("assistant", answer))
-        ]
-        tokens = len(tokenizer.encode(render(turns))) + MARK_TOKENS * len(answers)
-        is_sentence = len(answers) > 1 and read_request(answers[-1]) is None
-        if tokens <= config.max_tokens and not (
-            is_sentence and len(tokenizer.encode(answers[-1])) > config.max_answer_tokens
-        ):
-            *earlier, last = zip(said, answers, strict=False)
-            history = {"history": [list(turn) for turn in earlier]} if earlier else {}
-            first = {"instruction": last[0], "input": ""} if earlier else {"instruction": instruction, "input": letters}
-            return {**first, "output": last[1], **history}
-        if not is_sentence:
-            return None
-        answers.pop()
-    return None
+    """The texts of a record, made harmless; without the sentence at its end where that is too long. None: no room."""
+
+    def safe(text: str) -> str:
+        return defuse(text, tokenizer.special_tokens).text
+
+    instruction, letters = safe(asked.instruction), safe(asked.input)
+    said = [user_content(instruction, letters), *map(safe, asked.results)]
+    turns = list(zip(said, map(safe, asked.answers), strict=False))
+    last = turns[-1][1]
+    ends_in_words = len(turns) > 1 and read_request(last) is None
+    if ends_in_words and (
+        len(tokenizer.encode(last)) > config.max_answer_tokens or _length(turns, tokenizer) > config.max_tokens
+    ):
+        turns.pop()
+    if _length(turns, tokenizer) > config.max_tokens:
+        return None
+    *history, (question, answer) = turns
+    if not history:
+        return {"instruction": instruction, "input": letters, "output": answer}
+    return {"instruction": question, "input": "", "output": answer, "history": [list(turn) for turn in history]}
+
+
+def _length(turns: Sequence[tuple[str, str]], tokenizer: GeneTokenizer) -> int:
+    """Tokens of a conversation, at most."""
+    messages = [
+        message for asked, answer in turns for message in (Message("user", asked), Message("assistant", answer))
+    ]
+    return len(tokenizer.encode(render(messages))) + MARK_TOKENS * len(turns)
 
 
 def _drawn(split: Split, number: int, shown: Shown, rng: np.random.Generator) -> Iterator[Iterator[Asked | None]]:
