@@ -32,7 +32,7 @@ def log_likelihood(assistant: Assistant, letters: str) -> float:
     """One plain pass: every token after the begin token, without the end token."""
     ids = [assistant.tokenizer.bos_id, *assistant.tokenizer.encode(letters)]
     with torch.inference_mode():
-        logits = assistant.model(torch.tensor([ids])).logits[0].double().log_softmax(dim=-1)
+        logits = assistant.model(torch.tensor([ids], device=assistant.model.device)).logits[0].double().log_softmax(dim=-1)
     return sum(float(logits[place, token]) for place, token in enumerate(ids[1:]))
 
 

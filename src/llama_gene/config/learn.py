@@ -258,7 +258,9 @@ class ChatConfig(Section):
     max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")
     max_chain_letters: int = Field(2000, ge=1, description="Structure: longest chain; each of its tokens is asked.")
     max_windows: int = Field(64, ge=1, description="Most windows that a long sequence is asked in.")
-    dtype: Literal["float32", "bfloat16", "auto"] = Field("float32", description="Weights in memory; auto: as stored.")
+    dtype: Literal["float32", "bfloat16", "auto"] = Field(
+        "auto", description="Weights in memory; auto: float32 on a CPU, as stored on a GPU."
+    )
 
 
 class PredictConfig(Section):

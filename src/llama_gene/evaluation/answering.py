@@ -4,10 +4,8 @@ Axes: N items, L labels.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.special import softmax
 from transformers import PreTrainedModel
 
@@ -22,19 +20,11 @@ from llama_gene.evaluation.scorer import label_numbers
 from llama_gene.evaluation.steps import write_steps
 from llama_gene.evaluation.tasks import ModelAnswers, with_values
 from llama_gene.evaluation.tools import Tool, answer_calls
-from llama_gene.model.folders import load_pair
 from llama_gene.prompts import Message, render, user_content
 from llama_gene.tokenizer.load import GeneTokenizer
 
 # Beyond a right call, so that one that goes on is seen to be wrong.
 _CALL_ROOM_TOKENS = 8
-
-
-def load_answerer(folder: Path) -> tuple[PreTrainedModel, GeneTokenizer]:
-    """A model folder, ready to answer: float32 on a processor; on an accelerator the weights keep their stored type."""
-    cuda = torch.cuda.is_available()
-    model, tokenizer = load_pair(folder, dtype=None if cuda else torch.float32)
-    return model.to("cuda" if cuda else "cpu").eval(), tokenizer
 
 
 def prompt_ids(item: Item, tokenizer: GeneTokenizer) -> list[int]:
