@@ -18,7 +18,7 @@ from llama_gene.tasks.tool_questions import TOOL_CALLS, say_result
 from llama_gene.tokenizer.load import load_tokenizer
 from llama_gene.tools import all_tools
 from llama_gene.tools.references import fill_references
-from llama_gene.training.finetune import encode_instruction
+from llama_gene.training.instructions import encode_instruction
 from models import make_vocabulary
 
 DEFINITION = (
