@@ -194,7 +194,7 @@ CALL = '{"tool": "gc_content", "dna": "@input"}'
 
 
 def test_a_free_question_is_answered_by_a_call_and_remembered(assistant, monkeypatch):
-    writes(monkeypatch, CALL, CALL)
+    writes(monkeypatch, CALL, "It is 1 or so.", CALL, "It is 1 or so.")
     calling = replace(assistant, card={**assistant.card, "calls_tools": True})
     *events, reply = converse(calling, f"How much G and C is there? {DNA}")
     assert [type(event) for event in events] == [Begun, Step, Piece, Answered]
@@ -209,7 +209,7 @@ def test_a_free_question_is_answered_by_a_call_and_remembered(assistant, monkeyp
 def test_tools_are_used_only_where_they_are_wanted(assistant, monkeypatch):
     writes(monkeypatch, CALL)
     assert reply_to(assistant, f"How much? {DNA}").text == CALL
-    writes(monkeypatch, CALL)
+    writes(monkeypatch, CALL, "That is all.")
     assert reply_to(assistant, f"How much? {DNA}", manner=Manner(tools="on")).steps
 
 
