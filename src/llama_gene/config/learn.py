@@ -125,7 +125,7 @@ class ToolCallsConfig(Section):
 
     train: int = Field(1000, ge=0, description="Training questions; 0: the model learns to call no tool, none at all.")
     valid: int = Field(100, ge=0, description="Validation questions.")
-    test: int = Field(400, ge=0, description="Test questions, in wordings that training does not have.")
+    test: int = Field(400, ge=0, description="Test questions; training has neither their wordings nor their values.")
 
 
 class TasksConfig(Section):

@@ -28,7 +28,7 @@ from llama_gene.model.machine import reuse_memory
 from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 4
+CODE = 5
 
 
 @dataclass(frozen=True)
