@@ -25,7 +25,10 @@ from llama_gene.progress import show_progress
 logger = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
+Found = TypeVar("Found")
 Result = dict[str, Any]
+# A function, its task, and the file that keeps the result.
+_Call = tuple[Callable[[Any], Result], Any, Path]
 # Below so many bytes of input, more processes take longer to start than they save.
 _WORTH_IT = 64_000_000
 
@@ -58,15 +61,13 @@ def run_tasks(function: Callable[[Task], Result], tasks: Sequence[Task], work: W
     return iter(show_progress(_results(calls, work), what, len(calls)))
 
 
-def _results(calls: Sequence[tuple[Callable[[Any], Result], Any, Path]], work: Work) -> Iterable[Result]:
+def _results(calls: Sequence[_Call], work: Work) -> Iterable[Result]:
     workers = count_workers(work, sum(not kept.is_file() for _, _, kept in calls))
     if work.engine.name == "ray":
         from llama_gene.corpus.cluster import run_on_ray
 
         return run_on_ray(_remember, calls, work.engine)
-    if workers == 1:
-        return (_remember(*call) for call in calls)
-    return _in_processes(calls, workers)
+    return map_in_order(_remember, calls, workers)
 
 
 def count_workers(work: Work, waiting: int) -> int:
@@ -81,13 +82,27 @@ def count_workers(work: Work, waiting: int) -> int:
     return max(1, min(asked, waiting))
 
 
-def _in_processes(calls: Sequence[tuple[Callable[[Any], Result], Any, Path]], workers: int) -> Iterator[Result]:
-    """At most two tasks per process are under way, so that memory does not grow with their number."""
+def map_in_order(function: Callable[[Task], Found], tasks: Iterable[Task], workers: int) -> Iterator[Found]:
+    """What the function makes of each task, in order, in so many processes; in this one where that is 1.
+
+    At most two tasks per process are under way, so that memory does not grow with their number.
+
+    Args:
+        function: Found by name in a module, so that other processes can import it.
+        tasks: What it is called with; read as they are needed.
+        workers: Processes, >= 1.
+
+    Raises:
+        ArtifactError: a worker was killed.
+    """
+    if workers == 1:
+        yield from map(function, tasks)
+        return
     pool = joblib.Parallel(workers, return_as="generator", pre_dispatch="2 * n_jobs", batch_size=1)
     with warnings.catch_warnings(), joblib.parallel_config("loky", inner_max_num_threads=1):
         warnings.filterwarnings("ignore", "A worker stopped while some jobs")
         try:
-            yield from pool(joblib.delayed(_remember_in_worker)(*call) for call in calls)
+            yield from pool(joblib.delayed(_stay_and_do)(function, task) for task in tasks)
         except process_executor.TerminatedWorkerError as error:
             raise ArtifactError(
                 "a worker process was killed, perhaps for want of memory. What is finished is kept: run the same "
@@ -95,17 +110,18 @@ def _in_processes(calls: Sequence[tuple[Callable[[Any], Result], Any, Path]], wo
             ) from error
 
 
-def _remember_in_worker(function: Callable[[Any], Result], task: Any, kept: Path) -> Result:
-    """As `_remember`, by a process that stays.
+def _stay_and_do(function: Callable[[Task], Found], task: Task) -> Found:
+    """What the function gives, by a process that stays.
 
     One that has grown by 300 MB since its first task leaks, says loky, and puts another in its place. Ours grow by a
     tokenizer and its tables, which the other would have to open again: four seconds of two cores.
     """
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
-    return _remember(function, task, kept)
+    return function(task)
 
 
-def _remember(function: Callable[[Any], Result], task: Any, kept: Path) -> Result:
+def _remember(call: _Call) -> Result:
+    function, task, kept = call
     if kept.is_file():
         found: Result = json.loads(kept.read_text(encoding="utf-8"))
         return found
