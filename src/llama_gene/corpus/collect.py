@@ -185,7 +185,9 @@ class _Runs(NamedTuple):
 
     def where(self, stay: NDArray[np.bool_]) -> "_Runs":
         """These runs alone."""
-        return self if stay.all() else _Runs(*(list(compress(column, stay)) for column in self))
+        if stay.all():
+            return self
+        return _Runs([*compress(self.owners, stay)], [*compress(self.starts, stay)], [*compress(self.texts, stay)])
 
 
 class _Collector:
