@@ -54,7 +54,8 @@ def test_streamed_pieces_join_to_what_the_model_generates(assistant):
     ids = list(question.prompt)
     with torch.inference_mode():
         for _ in range(24):
-            best = int(assistant.model(torch.tensor([ids], device=assistant.model.device)).logits[0, -1, :size].argmax())
+            ids_1T = torch.tensor([ids], device=assistant.model.device)
+            best = int(assistant.model(ids_1T).logits[0, -1, :size].argmax())
             if best == assistant.tokenizer.eos_id:
                 break
             ids.append(best)
