@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import EvaluateConfig, describe
-from llama_gene.evaluation.answering import answer_items, load_answerer
+from llama_gene.evaluation.answering import answer_items
 from llama_gene.evaluation.baseline_answers import beside, find_baselines
 from llama_gene.evaluation.controls import EnglishSources, begin_controls
 from llama_gene.evaluation.evidence import add_evidence, describe_evidence
@@ -24,11 +24,12 @@ from llama_gene.evaluation.report import Report, TrainingCurve
 from llama_gene.evaluation.report_pages import write_report
 from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, compare, with_values
 from llama_gene.evaluation.tools import Tool, open_tools
+from llama_gene.model.folders import load_answerer
 from llama_gene.model.machine import reuse_memory
 from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 4
+CODE = 5
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from llama_gene.assistant.turn import (
     reply_record,
 )
 from llama_gene.retrieval.hits import SequenceHit
+from llama_gene.sequences.alignment import Traced
 from llama_gene.sequences.records import Record
-from llama_gene.tasks.alignment import Traced
 
 MOST_TURNS = 200
 
