@@ -2,8 +2,9 @@
 
 The peer is how the paper's scripts answer: greedy decoding of 8 tokens, one question at a time (transformers'
 `generate`). Both get the same prompts and the same model with random weights, so no answer stops early; a tuned model
-that ends its answer after fewer tokens gains the peer that part. Quick: the demo's shape. Else also 10 million
-parameters and 40,000 rows, and the memory that many questions take: the scores alone, about 1 kB a question, may grow.
+that ends its answer after fewer tokens gains the peer that part. Both run in a process that keeps the memory it frees,
+as the stage "evaluate" does. Quick: the demo's shape. Else also 10 million parameters and 40,000 rows, and the memory
+that many questions take: the scores alone, about 1 kB a question, may grow.
 """
 
 import tempfile
@@ -29,6 +30,7 @@ from _tasks_child import measure as weigh_apart
 from llama_gene.config import ModelConfig
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.evaluation.likelihood import Question, score_answers
+from llama_gene.model.machine import reuse_memory
 from llama_gene.tokenizer.load import GeneTokenizer
 
 NEW_TOKENS = 8
@@ -52,6 +54,7 @@ class Size:
 def main() -> None:
     """Run, print, write."""
     arguments = read_arguments(__doc__)
+    reuse_memory()
     sizes = [Size("demo", DEMO_SHAPE, DEMO_ROWS, items=16 if arguments.quick else 512, rounds=5)]
     if not arguments.quick:
         sizes.append(Size("real-cpu", REAL_SHAPE, REAL_ROWS, items=96, rounds=5))

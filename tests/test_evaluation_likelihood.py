@@ -95,20 +95,6 @@ def test_rows_laid_out_alike_share_one_mask_and_their_likelihoods_are_the_models
             assert np.allclose(scores.log_probability, one_by_one(model, question), atol=1e-4)
 
 
-def test_a_batch_on_a_cpu_has_no_more_tokens_than_its_cache_holds(pair, monkeypatch):
-    model, _ = pair
-    read_rows, sizes = likelihood.read_rows, []
-
-    def note_size(base, start, ids_BT, *rest):
-        sizes.append(ids_BT.numel())
-        return read_rows(base, start, ids_BT, *rest)
-
-    monkeypatch.setattr(likelihood, "read_rows", note_size)
-    monkeypatch.setattr(likelihood, "_CPU_BATCH_TOKENS", 100)
-    score_answers(model, questions(20), batch_items=20)
-    assert max(sizes) <= 100 < sum(sizes)
-
-
 def test_questions_of_several_wordings_windows_and_lengths_are_scored_in_the_order_given(pair, monkeypatch):
     model, _ = pair
     monkeypatch.setattr(likelihood, "_WINDOW", 7)
