@@ -11,11 +11,13 @@ import pytest
 from chatting import CONTEXT, make_chat_model
 from llama_gene.artifacts import write_json
 from llama_gene.assistant.agent import Step
+from llama_gene.assistant.asking import Question, ask_freely, ask_task
 from llama_gene.assistant.closed import Plan, _join, answer_plans, plan_item
-from llama_gene.assistant.conversation import Assistant, Question, ask_freely, ask_task
+from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.events import Answered, Begun, Manner, Piece, Reply, reply_record
 from llama_gene.assistant.examples import open_examples, shots_of
 from llama_gene.assistant.measured import find_report, read_measured
-from llama_gene.assistant.turn import Answered, Begun, Manner, Piece, Reply, converse, reply_record, reply_to
+from llama_gene.assistant.turn import converse, reply_to
 from llama_gene.assistant.windows import cut_windows
 from llama_gene.config import ChatConfig, TaskChoice
 from llama_gene.errors import DataError

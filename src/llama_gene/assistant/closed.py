@@ -16,7 +16,8 @@ from itertools import accumulate, pairwise
 import numpy as np
 from scipy.special import softmax
 
-from llama_gene.assistant.conversation import Assistant, Question, ask_task, labels_of
+from llama_gene.assistant.asking import Question, ask_task
+from llama_gene.assistant.conversation import Assistant, labels_of
 from llama_gene.assistant.display import Answer
 from llama_gene.assistant.examples import shots_of
 from llama_gene.assistant.windows import cut_windows, window_letters

@@ -11,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from llama_gene.assistant.agent import Deciding, Decision, Step, tell_result
-from llama_gene.assistant.conversation import Assistant, Question, answer, ask_freely, ask_task, remember
+from llama_gene.assistant.asking import Question, answer, ask_freely, ask_task, remember
+from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.guess_tool import find_call
 from llama_gene.config import AgentConfig
 from llama_gene.sequences.records import Record

@@ -19,19 +19,10 @@ from fastapi.responses import JSONResponse, Response
 
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant
 from llama_gene.assistant.display import Answer, comparable, describe_sureness, percent
+from llama_gene.assistant.events import Answered, Begun, Conversation, Event, Manner, Piece, Reply, reply_record
 from llama_gene.assistant.found import describe_found
 from llama_gene.assistant.inputs import read_typed
 from llama_gene.assistant.measured import describe_measured
-from llama_gene.assistant.turn import (
-    Answered,
-    Begun,
-    Conversation,
-    Event,
-    Manner,
-    Piece,
-    Reply,
-    reply_record,
-)
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record

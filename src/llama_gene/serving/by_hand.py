@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from llama_gene.assistant.agent import take_step
+from llama_gene.assistant.events import Conversation
 from llama_gene.assistant.inputs import Typed, read_typed
-from llama_gene.assistant.turn import Conversation
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body
 from llama_gene.serving.engine import BusyError

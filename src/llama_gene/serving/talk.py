@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import suppress
 
 from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.events import Conversation, Event, Manner
 from llama_gene.assistant.found import Searching
 from llama_gene.assistant.toolbox import uses_tools
-from llama_gene.assistant.turn import Conversation, Event, Manner, converse
+from llama_gene.assistant.turn import converse
 from llama_gene.serving.answering import Service
 from llama_gene.serving.engine import BusyError
 from llama_gene.serving.refusals import RefusedError

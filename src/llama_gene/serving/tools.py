@@ -10,9 +10,10 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
+from llama_gene.assistant.events import Event, Manner, Reply, reply_record
 from llama_gene.assistant.found import Searching
 from llama_gene.assistant.toolbox import uses_tools
-from llama_gene.assistant.turn import Event, Manner, Reply, converse, reply_record
+from llama_gene.assistant.turn import converse
 from llama_gene.errors import DataError
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body

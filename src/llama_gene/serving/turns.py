@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from llama_gene.assistant.conversation import SYNTHETIC
+from llama_gene.assistant.events import Conversation, Manner, Notice
 from llama_gene.assistant.inputs import checked_record
-from llama_gene.assistant.turn import Conversation, Manner, Notice
 from llama_gene.prompts import Message, defuse
 from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
