@@ -29,6 +29,7 @@ from llama_gene.tasks.tool_calls import as_asked, write_call
 from models import make_instructions
 
 DNA = "ACGTTGCATATAAAGCACGT"
+CUT = "The answer was cut: it was as long as it may be (chat.max_new_tokens)."
 LEARNT = ["promoter-core", "central-dogma", "secondary-structure", "solubility"]
 
 
@@ -58,6 +59,7 @@ def test_a_free_answer_comes_in_pieces_that_join_to_the_reply(assistant):
     assert "".join(pieces).strip() == events[-1].text
     assert events[-1].task is None
     assert "nothing was looked up" in events[-1].based_on[0]
+    assert (events[-1].answers[0].is_cut, events[-1].notices) == (True, (CUT,))
 
 
 def test_a_question_with_a_sequence_goes_to_the_task_it_resembles_and_it_is_said(assistant):
@@ -298,7 +300,7 @@ def test_a_message_that_cannot_be_answered_says_why(assistant, message, reason):
 def test_half_a_character_is_mended_and_told(assistant):
     reply = reply_to(having(assistant, max_new_tokens=2), "caf\ud83d au lait")
     assert reply.question == "caf? au lait"
-    assert reply.notices == ("Characters that are no text were replaced by ?.",)
+    assert reply.notices == ("Characters that are no text were replaced by ?.", CUT)
 
 
 # --- windows ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from llama_gene.assistant.conversation import Assistant, check_inputs, labels_of, wording_of
-from llama_gene.assistant.streaming import join_text, stream_ids
+from llama_gene.assistant.workplace import Finish
 from llama_gene.config import spellings_of
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message, defuse, render, user_content
@@ -207,16 +207,14 @@ def _cut_notices(sequences: Sequence[Record], size: int, limit: int) -> list[str
     ]
 
 
-def answer(assistant: Assistant, question: Question) -> Generator[str]:
-    """Stream the answer; the pieces join to the whole. Closing the iterator stops the model.
+def answer(assistant: Assistant, question: Question) -> Generator[str, None, Finish]:
+    """Stream the answer; the pieces join to the whole, and its end is told at last. Closing it stops the model.
 
     Greedy at temperature 0, else sampled with the config's seed: the same question gives the same answer.
     """
     room = assistant.context_tokens - len(question.prompt)
     config = assistant.config.model_copy(update={"max_new_tokens": min(assistant.config.max_new_tokens, room)})
-    tokenizer = assistant.tokenizer
-    ids = stream_ids(assistant.model, question.prompt, config, eos_id=tokenizer.eos_id, size=tokenizer.size)
-    yield from join_text(ids, tokenizer.decode)
+    return (yield from assistant.workplace.write(question.prompt, config))
 
 
 def remember(assistant: Assistant, question: Question, reply: str) -> tuple[Message, ...]:

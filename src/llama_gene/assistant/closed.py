@@ -68,7 +68,7 @@ def classify(
         DataError: the task has free answers, the number of sequences is wrong, or the question does not fit.
     """
     plan = plan_item(assistant, task, sequences, shots)
-    (answered,) = answer_plans(assistant, [plan], batch_items=_AT_ONCE)
+    (answered,) = assistant.workplace.on_model(lambda: answer_plans(assistant, [plan], batch_items=_AT_ONCE))
     return plan.questions[-1], answered
 
 

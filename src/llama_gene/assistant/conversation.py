@@ -4,7 +4,7 @@ How questions are put to it is in `asking`, how a message becomes questions in `
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from llama_gene.assistant.examples import ExamplePool, open_examples
 from llama_gene.assistant.measured import Measured, find_report, read_measured
 from llama_gene.assistant.routing import Router
 from llama_gene.assistant.store import Store, open_store
+from llama_gene.assistant.workplace import Alone, Workplace
 from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
 from llama_gene.evaluation.specialist import Specialist, specialists_beside
@@ -37,7 +38,8 @@ class Assistant:
     """A tuned model, its tokenizer, and what its folder says of itself.
 
     `measured`: how it scored, by task; `examples`: solved training items, by task; `store`: sequences by accession;
-    `index`: where sequences and passages like those of a question are looked up.
+    `index`: where sequences and passages like those of a question are looked up; `shared`: where a model is asked that
+    is not this one's alone.
     """
 
     model: PreTrainedModel
@@ -50,6 +52,7 @@ class Assistant:
     examples: Mapping[str, ExamplePool] = field(default_factory=dict)
     store: Store | None = None
     index: Index | None = None
+    shared: Workplace | None = None
 
     @classmethod
     def open(
@@ -82,6 +85,17 @@ class Assistant:
         return cls(
             model, tokenizer, folder, config, tuple(definitions), read_card(folder), measured, examples, store, index
         )
+
+    def working_at(self, workplace: Workplace, config: ChatConfig | None = None) -> "Assistant":
+        """The same, asked elsewhere, and as `config` says where one is given; what it knows of its tasks is shared."""
+        changed = replace(self, config=config or self.config, shared=workplace)
+        vars(changed).update(settings=self.settings, specialists=self.specialists, router=self.router)
+        return changed
+
+    @cached_property
+    def workplace(self) -> Workplace:
+        """Where its model is asked."""
+        return self.shared or Alone(self.model, self.tokenizer)
 
     @property
     def context_tokens(self) -> int:

@@ -73,13 +73,14 @@ class Answered:
     """An answer about an item is whole.
 
     `closed` holds label, probabilities, sureness and measured score of a closed task; None where the answer is free.
-    `text` is the answer in words, as a person reads it.
+    `text` is the answer in words, as a person reads it; `is_cut`: it was as long as it may be, and not at its end.
     """
 
     names: tuple[str, ...]
     task: str | None
     text: str
     closed: Answer | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)

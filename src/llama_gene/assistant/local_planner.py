@@ -14,6 +14,7 @@ from llama_gene.assistant.agent import Deciding, Decision, Step, tell_result
 from llama_gene.assistant.asking import Question, answer, ask_freely, ask_task, remember
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.guess_tool import find_call
+from llama_gene.assistant.workplace import Finish
 from llama_gene.config import AgentConfig
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
@@ -45,7 +46,8 @@ class LocalPlanner:
             history = remember(self.assistant, asked, step.written)
             asked = ask_freely(self.assistant, tell_result(step, self.config.max_result_letters), history=history)
             notices += asked.notices
-        written = (yield from _write(self.assistant, asked)).strip()
+        written, finish = yield from _write(self.assistant, asked)
+        written = written.strip()
         request = read_request(written) if tools else None
         if request is not None:
             return Decision(requests=(request,), notices=tuple(notices))
@@ -55,7 +57,7 @@ class LocalPlanner:
             notices.append(
                 f"The model was tuned to call {tool_name(self.task)} here, and wrote no call that can be read."
             )
-        return Decision(text=written, notices=tuple(notices))
+        return Decision(text=written, notices=tuple(notices), is_cut=finish == "length")
 
     def _ask(self, question: str, sequences: Sequence[Record]) -> Question:
         if self.task is not None:
@@ -63,18 +65,21 @@ class LocalPlanner:
         return ask_freely(self.assistant, question, sequences)
 
 
-def _write(assistant: Assistant, asked: Question) -> Generator[str, None, str]:
-    """What the model writes; its pieces are given as they come unless the text begins as a call does."""
+def _write(assistant: Assistant, asked: Question) -> Generator[str, None, tuple[str, Finish]]:
+    """What the model writes and how that ended; its pieces come as they are written unless it begins as a call does."""
     written, is_held = "", True
     with closing(answer(assistant, asked)) as pieces:
-        for piece in pieces:
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                return written, end.value
             written += piece
             if not is_held:
                 yield piece
             elif written.strip() and not written.lstrip().startswith("{"):
                 is_held = False
                 yield written
-    return written
 
 
 def _say_step(task: Task | None, step: Step) -> str:

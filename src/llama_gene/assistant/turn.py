@@ -72,7 +72,7 @@ class _Turn:
         index, config = self.assistant.index, self.assistant.config
         if index is not None and config.evidence == when:
             yield Searching(tuple(record.id for record in records))
-            self.found = look_up(index, question, records, config)
+            self.found = self.assistant.workplace.apart(lambda: look_up(index, question, records, config))
             if when == "shown":
                 self.base("What the index holds was looked up after the answer; the model did not read it.")
             yield self.found
@@ -229,7 +229,8 @@ def _write(
     yield from turn.tell(told)
     pieces: list[str] = []
     finished = Finished("", (), "answered")
-    with closing(run_agent(planner, words, records, bounds.tools, bounds.config)) as events:
+    apart = turn.assistant.workplace.apart
+    with closing(run_agent(planner, words, records, bounds.tools, bounds.config, apart)) as events:
         for event in events:
             if isinstance(event, Finished):
                 finished = event
@@ -248,9 +249,11 @@ def _write(
         alone = "" if turn.assistant.index else " nothing was looked up, and"
         turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
     names = tuple(record.id for record in records)
-    yield from turn.keep(question, Answered(names, task.name if task else None, text), text)
+    is_cut = finished.ended == "cut"
+    yield from turn.keep(question, Answered(names, task.name if task else None, text, is_cut=is_cut), text)
     yield from turn.tell([notice for notice in finished.notices if notice not in told])
     yield from turn.tell([] if text else ["The model ended its answer at once."])
+    yield from turn.tell(["The answer was cut: it was as long as it may be (chat.max_new_tokens)."] if is_cut else [])
 
 
 def _free_tools(assistant: Assistant, manner: Manner) -> Toolbox | None:

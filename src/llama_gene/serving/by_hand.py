@@ -66,7 +66,8 @@ def _call(service: Service, body: ToolBody) -> dict[str, Any]:
     records = typed.sequences or before.waiting or before.asked
     toolbox = service.toolbox
     timeout_s = min(toolbox.config.timeout_s, service.config.answer_timeout_s)
-    step = take_step(read_arguments(body.tool, body.arguments), records, toolbox.tools, timeout_s=timeout_s)
+    request = read_arguments(body.tool, body.arguments)
+    step = service.workplace.apart(lambda: take_step(request, records, toolbox.tools, timeout_s=timeout_s))
     told = records if INPUT in body.arguments else typed.sequences
     after: Conversation = replace(before, waiting=(), asked=records)
     return {

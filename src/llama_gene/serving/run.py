@@ -28,9 +28,8 @@ from llama_gene.serving.engine import Engine
 from llama_gene.serving.guard import LOOPBACK
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
 from llama_gene.serving.metrics import Metrics
+from llama_gene.serving.workplace import SharedWorkplace
 from llama_gene.tools import all_tools
-
-_MOST_APART = 2
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,13 @@ def open_service(
         assistant.model, assistant.tokenizer, most_running=config.max_running, most_waiting=config.max_waiting,
         cache_gib=config.cache_gib, step_tokens=config.step_tokens,
     )  # fmt: skip
-    tools = all_tools(assistant.index, model_tools(assistant, equipment.specialists))
+    metrics = Metrics(engine)
+    workplace = SharedWorkplace(engine, metrics, timeout_s=config.answer_timeout_s)
+    tools = all_tools(assistant.index, model_tools(assistant.working_at(workplace), equipment.specialists))
     return Service(
-        folder.resolve().name, assistant, engine, config, Metrics(engine), int(time.time()),
-        Toolbox(tools, equipment.agent, equipment.planner),
-        conversations=asyncio.Semaphore(config.max_running), apart=asyncio.Semaphore(_MOST_APART),
+        folder.resolve().name, assistant, engine, config, metrics, int(time.time()),
+        Toolbox(tools, equipment.agent, equipment.planner), workplace,
+        conversations=asyncio.Semaphore(config.max_running + config.max_waiting),
     )  # fmt: skip
 
 

@@ -126,7 +126,7 @@ async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[
     if forgotten:
         turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
         yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
-    async for event in talk(service, service.assistant, body.message, before, manner):
+    async for event in talk(service, body.message, before, manner):
         yield event_record(event)
 
 
