@@ -17,8 +17,8 @@ import numpy as np
 
 from _harness import read_arguments, report, summary, take_turns
 from llama_gene.config import GeneKind
+from llama_gene.sequences.alignment import align, score_all
 from llama_gene.sequences.alphabets import DNA, PROTEIN, reverse_complement
-from llama_gene.tasks.alignment import align, score_all
 from llama_gene.tasks.alike import near_identical
 from llama_gene.tasks.groups import Links
 from llama_gene.tasks.identity import choose_finder, identical_pairs

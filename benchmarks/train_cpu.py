@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from datasets import Dataset
-from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers import PreTrainedModel
 
 from _data import make_documents, make_model, make_questions, make_tokenizer
 from _harness import (
@@ -33,12 +31,11 @@ from _harness import (
     summary,
     take_turns,
 )
+from _training import Document, one_a_row, pack, train_padded
 from llama_gene.config import ModelConfig, OptimizerConfig, describe
-from llama_gene.corpus.best_fit import best_fit
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.tokenizer.load import GeneTokenizer
 from llama_gene.training.loop import train, uses_bf16
-from llama_gene.training.rows import NO_TARGET
 
 ROW_TOKENS = 512
 PEER_BATCH = 4
@@ -55,14 +52,6 @@ class Size:
     rows: int
     tokens: int
     rounds: int
-
-
-@dataclass(frozen=True)
-class Document:
-    """Token ids, and where the tokens to be learnt start."""
-
-    ids: list[int]
-    learnt_from: int
 
 
 def main() -> None:
@@ -144,75 +133,21 @@ def count(documents: Sequence[Document]) -> dict[str, int]:
 def measure(size: Size, tokenizer: GeneTokenizer, documents: Sequence[Document], place: Path) -> Pair:
     """Both ways on one model and one kind of work."""
     model = make_model(size.shape, size.rows, tokenizer)
-    packed = pack(documents)
-    padded = Dataset.from_list([{"ids": document.ids, "learnt_from": document.learnt_from} for document in documents])
-    per_update = max(1, round(len(documents) / math.ceil(len(packed) / SETTINGS.rows_per_step)))
+    packed, padded = pack(documents, ROW_TOKENS), one_a_row(documents)
+    updates = math.ceil(len(packed) / SETTINGS.rows_per_step)
     return take_turns(
         lambda: train_ours(deepcopy(model), packed, place),
-        lambda: train_padded(deepcopy(model), padded, per_update, place),
+        lambda: train_padded(
+            deepcopy(model), padded, SETTINGS, batch=PEER_BATCH, updates=updates, place=place / "peer"
+        ),
         units=sum(len(document.ids) for document in documents),
         rounds=size.rounds,
     )
 
 
-def pack(documents: Sequence[Document]) -> Dataset:
-    """Rows as the stages make them."""
-    rows = []
-    for members in best_fit([len(document.ids) for document in documents], ROW_TOKENS).split():
-        chosen = [documents[member] for member in members]
-        rows.append(
-            {
-                "input_ids": [token for document in chosen for token in document.ids],
-                "lengths": [len(document.ids) for document in chosen],
-                "targets": [
-                    int(place >= document.learnt_from) for document in chosen for place in range(len(document.ids))
-                ],
-            }
-        )
-    return Dataset.from_list(rows)
-
-
 def train_ours(model: PreTrainedModel, rows: Dataset, place: Path) -> None:
     """One pass of our loop."""
     train(model, rows, SETTINGS, epochs=1, max_steps=None, seed=1, work=place / "ours", title="training")
-
-
-def train_padded(model: PreTrainedModel, documents: Dataset, per_update: int, place: Path) -> None:
-    """One pass of the peer."""
-    arguments = TrainingArguments(
-        output_dir=str(place / "peer"),
-        per_device_train_batch_size=PEER_BATCH,
-        gradient_accumulation_steps=max(1, round(per_update / PEER_BATCH)),
-        num_train_epochs=1,
-        learning_rate=SETTINGS.learning_rate,
-        adam_beta2=SETTINGS.adam_beta2,
-        lr_scheduler_type="cosine",
-        bf16=uses_bf16(SETTINGS),
-        use_cpu=not torch.cuda.is_available(),
-        save_strategy="no",
-        logging_strategy="no",
-        seed=1,
-        remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        disable_tqdm=True,
-        report_to=[],
-    )
-    trainer = Trainer(model=model, args=arguments, train_dataset=documents, data_collator=pad)
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-
-
-def pad(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """A batch (B, T) of one document per row, padded on the right."""
-    ids = [torch.tensor(row["ids"]) for row in rows]
-    labels = [document.clone() for document in ids]
-    for row, document in zip(rows, labels, strict=True):
-        document[: row["learnt_from"]] = NO_TARGET
-    return {
-        "input_ids": pad_sequence(ids, batch_first=True, padding_value=0),
-        "attention_mask": pad_sequence([torch.ones_like(document) for document in ids], batch_first=True),
-        "labels": pad_sequence(labels, batch_first=True, padding_value=NO_TARGET),
-    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
@@ -14,7 +15,6 @@ from llama_gene.assistant.agent import (
     Decision,
     Finished,
     Step,
-    fill_inputs,
     run_agent,
     show_step,
     take_step,
@@ -25,7 +25,7 @@ from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.local_planner import LocalPlanner
 from llama_gene.assistant.tool_commands import run_tool
 from llama_gene.config import AgentConfig, ChatConfig, TaskChoice
-from llama_gene.errors import ConfigError, DataError, NetworkError
+from llama_gene.errors import ConfigError, NetworkError
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import load_task
 from llama_gene.tasks.tool_calls import Request, as_asked, read_arguments, read_request, write_call
@@ -135,16 +135,19 @@ def test_a_tool_that_hangs_gives_an_error_in_time():
     assert time.perf_counter() - started < 30
 
 
-def test_inputs_fill_single_arguments_lists_and_tables():
-    two = (Record("a", "dna", "ACGT"), Record("b", "dna", "GGGG"))
-    schema = {"properties": {"list": {"type": "array"}, "one": {"type": "string"}}}
-    assert fill_inputs({"list": "@input"}, two, schema) == {"list": ["ACGT", "GGGG"]}
-    assert fill_inputs({"list": ["@input2"]}, two, schema) == {"list": ["GGGG"]}
-    assert fill_inputs({"one": {"x": "@input1"}}, two, schema) == {"one": {"x": "ACGT"}}
-    assert fill_inputs({"one": "ends with @input"}, two, schema) == {"one": "ends with @input"}
-    for wrong in ("@input", "@input0", "@input3"):
-        with pytest.raises(DataError, match=wrong):
-            fill_inputs({"one": wrong}, two, schema)
+def test_a_call_uses_what_an_earlier_one_gave():
+    first, second = call("reverse_complement", dna="@input"), call("translate", dna="@result.dna")
+    steps, finished = run(script(Decision((first,)), Decision((second,)), Decision(text="It is SCH.")))
+    assert [step.result for step in steps] == [
+        {"dna": "TCATGCCAT", "length_bp": 9},
+        {"protein": "SCH", "genetic_code": 1, "frame": 1, "stops": [], "unread_bases": 0},
+    ]
+    assert finished.text == "It is SCH."
+
+
+def test_a_call_on_a_result_that_is_not_there_is_a_step_with_an_error():
+    steps, _ = run(script(Decision((call("translate", dna="@result.dna"),)), Decision(text="I could not.")))
+    assert "there were 0 call(s) before" in steps[0].error
 
 
 def test_results_are_cut_and_pictures_left_out_for_the_model():
@@ -225,11 +228,43 @@ def test_the_model_reads_its_call_and_a_result_that_nobody_wrote_a_sentence_for_
 
 
 def test_the_result_of_a_known_tool_is_said_by_its_own_sentence(assistant, monkeypatch):
-    prompts = said_by(monkeypatch, '{"tool": "gc_content", "dna": "@input"}')
+    prompts = said_by(monkeypatch, '{"tool": "gc_content", "dna": "@input"}', "It is 12 or so.")
     steps, finished = run(LocalPlanner(assistant))
-    assert (len(prompts), len(steps)) == (1, 1)
+    assert (len(prompts), len(steps)) == (2, 1)
+    assert "The tool gc_content gives " in prompts[1]
     assert finished.text == "The share of G and C is 0.4444, of 9 bases."
     assert finished.notices == ()
+
+
+def test_the_model_goes_on_with_a_call_on_the_result_of_the_one_before(assistant, monkeypatch):
+    said_by(
+        monkeypatch,
+        '{"tool": "reverse_complement", "dna": "@input"}',
+        '{"tool": "translate", "dna": "@result.dna"}',
+        "That is all.",
+    )
+    steps, finished = run(LocalPlanner(assistant))
+    assert [step.tool for step in steps] == ["reverse_complement", "translate"]
+    assert finished.text == "The protein is SCH (genetic code 1, frame 1)."
+
+
+def test_a_call_that_was_made_already_ends_the_loop(assistant, monkeypatch):
+    same = '{"tool": "gc_content", "dna": "@input"}'
+    said_by(monkeypatch, same, same)
+    steps, finished = run(LocalPlanner(assistant))
+    assert len(steps) == 1
+    assert finished.text == "The share of G and C is 0.4444, of 9 bases."
+
+
+def test_where_words_tell_both_calls_the_model_is_not_asked(assistant, monkeypatch):
+    prompts = said_by(monkeypatch)
+    knows = replace(assistant, card={**assistant.card, "calls_tools": True})
+    *steps, finished = run_agent(
+        LocalPlanner(knows), "Translate the reverse complement of this DNA.", DNA, all_tools(), PATIENT
+    )
+    assert [step.tool for step in steps] == ["reverse_complement", "translate"]
+    assert (prompts, finished.text) == ([], "The protein is SCH (genetic code 1, frame 1).")
+    assert len(finished.notices) == 1
 
 
 def test_without_tools_nothing_is_read_as_a_call(assistant, monkeypatch):

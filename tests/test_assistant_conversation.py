@@ -46,7 +46,8 @@ def test_streamed_pieces_join_to_what_the_model_generates(assistant):
     ids = list(question.prompt)
     with torch.inference_mode():
         for _ in range(24):
-            best = int(assistant.model(torch.tensor([ids])).logits[0, -1, :size].argmax())
+            ids_1T = torch.tensor([ids], device=assistant.model.device)
+            best = int(assistant.model(ids_1T).logits[0, -1, :size].argmax())
             if best == assistant.tokenizer.eos_id:
                 break
             ids.append(best)
@@ -161,8 +162,9 @@ def test_probabilities_sum_to_one_and_equal_a_plain_forward_pass(assistant):
     nats = []
     for label in task.label_names:
         target = [*assistant.tokenizer.encode_answer(label), assistant.tokenizer.eos_id]
+        ids_1T = torch.tensor([[*question.prompt, *target]], device=assistant.model.device)
         with torch.inference_mode():
-            logits = assistant.model(torch.tensor([[*question.prompt, *target]])).logits[0].log_softmax(dim=-1)
+            logits = assistant.model(ids_1T).logits[0].log_softmax(dim=-1)
         start = len(question.prompt) - 1
         nats.append(sum(float(logits[start + place, token]) for place, token in enumerate(target)))
     expected = torch.tensor(nats).softmax(dim=0).tolist()

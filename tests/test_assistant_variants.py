@@ -31,8 +31,9 @@ def assistant(tmp_path_factory) -> Assistant:
 def log_likelihood(assistant: Assistant, letters: str) -> float:
     """One plain pass: every token after the begin token, without the end token."""
     ids = [assistant.tokenizer.bos_id, *assistant.tokenizer.encode(letters)]
+    ids_1T = torch.tensor([ids], device=assistant.model.device)
     with torch.inference_mode():
-        logits = assistant.model(torch.tensor([ids])).logits[0].double().log_softmax(dim=-1)
+        logits = assistant.model(ids_1T).logits[0].double().log_softmax(dim=-1)
     return sum(float(logits[place, token]) for place, token in enumerate(ids[1:]))
 
 

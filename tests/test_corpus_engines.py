@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import get_reusable_executor, process_executor
 
 from llama_gene import cli
 from llama_gene.config import EngineConfig, PackConfig
 from llama_gene.corpus.build import build_corpus
+from llama_gene.corpus.engine import Work, run_tasks
 from llama_gene.corpus.pack import pack_corpus
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.storage import to_path
@@ -90,6 +91,24 @@ def test_an_error_of_a_worker_reaches_the_user_as_one_line(data, tmp_path):
     chosen = config(("bad", "protein"), on_invalid="error")
     with pytest.raises(DataError, match=r"a\.faa.*'J' is not a protein letter"):
         build_corpus(chosen, data=tmp_path, seed=1, output=tmp_path / "out", engine=EngineConfig(workers=2))
+
+
+CALLS: list[bytes] = []
+
+
+def grow_at_the_second(task):  # type: ignore[no-untyped-def]
+    """Stands for a pass that opens a large vocabulary; looked at after every task, not once a second."""
+    process_executor._MEMORY_LEAK_CHECK_DELAY = 0
+    CALLS.append(b"x" * (400_000_000 if len(CALLS) == 1 else 1))
+    return {"process": os.getpid()}
+
+
+@pytest.mark.slow
+def test_a_worker_that_holds_more_than_before_stays(tmp_path):
+    work = Work(tmp_path, size=0, engine=EngineConfig(workers=2))
+    results = run_tasks(grow_at_the_second, range(12), work, "growing")
+    assert len({result["process"] for result in results}) == 2
+    get_reusable_executor().shutdown()
 
 
 KILLED = """

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+_ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
 
 
 class Block(NamedTuple):
@@ -82,6 +83,20 @@ def test_every_relative_link_and_image_leads_somewhere(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
             # The site holds the pages alone.
             assert page.parent.name != "docs" or not target.startswith("../"), f"{page.name} links to {target}"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that the site gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", _BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_to_a_heading_finds_it(page):
+    for target, anchor in _ANCHOR.findall(_BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        if "://" not in target:
+            aimed = page.parent / target if target else page
+            assert anchor in anchors_of(aimed), f"{page.name} links to {target}#{anchor}"
 
 
 def commands(group: object, before: str = "") -> Iterator[str]:

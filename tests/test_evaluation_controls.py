@@ -265,8 +265,9 @@ def test_the_same_model_before_and_after_has_lost_nothing(folder: Path) -> None:
     assert report is not None
     assert {score.control for score in report.scores} == {"held-out text", "PubMedQA", "plain questions"}
     for score in report.scores:
-        assert score.before == score.after
-        assert score.change is None or score.change.value in (0.0, None)
+        # A GPU adds up in an order of its own each time.
+        assert score.before.value == pytest.approx(score.after.value, nan_ok=True)
+        assert score.change is None or score.change.value in (None, pytest.approx(0, abs=1e-6))
         assert score.told in ("not told apart", "undefined")
 
 

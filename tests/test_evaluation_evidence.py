@@ -60,7 +60,7 @@ def test_above_one_nothing_is_left_out_and_control_is_defused(folder, tokenizer)
 
 def test_no_hit_is_said_and_the_number_has_a_limit(folder, tokenizer):
     assert asked(folder, tokenizer, neighbours_below=0.1).instruction.endswith("No hit in the index.")
-    assert "2." not in asked(folder, tokenizer, neighbours_below=1.1, neighbours=1).instruction
+    assert "2. kin" not in asked(folder, tokenizer, neighbours_below=1.1, neighbours=1).instruction
 
 
 def test_hits_that_do_not_fit_the_context_stay_out(folder, tokenizer):

@@ -119,6 +119,15 @@ def test_merged_weights_give_the_adapted_logits(tmp_path, vocabulary, tied, rows
     assert torch.equal(merged.get_input_embeddings().weight[:768], old) is (rows == "new")
 
 
+@pytest.mark.parametrize("rows", ["new", "all"])
+def test_a_bfloat16_base_is_trained_in_float32_and_stored_as_it_was(tmp_path, vocabulary, rows):
+    model, tokenizer = load_pair(make_model(tmp_path, vocabulary), dtype=torch.bfloat16)
+    adapted = add_adapters(model, OptimizerConfig(train_rows=rows), new_rows=range(768, tokenizer.size), seed=1)
+    types = {(weight.requires_grad, weight.dtype) for weight in adapted.parameters()}
+    assert types == {(True, torch.float32), (False, torch.bfloat16)}
+    assert {weight.dtype for weight in merge_adapters(adapted).parameters()} == {torch.bfloat16}
+
+
 def test_the_trained_share_is_adapters_and_new_rows_only(tmp_path, vocabulary):
     model, tokenizer = load_pair(make_model(tmp_path, vocabulary))
     whole = count_parameters(model).total

@@ -13,8 +13,8 @@ from llama_gene.retrieval.build import build_index
 from llama_gene.retrieval.hits import render_sequences
 from llama_gene.retrieval.index import open_index
 from llama_gene.retrieval.transfer import transfer_annotation
+from llama_gene.sequences.alignment import locate
 from llama_gene.sequences.alphabets import DNA, PROTEIN, reverse_complement
-from llama_gene.tasks.alignment import locate
 
 
 def letters_of(alphabet, number, seed):

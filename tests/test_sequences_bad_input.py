@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from xopen import xopen
 
 from llama_gene.errors import DataError
@@ -114,6 +116,28 @@ def test_good_records_around_a_bad_one_are_kept(tmp_path):
     ids, counts = skip_all(path, "dna")
     assert ids == ["good", "good2"]
     assert counts == {"letters outside the alphabet": 1, "duplicate id": 1}
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["dna", "protein"]),
+    st.lists(
+        st.text("ACGT", min_size=1, max_size=50)
+        | st.text("ACDEFGHIKLMNPQRSTVWY", min_size=1, max_size=9)
+        | st.text("ACGTUNMKLRXacgk*-J1é", min_size=1, max_size=6),
+        max_size=6,
+    ),
+)
+def test_letters_are_judged_alike_in_fasta_and_one_a_line(tmp_path_factory, kind, texts):
+    folder = tmp_path_factory.mktemp("letters")
+    (folder / "a.fa").write_text("".join(f">s{number}\n{text}\n" for number, text in enumerate(texts)))
+    (folder / "a.txt").write_text("".join(f"{text}\n" for text in texts))
+    found = []
+    for name in ("a.fa", "a.txt"):
+        counts = Counter()
+        records = read_records(folder / name, kind, on_invalid="skip", counts=counts)
+        found.append(([record.text for record in records], counts))
+    assert found[0] == found[1]
 
 
 def test_records_behind_letters_without_a_header_are_kept(tmp_path):

@@ -133,8 +133,9 @@ def test_a_required_tool_is_called_with_arguments_of_its_schema(client):
 def test_a_completion_goes_on_with_a_text(client, assistant):
     found = client.completions.create(model="model", prompt=DNA, max_tokens=6, logprobs=2)
     ids = [assistant.tokenizer.bos_id, *assistant.tokenizer.encode(DNA)]
+    ids_1T = torch.tensor([ids], device=assistant.model.device)
     with torch.inference_mode():
-        best = int(assistant.model(torch.tensor([ids])).logits[0, -1, : assistant.tokenizer.size].argmax())
+        best = int(assistant.model(ids_1T).logits[0, -1, : assistant.tokenizer.size].argmax())
     assert found.choices[0].logprobs.tokens[0] == assistant.tokenizer.decode([best])
     streamed = client.completions.create(model="model", prompt=DNA, max_tokens=6, stream=True)
     assert "".join(chunk.choices[0].text for chunk in streamed) == found.choices[0].text
@@ -160,8 +161,9 @@ def test_messages_of_one_side_in_a_row_are_one_turn(client):
 def test_an_embedding_is_the_mean_of_the_last_hidden_states(client, address, assistant):
     found = client.embeddings.create(model="model", input=[DNA, PROTEIN])
     ids = [assistant.tokenizer.bos_id, *assistant.tokenizer.encode(DNA)]
+    ids_1T = torch.tensor([ids], device=assistant.model.device)
     with torch.inference_mode():
-        expected = assistant.model.model(torch.tensor([ids])).last_hidden_state[0, 1:].mean(0).numpy()
+        expected = assistant.model.model(ids_1T).last_hidden_state[0, 1:].mean(0).cpu().numpy()
     assert np.allclose(found.data[0].embedding, expected, atol=1e-5)
     assert len(found.data[1].embedding) == 32
     body = {"model": "model", "input": DNA, "encoding_format": "base64"}
@@ -205,6 +207,7 @@ def test_tasks_health_metrics_and_pages(address):
     assert [task["id"] for task in httpx.get(f"{address}/v1/tasks").json()["data"]] == [PAIR_TASK, DNA_TASK]
     assert httpx.get(f"{address}/v1/tasks/{DNA_TASK}").json()["inputs"] == [{"kind": "dna", "name": "dna"}]
     assert httpx.get(f"{address}/health").json() == {"status": "ok", "model": "model", "running": 0, "waiting": 0}
+    assert post(address, "/v1/completions", prompt=DNA, max_tokens=1).status_code == 200
     figures = httpx.get(f"{address}/metrics").text
     assert 'llama_gene_requests_total{path="/health",status="200"}' in figures
     assert 'llama_gene_tokens_total{side="written"}' in figures

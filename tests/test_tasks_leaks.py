@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from llama_gene.sequences.alignment import align
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.tasks import neighbours
-from llama_gene.tasks.alignment import align
 from llama_gene.tasks.leaks import band_names, band_of
 from llama_gene.tasks.neighbours import find_neighbours
 from splitting import TWO_FILES, changed, csv, random_letters, rows_of, run, write_task

@@ -1,33 +1,35 @@
-"""Questions that a tool answers: they fit the tools, are built without leaking, and are scored as calls."""
+"""Questions that a tool answers: they fit the tools, hold out wordings and values, and say results in words."""
 
-import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from answering import item
 from chatting import make_chat_model
-from llama_gene.assistant.agent import fill_inputs
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.model_tools import model_tools
-from llama_gene.config import TaskChoice, TasksConfig, ToolCallsConfig
-from llama_gene.evaluation.calls import answer_by_wording, are_calls, measure_calls, outcome
-from llama_gene.sequences.records import Record
-from llama_gene.tasks.build import build_tasks
-from llama_gene.tasks.split import split_tasks
-from llama_gene.tasks.tool_calls import read_request, write_request
-from llama_gene.tasks.tool_questions import TOOL_CALLS, Form, _fill, calls_near, say_result, tool_questions
+from llama_gene.tasks.tool_calls import read_request
+from llama_gene.tasks.tool_questions import (
+    Form,
+    calls_near,
+    calls_of,
+    change_values,
+    known_forms,
+    pairs_of,
+    say_result,
+    tool_questions,
+)
 from llama_gene.tools import Tool, all_tools
-from models import make_vocabulary
+from llama_gene.tools.references import fill_references
 
-SEQUENCES = {"dna": "ATGGCATTGACCTATAATGCGGAATTCTGA", "protein": "MALTYNAEFMALTYNAEFLL"}
-FORMS = [(tool, form) for tool, asked in tool_questions().items() for form in asked.forms]
-CALLED = [name for name in tool_questions() if name != "search_sequences"]
+# 27 codons from start to stop.
+SEQUENCES = {"dna": "ATGGCATTGACCTATAATGCGGAATTC" + "GCATTGACC" * 6 + "TGA", "protein": "MALTYNAEFMALTYNAEFLL"}
+PRIMER = "ATGGCATTGACCTATAATGCGG"
+TASKS = {"gc": ("dna",), "splice": ("dna",), "fold": ("protein",), "pair": ("protein", "protein")}
+FORMS = known_forms(TASKS)
+OWN_NAMES = set(all_tools())
 
 
 class Shelf:
@@ -48,33 +50,76 @@ def tools(tmp_path_factory) -> dict[str, Tool]:
     return dict(all_tools(Shelf(), model_tools(assistant)))
 
 
-def calls(form: Form) -> list[dict[str, Any]]:
-    """The arguments for each combination of values."""
+def calls(tool: str, form: Form) -> list[tuple[str, ...]]:
+    """The calls for each combination of values, those of test included."""
+    change = {place: called for place, (_, called) in change_values("A", 0, "G").items()} if form.names_change else {}
     places = {
-        place: list(values.values()) if isinstance(values, dict) else list(values)
+        place: [called for _, called in (*pairs_of(values), *pairs_of(form.held_values.get(place, ())))]
         for place, values in form.values.items()
     }
+    if form.names_change and form.kinds == ("protein",):
+        change["reference"] = "M"
     return [
-        _fill(form.arguments, dict(zip(places, chosen, strict=True))) for chosen in product(*places.values())
-    ]  # fmt: skip
+        calls_of(tool, form, change | dict(zip(places, chosen, strict=True))) for chosen in product(*places.values())
+    ]
+
+
+def run(tools: dict[str, Tool], written: tuple[str, ...], letters: list[str]) -> list[Any]:
+    """What each call gives, the later ones on the results of the earlier."""
+    results: list[Any] = []
+    for call in written:
+        request = read_request(call)
+        assert request is not None
+        tool = tools[request.tool]
+        results.append(tool.call(fill_references(request.arguments, letters, results, tool.schema)))
+    return results
 
 
 def test_every_tool_that_takes_sequences_is_asked_for():
-    assert set(all_tools()) | {"search_sequences"} <= set(tool_questions())
+    assert {"search_sequences", "ask_task", "effect_of_variant", "map_mutations"} | OWN_NAMES <= set(tool_questions())
 
 
-@pytest.mark.parametrize("name", tool_questions())
+@pytest.mark.parametrize("name", [name for name in tool_questions() if name != "ask_task"])
 def test_every_call_is_one_that_its_tool_takes_and_its_result_is_said_in_words(tools, name):
     for form in tool_questions()[name].forms:
-        records = [Record(str(place), kind, SEQUENCES[kind]) for place, kind in enumerate(form.kinds)]
-        for arguments in calls(form):
-            read = read_request(write_request(name, arguments))
-            assert read is not None
-            assert read.arguments == arguments
-            result = tools[name].call(fill_inputs(arguments, records, tools[name].schema))
-            said = say_result(name, result)
+        letters = [PRIMER if "primer" in form.arguments else SEQUENCES[kind] for kind in form.kinds]
+        for written in calls(name, form):
+            said = say_result(name, run(tools, written, letters)[-1])
             assert said
             assert "{" not in said.replace('{"a":', "")
+
+
+def test_calls_before_the_last_need_no_model_and_no_index():
+    assert sum(bool(form.before) for _, form in FORMS) >= 6
+    assert all(call.tool in OWN_NAMES for _, form in FORMS for call in form.before)
+
+
+def test_two_calls_give_what_was_worked_out_by_hand(tools):
+    (form,) = [
+        form for form in tool_questions()["translate"].forms if form.before and form.kinds == ("dna",)
+    ]  # fmt: skip
+    assert form.questions[0] == "Translate the reverse complement of this DNA."
+    written = calls_of("translate", form, {})
+    assert written == (
+        '{"tool": "reverse_complement", "dna": "@input"}', '{"tool": "translate", "dna": "@result.dna"}',
+    )  # fmt: skip
+    # The other strand of ATG GCA TTG is CAA TGC CAT.
+    first, second = run(tools, written, ["ATGGCATTG"])
+    assert (first["dna"], second["protein"]) == ("CAATGCCAT", "QCH")
+
+
+def test_a_task_is_asked_by_its_name(tools):
+    asked = [form for tool, form in FORMS if tool == "ask_task"]
+    assert {form.kinds for form in asked} == {("dna",), ("protein",), ("protein", "protein")}
+    names = {form.kinds: (form.values["task"], form.held_values.get("task")) for form in asked}
+    assert names["dna",] == (("gc",), ("splice",))
+    assert names["protein",] == (("fold",), None), "one task alone is not held out"
+    (dna,) = [form for form in asked if form.kinds == ("dna",)]
+    request = read_request(calls_of("ask_task", dna, {"task": "gc"})[0])
+    assert fill_references(request.arguments, ["ACGT"], [], tools["align_many"].schema | {
+        "properties": {"sequences": {"type": "array"}}
+    }) == {"task": "gc", "sequences": ["ACGT"]}  # fmt: skip
+    assert say_result("ask_task", {"task": "gc", "answer": "high"}) == "To the task gc the model answers high."
 
 
 def test_results_are_said_with_their_numbers():
@@ -93,126 +138,31 @@ def test_wordings_name_the_values_of_their_form_and_none_is_both_taught_and_held
     twice = [question for question, count in Counter([*taught, *held_out]).items() if count > 1]
     assert not twice
     for tool, form in FORMS:
+        named = {*form.values, *(change_values("A", 0, "G") if form.names_change else ())}
         for question in (*form.questions, *form.held_out):
-            assert set(re.findall(r"\{(\w+)\}", question)) == set(form.values), (tool, question)
+            assert set(re.findall(r"\{(\w+)\}", question)) == named, (tool, question)
 
 
-# --- built -----------------------------------------------------------------------------------------------------------
-
-DEFINITION = (
-    'name = "boxes"\ntitle = "boxes"\nfamily = "classification"\ndefinition = "Boxes?"\ninputs = [{ kind = "dna" }]\n'
-    'labels = [{ name = "no" }, { name = "yes" }]\n'
-    'reader = { type = "table", files = [{ path = "t.csv" }], sequences = ["s"], label = "y" }\n'
-)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("calls")
-    (folder / "defs").mkdir()
-    (folder / "defs" / "t.toml").write_text(DEFINITION)
-    rng = np.random.default_rng(1)
-    rows = [f"{''.join(rng.choice(list('ACGT'), 60))},{('no', 'yes')[place % 2]}" for place in range(200)]
-    (folder / "t.csv").write_text("\n".join(["s,y", *rows]))
-    make_vocabulary(folder)
-    split_tasks(config(10), data=folder, seed=1, output=folder / "splits")
-    for name, number in (("out", 200), ("none", 0)):
-        build_tasks(
-            config(number), splits=folder / "splits", tokenizer=folder / "vocabulary", seed=1, output=folder / name
-        )
-    return folder
-
-
-def config(number: int) -> TasksConfig:
-    asked = ToolCallsConfig(train=number, valid=20, test=60)
-    return TasksConfig(choices=(TaskChoice(name="boxes"),), definitions=("defs",), tool_calls=asked)
-
-
-def records(folder: Path, split: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / f"{split}.jsonl").read_text().splitlines()]
-
-
-def asked(folder: Path, split: str) -> list[dict[str, Any]]:
-    return [record for record in records(folder, split) if record["task"] == TOOL_CALLS]
-
-
-def test_one_in_five_is_a_plain_question_with_its_own_answer(made):
-    for split, number in (("train", 200), ("valid", 20), ("test", 60)):
-        found = asked(made / "out", split)
-        assert len(found) == number
-        plain = [record for record in found if read_request(record["output"]) is None]
-        assert len(plain) == number // 5
-        assert {record["output"] for record in plain} <= {"no", "yes"}
-
-
-def test_a_test_question_has_no_wording_and_no_letters_of_training(made):
-    train, test = (
-        [record for record in asked(made / "out", split) if read_request(record["output"])]
-        for split in ("train", "test")
-    )
-    assert not {record["instruction"] for record in train} & {record["instruction"] for record in test}
-    for split, found in (("train", train), ("test", test)):
-        whole = [record["sequences"][0] for record in records(made / "out", split) if record["task"] == "boxes"]
-        for record in found:
-            pieces = re.findall(r"\b[ACGT]{20,}\b", record["input"])
-            assert pieces
-            assert all(any(letters.startswith(piece) for letters in whole) for piece in pieces)
-
-
-def test_forms_for_which_the_run_has_no_sequences_are_left_out(made):
-    called = {read.tool for record in asked(made / "out", "train") if (read := read_request(record["output"]))}
-    assert "gc_content" in called
-    assert "back_translate" not in called
-
-
-def test_none_are_written_where_none_are_wanted(made):
-    assert all(not asked(made / "none", split) for split in ("train", "valid", "test"))
-
-
-# --- scored ----------------------------------------------------------------------------------------------------------
-
-CALL = '{"tool": "translate", "dna": "@input", "frame": 2}'
-
-
-@pytest.mark.parametrize(
-    ("written", "found"),
-    [
-        (CALL, "right"),
-        ('{"frame": 2, "dna": "@input", "tool": "translate"}', "right"),
-        ('{"tool": "translate", "dna": "@input", "frame": 3}', "other arguments"),
-        ('{"tool": "translate", "dna": "@input"}', "other arguments"),
-        ('{"tool": "gc_content", "dna": "@input"}', "other tool"),
-        ('{"tool": "translate", "tool": "translate", "dna": "@input", "frame": 2}', "no call"),
-        ("frame 2", "no call"),
-        (f"{CALL} and more", "no call"),
-    ],
-)
-def test_a_call_is_right_as_a_whole_or_named_for_what_it_is(written, found):
-    assert outcome(written, CALL) == found
-
-
-def test_a_plain_question_wants_no_call():
-    assert outcome("whatever", "promoter") == "right"
-    assert outcome(CALL, "promoter") == "called without need"
-
-
-def question(words: str, output: str):
-    return item(instruction=words, output=output, task=TOOL_CALLS, labels=None, sequences=(), kinds=())
-
-
-def test_shares_are_counted_by_hand_and_the_nearest_wording_is_a_rival():
-    train = [question("Translate it in frame 2.", CALL), question("Is it a promoter?", "yes")]
-    test = [question("Please translate frame 2 now.", CALL), question("Is this a promoter or not?", "no")] * 2
-    assert are_calls(test)
-    assert not are_calls([item()])
-    texts = [CALL, "yes", CALL.replace("2", "3"), CALL]
-    shares = {name: float(one.sums_NK[:, -1].mean()) for name, one in measure_calls(test, texts).items()}
-    assert shares == {"right_call": 0.5, "right_tool": 0.75}
-    assert answer_by_wording(train, test).texts == (CALL, "yes") * 2
+def test_no_value_is_both_taught_and_held_out_whichever_form_of_the_tool_it_is_for():
+    taught, held = defaultdict(set), defaultdict(set)
+    for tool, form in FORMS:
+        for found, kept in ((form.values, taught), (form.held_values, held)):
+            for place, values in found.items():
+                kept[tool, place] |= {repr(part) for pair in pairs_of(values) for part in pair}
+    assert len(held) >= 8
+    for place, values in held.items():
+        assert not values & taught[place], place
+    # The number of a code that is called by name in training is no held-out number either.
+    assert not held["translate", "number"] & taught["translate", "code"]
 
 
 def test_a_question_names_the_values_of_the_wordings_it_may_be():
     near = {known.question: known for known in calls_near("Which protein is it in frame -2?")}
-    assert read_request(near["Translate this DNA in frame -2."].call).arguments == {"dna": "@input", "frame": -2}
+    (call,) = near["Translate this DNA in frame -2."].calls
+    assert read_request(call).arguments == {"dna": "@input", "frame": -2}
     assert not any("frame 2" in question for question in near), "-2 is not 2"
     assert not any("EcoRI" in question for question in near), "no enzyme is named"
+    (call,) = next(known.calls for known in calls_near("And G7a?") if "G7A" in known.question)
+    assert read_request(call).arguments | {"sequence": ""} == {
+        "sequence": "", "kind": "dna", "start": 7, "reference": "G", "alternative": "A",
+    }  # fmt: skip

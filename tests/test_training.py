@@ -18,7 +18,8 @@ from llama_gene.errors import ConfigError, DataError, ModelError
 from llama_gene.model.folders import load_pair
 from llama_gene.prompts import Message, render
 from llama_gene.tokenizer.load import load_tokenizer
-from llama_gene.training.finetune import encode_instruction, finetune, instruction_rows
+from llama_gene.training.finetune import finetune
+from llama_gene.training.instructions import encode_instruction, instruction_rows
 from llama_gene.training.measure import bits_per_letter, token_losses
 from llama_gene.training.pretrain import pretrain
 from llama_gene.training.rows import NO_TARGET, PackedRows
@@ -208,6 +209,18 @@ def test_instructions_are_packed_whole_and_none_is_lost(tmp_path, parts):
     assert all(len(row["input_ids"]) == sum(row["lengths"]) <= 400 for row in rows)
     with pytest.raises(DataError, match="a row holds 64"):
         list(instruction_rows(parts[3] / "train.jsonl", tokenizer, FinetuneConfig(row_tokens=64), tmp_path))
+
+
+def test_rows_are_the_same_whatever_the_number_of_processes(tmp_path, parts, monkeypatch):
+    def rows_of(workers):
+        monkeypatch.setattr("llama_gene.training.instructions.count_workers", lambda work, waiting: workers)
+        config = FinetuneConfig(row_tokens=400)
+        return instruction_rows(parts[3] / "train.jsonl", load_tokenizer(parts[0]), config, tmp_path / str(workers))
+
+    monkeypatch.setattr("llama_gene.training.instructions._PACKED_TOGETHER", 16)
+    alone, both = rows_of(1), rows_of(2)
+    assert both.to_list() == alone.to_list()
+    assert sum(len(lengths) for lengths in both["lengths"]) == 40
 
 
 @pytest.mark.slow

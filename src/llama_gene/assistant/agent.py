@@ -2,14 +2,13 @@
 
 A planner says what comes next: a call, or the answer. It is the tuned model itself (`local_planner`) or a larger one
 (`api_planner`); the loop and its checks are the same. Sequences of the question are called `@input` (of several:
-`@input1`, `@input2` …), so that no model has to copy letters.
+`@input1`, `@input2` …) and what a call gave `@result.FIELD`, so that no model has to copy letters.
 
 Only what a planner writes as its turn is read as a call. A result is data: it goes back as a user turn, made harmless
 by `prompts.defuse`, and is never searched for calls. A tool that fails or takes too long gives a step with an error.
 """
 
 import json
-import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +19,10 @@ from llama_gene.assistant.grounds import unfounded_numbers
 from llama_gene.config import AgentConfig
 from llama_gene.errors import DataError, LlamaGeneError
 from llama_gene.sequences.records import Record
-from llama_gene.tasks.tool_calls import INPUT, Request, format_number, write_result
+from llama_gene.tasks.tool_calls import Request, cut_text, tell
 from llama_gene.tools import Tool
 from llama_gene.tools.calling import call_within
-
-_NUMBERED = re.compile(rf"{INPUT}(\d{{0,4}})")
-_PICTURE = "_svg"
+from llama_gene.tools.references import fill_references
 
 
 @dataclass(frozen=True)
@@ -121,12 +118,19 @@ def run_agent(
                     tuple(steps), "out of steps", tuple(notices),
                 )  # fmt: skip
                 return
-            take = partial(take_step, request, sequences, tools, timeout_s=config.timeout_s)
+            take = partial(take_step, request, sequences, tools, timeout_s=config.timeout_s, before=tuple(steps))
             steps.append(apart(take))
             yield steps[-1]
 
 
-def take_step(request: Request, sequences: Sequence[Record], tools: Mapping[str, Tool], *, timeout_s: float) -> Step:
+def take_step(
+    request: Request,
+    sequences: Sequence[Record],
+    tools: Mapping[str, Tool],
+    *,
+    timeout_s: float,
+    before: Sequence[Step] = (),
+) -> Step:
     """Check and run one call; what goes wrong is in the step's `error`.
 
     Args:
@@ -134,64 +138,31 @@ def take_step(request: Request, sequences: Sequence[Record], tools: Mapping[str,
         sequences: What `@input` stands for.
         tools: What may be called.
         timeout_s: Longest time, > 0.
+        before: The steps so far, whose results `@result` stands for.
     """
     started = perf_counter()
     try:
-        result, error = _run(request, sequences, tools, timeout_s), ""
+        result, error = _run(request, sequences, tools, timeout_s, before), ""
     except LlamaGeneError as problem:
         result, error = None, str(problem)
     return Step(request.tool, request.arguments, request.written, result, error, perf_counter() - started)
 
 
-def _run(request: Request, sequences: Sequence[Record], tools: Mapping[str, Tool], timeout_s: float) -> Any:
+def _run(
+    request: Request,
+    sequences: Sequence[Record],
+    tools: Mapping[str, Tool],
+    timeout_s: float,
+    before: Sequence[Step],
+) -> Any:
     if request.problem:
         raise DataError(f"the call cannot be read: {request.problem}. Expected one JSON object; write it again.")
     if request.tool not in tools:
         raise DataError(f"{request.tool[:40]!r}: no such tool. Expected one of {', '.join(tools)}; correct the name.")
     tool = tools[request.tool]
-    arguments = fill_inputs(request.arguments, sequences, tool.schema)
+    letters, results = [record.text for record in sequences], [step.result for step in before]
+    arguments = fill_references(request.arguments, letters, results, tool.schema)
     return call_within(tool.name, lambda: tool.call(arguments), timeout_s, "agent.timeout_s")
-
-
-def fill_inputs(arguments: Mapping[str, Any], sequences: Sequence[Record], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with the letters of the question's sequences in the place of `@input`.
-
-    `@input` is the one sequence of the question, or, where a list is wanted, all of them; `@input2` is the second one.
-
-    Args:
-        arguments: JSON values.
-        sequences: The records of the question.
-        schema: JSON schema of the arguments.
-
-    Raises:
-        DataError: there is no such sequence, or `@input` could be any of several.
-
-    >>> fill_inputs({"dna": "@input", "k": 3}, [Record("a", "dna", "ACGT")], {"properties": {}})
-    {'dna': 'ACGT', 'k': 3}
-    """
-    letters = [record.text for record in sequences]
-    filled = {}
-    for name, value in arguments.items():
-        if value == INPUT and schema["properties"].get(name, {}).get("type") == "array" and letters:
-            filled[name] = letters
-        else:
-            filled[name] = _fill(value, letters)
-    return filled
-
-
-def _fill(value: Any, letters: Sequence[str]) -> Any:
-    if isinstance(value, list):
-        return [_fill(part, letters) for part in value]
-    if isinstance(value, dict):
-        return {name: _fill(part, letters) for name, part in value.items()}
-    if not isinstance(value, str) or not (match := _NUMBERED.fullmatch(value)):
-        return value
-    number = int(match[1] or 1)
-    if not 1 <= number <= len(letters):
-        raise DataError(f"{value}: the question has {len(letters)} sequence(s). Give the sequence with the question.")
-    if not match[1] and len(letters) > 1:
-        raise DataError(f"{value}: the question has {len(letters)} sequences. Expected @input1 … @input{len(letters)}.")
-    return letters[number - 1]
 
 
 def tell_result(step: Step, most_letters: int) -> str:
@@ -205,21 +176,12 @@ def tell_result(step: Step, most_letters: int) -> str:
     'The tool predict_expression gives 11.42.'
     """
     if step.error:
-        return f"The tool {step.tool or '?'} failed: {_cut(step.error, most_letters)}"
-    found = step.result
-    if isinstance(found, dict):
-        found = {name: value for name, value in found.items() if not name.endswith(_PICTURE)}
-        if isinstance(value := found.get("value"), int | float):
-            return write_result(step.tool, format_number(value))
-    return write_result(step.tool, _cut(json.dumps(found, ensure_ascii=False), most_letters))
+        return f"The tool {step.tool or '?'} failed: {cut_text(step.error, most_letters)}"
+    return tell(step.tool, step.result, most_letters)
 
 
 def show_step(step: Step, most_letters: int = 400) -> str:
     """A step in two lines, for people."""
-    given = _cut(json.dumps(dict(step.arguments), ensure_ascii=False), most_letters)
+    given = cut_text(json.dumps(dict(step.arguments), ensure_ascii=False), most_letters)
     came = f"error: {step.error}" if step.error else tell_result(step, most_letters)
-    return f"{step.tool or step.written} {given}\n  {_cut(came, 2 * most_letters)} ({step.seconds:.2f} s)"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} characters more)"
+    return f"{step.tool or step.written} {given}\n  {cut_text(came, 2 * most_letters)} ({step.seconds:.2f} s)"

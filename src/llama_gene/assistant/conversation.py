@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PreTrainedModel
 
 from llama_gene.assistant.examples import ExamplePool, open_examples
@@ -20,7 +19,7 @@ from llama_gene.assistant.workplace import Alone, Workplace
 from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
 from llama_gene.evaluation.specialist import Specialist, specialists_beside
-from llama_gene.model.folders import load_pair, read_card
+from llama_gene.model.folders import load_answerer, read_card
 from llama_gene.retrieval.index import Index
 from llama_gene.tasks import fitting
 from llama_gene.tasks.bins import bin_names
@@ -80,8 +79,7 @@ class Assistant:
         measured = read_measured(find_report(folder, config.report))
         examples = open_examples(config.examples, seed=config.seed)
         store = open_store(Path(config.store).expanduser()) if config.store else None
-        model, tokenizer = load_pair(folder, dtype=None if config.dtype == "auto" else getattr(torch, config.dtype))
-        model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        model, tokenizer = load_answerer(folder, config.dtype)
         return cls(
             model, tokenizer, folder, config, tuple(definitions), read_card(folder), measured, examples, store, index
         )

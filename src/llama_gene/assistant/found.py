@@ -13,8 +13,8 @@ from llama_gene.errors import LlamaGeneError
 from llama_gene.prompts import defuse
 from llama_gene.retrieval.hits import NO_HIT, PassageHit, SequenceHit, render_passages, render_sequences
 from llama_gene.retrieval.index import Index
+from llama_gene.sequences.alignment import Traced
 from llama_gene.sequences.records import Record
-from llama_gene.tasks.alignment import Traced
 from llama_gene.tokenizer.load import GeneTokenizer
 
 SEQUENCES_HEADING = "Alike sequences of an index:"

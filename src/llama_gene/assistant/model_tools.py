@@ -17,7 +17,7 @@ from llama_gene.errors import DataError
 from llama_gene.evaluation.specialist import Specialist, load_specialist, task_folders
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
 from llama_gene.tasks.definitions import Task
-from llama_gene.tasks.tool_calls import tool_name
+from llama_gene.tasks.tool_calls import can_be_asked, tool_name
 from llama_gene.tools import Tool, make_tool
 from llama_gene.tools.letters import Letters, SequenceKind, checked_sequence
 
@@ -96,11 +96,7 @@ def model_tools(assistant: Assistant, specialists: Sequence[Path] = ()) -> tuple
         DataError: two specialists of one task.
     """
     tasks = [find_task(assistant, name) for name in sorted(assistant.learnt)]
-    asked = [
-        task
-        for task in tasks
-        if not task.brings_questions and (labels_of(assistant, task) or task.family == "function")
-    ]
+    asked = [task for task in tasks if can_be_asked(task) and (labels_of(assistant, task) or task.family == "function")]
     given = {name: load_specialist(folder) for name, folder in task_folders(specialists).items()}
     numbers = [
         _specialist_tool(find_task(assistant, name), specialist)

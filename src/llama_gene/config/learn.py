@@ -125,7 +125,7 @@ class ToolCallsConfig(Section):
 
     train: int = Field(1000, ge=0, description="Training questions; 0: the model learns to call no tool, none at all.")
     valid: int = Field(100, ge=0, description="Validation questions.")
-    test: int = Field(400, ge=0, description="Test questions, in wordings that training does not have.")
+    test: int = Field(400, ge=0, description="Test questions; training has neither their wordings nor their values.")
 
 
 class TasksConfig(Section):
@@ -258,7 +258,9 @@ class ChatConfig(Section):
     max_sequences: int = Field(16, ge=1, description="Most sequences of one message.")
     max_chain_letters: int = Field(2000, ge=1, description="Structure: longest chain; each of its tokens is asked.")
     max_windows: int = Field(64, ge=1, description="Most windows that a long sequence is asked in.")
-    dtype: Literal["float32", "bfloat16", "auto"] = Field("float32", description="Weights in memory; auto: as stored.")
+    dtype: Literal["float32", "bfloat16", "auto"] = Field(
+        "auto", description="Weights in memory; auto: float32 on a CPU, as stored on a GPU."
+    )
 
 
 class PredictConfig(Section):

@@ -6,8 +6,12 @@ reason, so that letters in are letters out and letters removed.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llama_gene.config import CleanConfig, Kind
 from llama_gene.corpus.clean_dna import Runs, clean_dna
@@ -47,6 +51,16 @@ def count_letters(text: str, kind: Kind) -> int:
     return len(text) if kind != "text" or text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
+def lengths_of(texts: Sequence[str], kind: Kind) -> NDArray[np.int64]:
+    """`count_letters` of each.
+
+    >>> lengths_of(["ACGT", "A"], "dna").tolist()
+    [4, 1]
+    """
+    length = len if kind in ("dna", "protein") else partial(count_letters, kind=kind)
+    return np.fromiter(map(length, texts), np.int64, len(texts))
+
+
 def needs_case(rules: CleanConfig) -> bool:
     """True where a rule asks for soft masks, so that DNA must be read with `case="keep"`, which takes longer.
 
@@ -54,6 +68,17 @@ def needs_case(rules: CleanConfig) -> bool:
     (False, True)
     """
     return rules.soft_mask != "upper" or rules.max_masked_share < 1
+
+
+def keeps_whole(kind: Kind, rules: CleanConfig) -> bool:
+    """True where no rule bears on records of a kind: `clean` leaves each as it is.
+
+    >>> keeps_whole("protein", CleanConfig()), keeps_whole("protein", CleanConfig(protein_fragments="drop"))
+    (True, False)
+    """
+    if kind == "protein" and (rules.protein_fragments == "drop" or rules.max_low_complexity_protein < 1):
+        return False
+    return kind in ("protein", "coding") and kind not in rules.max_record_letters
 
 
 def clean(record: Record, rules: CleanConfig) -> CleanRecord:

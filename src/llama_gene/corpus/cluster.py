@@ -21,13 +21,13 @@ _TRIES = 5
 
 
 def run_on_ray(
-    function: Callable[..., dict[str, Any]], calls: Sequence[tuple[Any, ...]], engine: EngineConfig
+    function: Callable[[Any], dict[str, Any]], tasks: Sequence[Any], engine: EngineConfig
 ) -> Iterator[dict[str, Any]]:
-    """The result of each call, in order; at most two per core of the cluster are under way.
+    """What the function makes of each task, in order; at most two per core of the cluster are under way.
 
     Args:
         function: Found by name in a module that every node can import.
-        calls: Its arguments.
+        tasks: What it is called with.
         engine: Address, and how many tasks run at once.
 
     Raises:
@@ -42,12 +42,12 @@ def run_on_ray(
     remote = ray.remote(function).options(
         num_cpus=1, max_retries=_TRIES, runtime_env={"env_vars": {"NUMBA_NUM_THREADS": "1"}}
     )
-    waiting = deque(calls)
+    waiting = deque(tasks)
     under_way: deque[Any] = deque()
     try:
         while waiting or under_way:
             while waiting and len(under_way) < at_once:
-                under_way.append(remote.remote(*waiting.popleft()))
+                under_way.append(remote.remote(waiting.popleft()))
             yield _get(under_way[0])
             under_way.popleft()
     finally:

@@ -6,19 +6,21 @@ goes is not known yet: that needs all chunks.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from llama_gene.config import CorpusConfig, Kind, Source, resolve
 from llama_gene.corpus.accounts import count, count_removed
 from llama_gene.corpus.arrays import save_array, save_arrays
-from llama_gene.corpus.clean import clean, count_letters, needs_case
-from llama_gene.corpus.deduplicate import RECORD, digest
+from llama_gene.corpus.clean import clean, keeps_whole, lengths_of, needs_case
+from llama_gene.corpus.deduplicate import RECORD, digests
 from llama_gene.corpus.near_duplicates import Signer
 from llama_gene.corpus.near_identical import Sketch
 from llama_gene.corpus.split import count_regions
@@ -30,6 +32,7 @@ from llama_gene.sequences.records import Record
 TOO_SHORT = "shorter than min_letters"
 _CHUNK_BYTES = 32_000_000
 BATCH_LETTERS = 16_000_000
+_GROUP_LETTERS = 1 << 20
 _SCHEMA = pa.schema(
     {
         "record": pa.int64(),
@@ -155,11 +158,10 @@ def collect_chunk(task: CollectTask) -> dict[str, Any]:
     with RowWriter(spool_path(folder, chunk.number), _SCHEMA, task.batch_letters) as rows:
         for number, file in enumerate(chunk.files, start=chunk.first):
             sketch = Sketch() if task.is_sketched else None
-            for row in collector.rows_of(number, file, sketch):
-                rows.add(row)
+            collector.collect(number, file, rows, sketch)
             if sketch:
                 sketches[str(number)] = sketch.words
-    book = np.array(collector.book, dtype=RECORD)
+    book = np.concatenate([np.zeros(0, RECORD), *collector.book])
     save_array(book_path(folder, chunk.number), book)
     if collector.signer:
         save_array(signature_path(folder, chunk.number), collector.signer.signatures())
@@ -168,79 +170,144 @@ def collect_chunk(task: CollectTask) -> dict[str, Any]:
     return {"counts": collector.counts, "batches": rows.batches, "letters": int(book["letters"].sum())}
 
 
+class _Runs(NamedTuple):
+    """What goes on of some records, as columns: the place of the record among them, the start in it, the letters."""
+
+    owners: list[int]
+    starts: list[int]
+    texts: list[str]
+
+    def add(self, owner: int, start: int, text: str) -> None:
+        """Append one."""
+        self.owners.append(owner)
+        self.starts.append(start)
+        self.texts.append(text)
+
+    def where(self, stay: NDArray[np.bool_]) -> "_Runs":
+        """These runs alone."""
+        if stay.all():
+            return self
+        return _Runs([*compress(self.owners, stay)], [*compress(self.starts, stay)], [*compress(self.texts, stay)])
+
+
 class _Collector:
-    """Goes through the records of one chunk, and keeps its book and its counts."""
+    """Goes through the records of one chunk, many at a time, and keeps its book and its counts."""
 
     def __init__(self, task: CollectTask) -> None:
-        self.book: list[tuple[int, int, int, int]] = []
+        self.book: list[NDArray[Any]] = []
         self.counts: Counter[str] = Counter()
-        kind, near = task.chunk.kind, task.config.near_duplicates
-        self.signer = Signer(kind, near) if kind in near.kinds else None
+        self._kind, near = task.chunk.kind, task.config.near_duplicates
+        self.signer = Signer(self._kind, near) if self._kind in near.kinds else None
         self._config = task.config
         self._batch_letters = task.batch_letters
+        self._booked = 0
 
-    def rows_of(self, number: int, file: InputFile, sketch: Sketch | None) -> Iterator[tuple[Any, ...]]:
-        """The spool's rows of one file."""
-        config, source, kind = self._config, self._config.sources[file.source], file.kind
+    def collect(self, number: int, file: InputFile, rows: RowWriter, sketch: Sketch | None) -> None:
+        """Spool what is left of one file."""
+        config, kind, source = self._config, self._kind, self._config.sources[file.source]
         keeps_case = needs_case(config.clean)
         notes = Counter[str]()
-        records = letters = 0
-        for record in read_records(
-            file.path,
-            kind,
-            format=source.format,
-            source=source_name(source),
-            on_invalid=config.on_invalid,
-            counts=notes,
-            case="keep" if keeps_case else "upper",
+        read = letters = 0
+        for records in _in_groups(
+            read_records(
+                file.path,
+                kind,
+                format=source.format,
+                source=source_name(source),
+                on_invalid=config.on_invalid,
+                counts=notes,
+                case="keep" if keeps_case else "upper",
+            )
         ):
-            records += 1
-            letters += count_letters(record.text, kind)
-            runs = self._keep(record)
-            if not runs:
-                continue
+            read += len(records)
+            letters += int(lengths_of([record.text for record in records], kind).sum())
+            runs = self._keep(records)
             if sketch:
-                for _, letters_of_run in runs:
-                    sketch.add(letters_of_run.upper() if keeps_case else letters_of_run)
-            kept = [count_letters(run, kind) for _, run in runs]
-            length = len(record.text) if kind == "dna" else kept[0]
-            for start, run in _stretch(runs, config.region_bp, self._batch_letters):
-                yield len(self.book), record.id, start, length, run
-            whole = runs[0][1] if len(runs) == 1 else "N".join(run for _, run in runs)
-            if self.signer:
-                self.signer.add(whole)
-            self.book.append((digest(whole, kind), sum(kept), count_regions(length, config.region_bp), number))
-        count(self.counts, kind, "records", "read", records)
+                for run in runs.texts:
+                    sketch.add(run.upper() if keeps_case else run)
+            self._spool(number, records, runs, rows)
+        count(self.counts, kind, "records", "read", read)
         count(self.counts, kind, "letters", "read", letters)
         self.counts.update({f"{kind} reading: {note}": times for note, times in notes.items()})
 
-    def _keep(self, record: Record) -> list[tuple[int, str]]:
-        """The runs of a record that go on, or none; what does not is counted."""
-        kind = record.kind
-        cleaned = clean(record, self._config.clean)
-        for reason, number in cleaned.removed.items():
-            count_removed(self.counts, kind, "letters", reason, number)
-        runs = []
-        for start, run in cleaned.runs:
-            size = count_letters(run, kind)
-            if size < self._config.min_letters:
-                count_removed(self.counts, kind, "letters", TOO_SHORT, size)
-            else:
-                runs.append((start, run))
-        if not runs:
-            count_removed(self.counts, kind, "records", cleaned.reason or TOO_SHORT)
+    def _keep(self, records: Sequence[Record]) -> _Runs:
+        """What of these records goes on; what does not is counted."""
+        kind = self._kind
+        runs, reasons = self._clean(records)
+        sizes = lengths_of(runs.texts, kind)
+        stay = sizes >= self._config.min_letters
+        count_removed(self.counts, kind, "letters", TOO_SHORT, int(sizes[~stay].sum()))
+        runs = runs.where(stay)
+        for owner in set(range(len(records))).difference(runs.owners):
+            count_removed(self.counts, kind, "records", reasons[owner])
         return runs
 
+    def _clean(self, records: Sequence[Record]) -> tuple[_Runs, list[str]]:
+        """The runs that the rules leave, and why each record leaves that has none."""
+        if keeps_whole(self._kind, self._config.clean):
+            number = len(records)
+            return _Runs([*range(number)], [0] * number, [record.text for record in records]), [TOO_SHORT] * number
+        runs = _Runs([], [], [])
+        reasons = []
+        for owner, record in enumerate(records):
+            cleaned = clean(record, self._config.clean)
+            for start, run in cleaned.runs:
+                runs.add(owner, start, run)
+            for reason, number in cleaned.removed.items():
+                count_removed(self.counts, self._kind, "letters", reason, number)
+            reasons.append(cleaned.reason or TOO_SHORT)
+        return runs, reasons
 
-def _stretch(runs: Sequence[tuple[int, str]], region: int, batch: int) -> Iterator[tuple[int, str]]:
+    def _spool(self, number: int, records: Sequence[Record], runs: _Runs, rows: RowWriter) -> None:
+        """Write the runs down, and in the book each record that has one."""
+        if not runs.texts:
+            return
+        config, kind = self._config, self._kind
+        owners, place_of = np.unique(np.array(runs.owners, np.int64), return_inverse=True)
+        ends = np.cumsum(np.bincount(place_of)).tolist()
+        wholes = ["N".join(runs.texts[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+        book = np.zeros(len(owners), RECORD)
+        book["digest"] = digests(wholes, kind)
+        book["letters"] = np.bincount(place_of, lengths_of(runs.texts, kind))
+        lengths = lengths_of([records[owner].text for owner in owners], kind) if kind == "dna" else book["letters"]
+        book["regions"] = count_regions(lengths, config.region_bp)
+        book["file"] = number
+        if self.signer:
+            for whole in wholes:
+                self.signer.add(whole)
+        runs = _stretch(runs, config.region_bp, self._batch_letters)
+        places = np.searchsorted(owners, runs.owners)
+        numbers, names = self._booked + places, [records[owner].id for owner in runs.owners]
+        sizes = np.fromiter(map(len, runs.texts), np.int64, len(runs.texts))
+        rows.add([numbers.tolist(), names, runs.starts, lengths[places].tolist(), runs.texts], sizes)
+        self.book.append(book)
+        self._booked += len(book)
+
+
+def _in_groups(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Records that together have about a million letters, so that steps are made for many of them at once."""
+    group: list[Record] = []
+    letters = 0
+    for record in records:
+        group.append(record)
+        letters += len(record.text)
+        if letters >= _GROUP_LETTERS:
+            yield group
+            group, letters = [], 0
+    if group:
+        yield group
+
+
+def _stretch(runs: _Runs, region: int, batch: int) -> _Runs:
     """Runs too long for one batch in stretches that end where a region does, so that no task holds a chromosome."""
+    if max(map(len, runs.texts)) <= batch:
+        return runs
+    cut = _Runs([], [], [])
     longest = region * max(1, batch // region)
-    for start, run in runs:
-        if len(run) <= batch:
-            yield start, run
-            continue
+    for owner, start, run in zip(*runs, strict=True):
         begin = 0
         while begin < len(run):
-            end = begin + longest - (start + begin) % longest
-            yield start + begin, run[begin:end]
+            end = begin + longest - (start + begin) % longest if len(run) > batch else len(run)
+            cut.add(owner, start + begin, run[begin:end])
             begin = end
+    return cut

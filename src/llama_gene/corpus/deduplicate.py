@@ -6,7 +6,7 @@ ones takes half a gigabyte of memory and one byte a record.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from llama_gene.config import Kind
 from llama_gene.corpus.arrays import load_array
 from llama_gene.sequences.alphabets import reverse_complement
-from llama_gene.tokenizer.joined import Texts
 
 RECORD = np.dtype([("digest", "u8"), ("letters", "i8"), ("regions", "i4"), ("file", "i4")])
 """A record: the digest of its letters, how many it has, regions it spans, the number of its file."""
@@ -26,31 +25,23 @@ _AT_ONCE = 1 << 24
 _FEW = 64
 
 
-def digest(letters: str, kind: Kind) -> int:
-    """A 64-bit name of the letters; for DNA both strands have the same.
+def digests(texts: Iterable[str], kind: Kind) -> NDArray[np.uint64]:
+    """A 64-bit name of the letters of each; for DNA both strands have the same.
 
-    >>> digest("AACG", "dna") == digest("CGTT", "dna")
-    True
-    >>> digest("AACG", "protein") == digest("CGTT", "protein")
-    False
+    >>> len(set(digests(["AACG", "CGTT"], "dna").tolist())), len(set(digests(["AACG", "CGTT"], "protein").tolist()))
+    (1, 2)
     """
-    named = _one_strand(letters) if kind == "dna" else letters
-    return int.from_bytes(_name(named.encode()), "little")
+    named = map(_one_strand, texts) if kind == "dna" else texts
+    return digests_of_bytes(text.encode() for text in named)
 
 
-def digests(texts: Texts) -> NDArray[np.uint64]:
-    """The digests of many proteins, pairs or texts.
+def digests_of_bytes(texts: Iterable[bytes | memoryview]) -> NDArray[np.uint64]:
+    """The same for what is held as bytes: proteins, pairs or texts.
 
-    >>> from llama_gene.tokenizer.joined import join_texts
-    >>> digests(join_texts(["AACG"])).tolist() == [digest("AACG", "protein")]
+    >>> digests_of_bytes([b"AACG"]).tolist() == digests(["AACG"], "protein").tolist()
     True
     """
-    letters, starts = texts.letters.data, texts.starts.tolist()
-    return np.frombuffer(b"".join(_name(letters[start:end]) for start, end in pairwise(starts)), "<u8")
-
-
-def _name(data: bytes | memoryview) -> bytes:
-    return hashlib.sha256(data, usedforsecurity=False).digest()[:8]
+    return np.frombuffer(b"".join(hashlib.sha256(text, usedforsecurity=False).digest()[:8] for text in texts), "<u8")
 
 
 def _one_strand(dna: str) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from llama_gene.corpus.collect import Chunk, spool_path
 from llama_gene.corpus.contamination import HOLDS_ITEM, count_held, find_holders
 from llama_gene.corpus.cut_batch import Cut, Runs, cut_batch
 from llama_gene.corpus.decide import read_plan
-from llama_gene.corpus.deduplicate import digests
+from llama_gene.corpus.deduplicate import digests_of_bytes
 from llama_gene.corpus.items import ItemIndex, load_items
 from llama_gene.corpus.spool import read_batch, write_batches
 from llama_gene.sequences.alphabets import COMPLEMENT
@@ -176,7 +177,10 @@ def _name(texts: pa.Array, kind: Kind) -> NDArray[np.uint64]:
 
     Fragments of DNA are cut at random places, no two of them at the same; they have none.
     """
-    return np.zeros(len(texts), np.uint64) if kind == "dna" else digests(texts_of(texts))
+    if kind == "dna":
+        return np.zeros(len(texts), np.uint64)
+    letters, starts = texts_of(texts)
+    return digests_of_bytes(letters.data[start:end] for start, end in pairwise(starts.tolist()))
 
 
 def _drop_holders(cut: Cut, texts: pa.Array, task: PartTask, items: Path, counts: Counter[str]) -> NDArray[np.int64]:

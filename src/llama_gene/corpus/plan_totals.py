@@ -208,7 +208,7 @@ class Totals:
         way = split_by(source.kind, round(in_one), self.config.region_below_records)
         units = source.records
         if way == "region":
-            units *= count_regions(source.letters // source.records, self.config.region_bp)
+            units *= int(count_regions(source.letters // source.records, self.config.region_bp))
         return max(1, round(units * self.config.valid_share)) / units if units > 1 else 0.0
 
     def _made(self, kind: Kind) -> float:

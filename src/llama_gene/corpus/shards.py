@@ -59,12 +59,13 @@ def write_shard(task: ShardTask) -> dict[str, Any]:
     counts = Counter[str]()
     table = pa.Table.from_batches([read_batch(part, task.shard) for part in task.parts], PART_SCHEMA)
     # Parts that are made in another order would tie otherwise only where two keys are equal: then their order decides.
-    table = table.take(np.argsort(table["key"].to_numpy(), kind="stable"))
-    table = table.filter(pa.array(_chosen(table, task, counts)))
-    is_valid = table["is_valid"].to_numpy()
+    order = np.argsort(table["key"].to_numpy(), kind="stable")
+    # The letters are moved once, when all else is decided.
+    bare = table.drop_columns(["id", "text"]).take(order)
+    is_kept, is_valid = _chosen(bare, task, counts), bare["is_valid"].to_numpy()
     halves: tuple[tuple[Split, NDArray[np.bool_]], ...] = (("valid", is_valid), ("train", ~is_valid))
     for split, rows in halves:
-        corpus = _as_corpus(table.filter(pa.array(rows)), task.source_names, split, counts)
+        corpus = _as_corpus(table.take(order[is_kept & rows]), task.source_names, split, counts)
         with (task.output / split / f"{task.shard:05d}.parquet").open("wb") as file:
             # Letters repeat in no column of their own: to look for that costs more than to write them.
             pq.write_table(corpus, file, compression="zstd", row_group_size=_ROW_GROUP, use_dictionary=_REPEATED)

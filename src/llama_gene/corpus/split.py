@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from llama_gene.config import Kind
@@ -91,13 +92,13 @@ def plan_split(files: Sequence[FileUnits], *, share: float, region_below_records
     return [FileSplit(way, part) for way, part in zip(ways, held, strict=True)]
 
 
-def count_regions(length: int, region: int) -> int:
-    """Regions of a record; the last may be short.
+def count_regions(lengths: npt.ArrayLike, region: int) -> NDArray[np.int64]:
+    """Regions of records of these lengths; the last of each may be short.
 
-    >>> count_regions(250_000, 100_000), count_regions(100_000, 100_000)
-    (3, 1)
+    >>> count_regions([250_000, 100_000, 1], 100_000).tolist()
+    [3, 1, 1]
     """
-    return max(1, -(-length // region))
+    return np.maximum(1, -(-np.asarray(lengths) // region))
 
 
 def choose_held_out(units: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -4,16 +4,14 @@ Axes: N items, L labels.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.special import softmax
 from transformers import PreTrainedModel
 
 from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.calibration import Attempt, calibrate
-from llama_gene.evaluation.calls import are_calls
+from llama_gene.evaluation.calls import are_calls, is_right, one_line, wants_call
 from llama_gene.evaluation.generate import generate_answers, generate_labels
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.likelihood import AnswerScores, Question, score_answers
@@ -22,7 +20,6 @@ from llama_gene.evaluation.scorer import label_numbers
 from llama_gene.evaluation.steps import write_steps
 from llama_gene.evaluation.tasks import ModelAnswers, with_values
 from llama_gene.evaluation.tools import Tool, answer_calls
-from llama_gene.model.folders import load_pair
 from llama_gene.prompts import Message, render, user_content
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -30,17 +27,15 @@ from llama_gene.tokenizer.load import GeneTokenizer
 _CALL_ROOM_TOKENS = 8
 
 
-def load_answerer(folder: Path) -> tuple[PreTrainedModel, GeneTokenizer]:
-    """A model folder, ready to answer: float32 on a processor; on an accelerator the weights keep their stored type."""
-    cuda = torch.cuda.is_available()
-    model, tokenizer = load_pair(folder, dtype=None if cuda else torch.float32)
-    return model.to("cuda" if cuda else "cpu").eval(), tokenizer
-
-
 def prompt_ids(item: Item, tokenizer: GeneTokenizer) -> list[int]:
     """Token ids of an item's question, up to the response heading: the same text as in training."""
+    before = [
+        message
+        for asked, answered in item.history
+        for message in (Message("user", asked), Message("assistant", answered))
+    ]
     question = Message("user", user_content(item.instruction, item.input))
-    return tokenizer.encode_prompt(render([question], bos=tokenizer.bos, eos=tokenizer.eos))
+    return tokenizer.encode_prompt(render([*before, question], bos=tokenizer.bos, eos=tokenizer.eos))
 
 
 def answer_items(
@@ -72,9 +67,7 @@ def answer_items(
         room = max(config.max_new_tokens, len(tokenizer.encode_answer(items[0].output)) + _CALL_ROOM_TOKENS)
         return answer_calls(items, _write(config, model, tokenizer, items, room), tool, train=train)
     if are_calls(items):
-        longest = max(len(tokenizer.encode_answer(item.output)) for item in items) + _CALL_ROOM_TOKENS
-        written = _write(config, model, tokenizer, items, max(config.max_new_tokens, longest))
-        return ModelAnswers(tuple(written), None, (), {})
+        return ModelAnswers(_answer_by_calls(config, model, tokenizer, items), None, (), {})
     if items[0].labels is None:
         return ModelAnswers(tuple(_write(config, model, tokenizer, items, config.max_new_tokens)), None, (), {})
     if any(item.steps for item in items):
@@ -82,6 +75,31 @@ def answer_items(
     else:
         answers = _answer_by_label(config, model, tokenizer, items, valid, seed)
     return with_values(config, answers, train, items)
+
+
+def _answer_by_calls(
+    config: EvaluateConfig, model: PreTrainedModel, tokenizer: GeneTokenizer, items: Sequence[Item]
+) -> tuple[str, ...]:
+    """What the model writes turn by turn, a line each, up to its first wrong answer."""
+    written: list[list[str]] = [[] for _ in items]
+    going = list(range(len(items)))
+    for turn in range(max(len(item.turns) for item in items)):
+        going = [place for place in going if len(items[place].turns) > turn]
+        asked = [items[place].at_turn(turn) for place in going]
+        answers = dict(zip(going, _write_turn(config, model, tokenizer, asked), strict=True))
+        for place in going:
+            written[place].append(one_line(answers[place]) if len(items[place].turns) > 1 else answers[place])
+        going = [place for place, item in zip(going, asked, strict=True) if is_right(answers[place], item.output)]
+    return tuple("\n".join(lines) for lines in written)
+
+
+def _write_turn(
+    config: EvaluateConfig, model: PreTrainedModel, tokenizer: GeneTokenizer, asked: Sequence[Item]
+) -> list[str]:
+    """Written answers to one turn of several items; where no call is due, only its beginning is of interest."""
+    calls = [len(tokenizer.encode_answer(item.output)) for item in asked if wants_call(item.output)]
+    longest = max(calls, default=0) + _CALL_ROOM_TOKENS
+    return _write(config, model, tokenizer, asked, longest)
 
 
 def _answer_by_label(

@@ -226,7 +226,7 @@ def _key(config: EvaluateConfig, train: Sequence[Item], valid: Sequence[Item], a
     seen = [
         [
             [item.id, item.sequences, item.kinds, item.output, item.labels, item.value, item.family]
-            + [item.instruction] * by_words
+            + [item.words, item.turns] * by_words
             for item in items
         ]
         for items in (train, valid, asked)

@@ -15,7 +15,6 @@ from transformers import PreTrainedModel
 from llama_gene.artifacts import MANIFEST, fingerprint, read_manifest
 from llama_gene.config import ControlsConfig, EvaluateConfig
 from llama_gene.corpus.english import DECISIONS, AbstractQuestion, control_files
-from llama_gene.evaluation.answering import load_answerer
 from llama_gene.evaluation.controls_pubmedqa import decide, held_out_questions
 from llama_gene.evaluation.controls_questions import PlainQuestion, is_right, plain_questions
 from llama_gene.evaluation.controls_text import HeldOutText, held_out_text, nats_of_texts
@@ -32,6 +31,7 @@ from llama_gene.evaluation.metrics import (
     measure_labels,
     measure_mean,
 )
+from llama_gene.model.folders import load_answerer
 from llama_gene.prompts import Message, render, user_content
 from llama_gene.tokenizer.load import GeneTokenizer
 

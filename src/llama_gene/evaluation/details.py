@@ -192,8 +192,8 @@ def hardest(
     return tuple(
         Example(
             id=items[place].id,
-            letters=tuple(map(shorten, items[place].sequences or (items[place].instruction,))),
-            expected=items[place].output,
+            letters=tuple(map(shorten, items[place].sequences or (items[place].words,))),
+            expected="\n".join(answer for _, answer in items[place].turns),
             answered=texts[place],
             probability=None if of_answer is None else float(of_answer[place]),
             expected_probability=None if of_expected is None else float(of_expected[place]),

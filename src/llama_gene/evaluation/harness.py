@@ -132,7 +132,11 @@ def export_harness(instructions: Path, *, tokenizer: Path, output: Path) -> Mani
 
 
 def _record(item: Item, tokenizer: GeneTokenizer) -> dict[str, Any]:
-    """A closed item is cut before the colon of the response heading; a free one is answered behind it."""
+    """A closed item is cut before the colon of the response heading; a free one is answered behind it.
+
+    Of an item of several turns the first one is exported.
+    """
+    item = item.at_turn(0)
     prompt = render([Message("user", user_content(item.instruction, item.input))], bos=tokenizer.bos, eos=tokenizer.eos)
     if item.labels is None:
         return {"id": item.id, "context": prompt, "answer": item.output}

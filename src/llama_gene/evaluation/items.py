@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from llama_gene.errors import DataError
+from llama_gene.prompts import INPUT_HEADING, user_content
 
 # Fields that only some tasks have.
-_OPTIONAL = ("span", "terms", "steps")
+_OPTIONAL = ("span", "terms", "steps", "history")
 _TEXT_FIELDS = ("id", "instruction", "output", "task", "family")
 
 
@@ -37,6 +38,8 @@ class Item:
         span: What a structure question asks about.
         terms: All true terms, where the answer is a list of terms.
         steps: The text before the answer, in tasks whose answers show their steps.
+        history: Turns before the last one: what was asked and the answer expected; `instruction` and `output` are the
+            last one's.
         nearest: Identity of its sequences to training, 0 to 1; None where nobody looked.
         pair_class: What training holds of a pair (C1, C2, C3); None where nobody looked.
     """
@@ -58,6 +61,22 @@ class Item:
     steps: str = ""
     nearest: float | None = None
     pair_class: str | None = None
+    history: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def turns(self) -> tuple[tuple[str, str], ...]:
+        """What is asked and the answer expected, turn by turn."""
+        return (*self.history, (user_content(self.instruction, self.input), self.output))
+
+    @property
+    def words(self) -> str:
+        """The words of the first turn, without its sequences."""
+        return self.turns[0][0].split(f"\n\n{INPUT_HEADING}")[0]
+
+    def at_turn(self, number: int) -> "Item":
+        """The item as it stands at one of its turns, 0-based; the turns before it are its history."""
+        asked, answered = self.turns[number]
+        return replace(self, instruction=asked, input="", output=answered, history=self.turns[:number])
 
     def record(self) -> dict[str, Any]:
         """The record as plain JSON values, as it was read."""
@@ -164,7 +183,15 @@ def _item(line: bytes, where: str) -> Item:
         steps=record["output"].removesuffix(answer),
         nearest=None if record.get("nearest") is None else float(record["nearest"]),
         pair_class=record.get("pair_class") or None,
+        history=_history(record.get("history") or [], where),
     )
+
+
+def _history(turns: Any, where: str) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple((str(asked), str(answered)) for asked, answered in turns)
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: history is no list of [question, answer]. Build the instructions again.") from None
 
 
 def _span(values: Mapping[str, Any], labels: Sequence[str], where: str) -> Span:

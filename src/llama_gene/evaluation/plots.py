@@ -16,7 +16,7 @@ from llama_gene.pages.drawing import FIRST, GRID, INK, ON_FIRST, SECOND, STYLE, 
 METRIC_NAMES = {
     "mcc": "MCC", "accuracy": "accuracy", "macro_f1": "macro F1", "spearman": "Spearman", "pearson": "Pearson",
     "r2": "R²", "token_f1": "word F1", "rouge_l": "ROUGE-L", "exact": "exact", "fmax": "Fmax",
-    "right_call": "right calls", "right_tool": "right tools",
+    "right_call": "right calls", "right_tool": "right tools", "right_chain": "right chains of calls",
     "per_residue_accuracy": "accuracy per residue", "per_residue_mcc": "MCC per residue",
 }  # fmt: skip
 

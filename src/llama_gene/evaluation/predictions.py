@@ -9,14 +9,13 @@ import numpy as np
 
 from llama_gene.errors import DataError
 from llama_gene.evaluation.answers import is_exact
-from llama_gene.evaluation.calls import outcome
+from llama_gene.evaluation.calls import outcomes, wants_call
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array
 from llama_gene.evaluation.numbers import is_number
 from llama_gene.evaluation.tasks import ModelAnswers
 from llama_gene.evaluation.terms import first_is_true
 from llama_gene.evaluation.tools import Tool, tool_prediction
-from llama_gene.tasks.tool_calls import read_request
 
 PREDICTIONS = "predictions.jsonl"
 # The same question: what it expects may not differ. Wording, spelling and shortening are the model's own matter.
@@ -51,8 +50,8 @@ def _by_label(item: Item, probabilities: Array | None, place: int) -> dict[str, 
 
 def _is_right(response: str, item: Item) -> bool:
     """Of free answers: whether the first term is true, the call is the expected one, or the text is."""
-    if read_request(item.output) is not None:
-        return outcome(response, item.output) == "right"
+    if any(wants_call(answer) for _, answer in item.turns):
+        return outcomes([item], [response]) == ["right"]
     return first_is_true(response, item.terms) if item.terms else is_exact(response, item.output)
 
 

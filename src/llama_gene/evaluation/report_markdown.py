@@ -137,7 +137,7 @@ def _tool_lines(report: Report) -> Iterator[str]:
     found = [task for task in report.tasks if task.outcomes]
     if not found:
         return
-    yield "Questions for any tool, in wordings that training does not have, and plain ones that want no call:"
+    yield "Questions for any tool, in words and with values of no training question, and plain ones that want no call:"
     yield ""
     yield f"| task | n | {' | '.join(OUTCOMES)} |"
     yield "|---|--:|" + "--:|" * len(OUTCOMES)

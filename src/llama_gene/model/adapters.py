@@ -27,7 +27,7 @@ def add_adapters(model: PreTrainedModel, config: OptimizerConfig, *, new_rows: r
     """Wrap a model with fresh adapters.
 
     Args:
-        model: The base; its weights are frozen.
+        model: The base; its weights are frozen, in the type they have. What is trained is float32.
         config: Rank, scale, dropout, and which rows are trained.
         new_rows: Ids added to the vocabulary; empty: no rows are trained with `train_rows = "new"`.
         seed: Of the adapters' first weights.
@@ -46,12 +46,18 @@ def add_adapters(model: PreTrainedModel, config: OptimizerConfig, *, new_rows: r
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return get_peft_model(model, settings)
+        adapted = get_peft_model(model, settings)
+    # bfloat16 holds 8 bits of a number: small updates would be rounded away. PEFT sees to its own weights alone.
+    for weight in adapted.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    return adapted
 
 
 def merge_adapters(model: PeftModel) -> PreTrainedModel:
-    """Plain weights that give the same logits as the adapted model."""
-    return model.merge_and_unload()
+    """Plain weights that give the same logits as the adapted model, all in the type of the frozen ones."""
+    stored = next(weight.dtype for weight in model.parameters() if not weight.requires_grad)
+    return model.merge_and_unload().to(stored)
 
 
 def count_parameters(model: torch.nn.Module) -> Share:

@@ -23,6 +23,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from llama_gene.errors import ModelError
+from llama_gene.model.machine import best_device
 
 Pooling = Literal["mean", "cls"]
 _MOST_TOKENS = 512
@@ -128,9 +129,8 @@ def load_encoder(folder: Path) -> Encoder:
         raise ModelError(f"{folder}: {len(missing)} weights are missing (first: {missing[0]}). Fetch the folder again.")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     most_tokens = _most_tokens(network, tokenizer)
-    return Encoder(network.config.hidden_size, most_tokens, pooling, network.eval().to(device), tokenizer)
+    return Encoder(network.config.hidden_size, most_tokens, pooling, network.eval().to(best_device()), tokenizer)
 
 
 @contextmanager

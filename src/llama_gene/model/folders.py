@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from llama_gene.artifacts import write_json
 from llama_gene.errors import ModelError
+from llama_gene.model.machine import best_device
 from llama_gene.tokenizer.extend import EXTENSION_FILE
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
@@ -93,6 +94,23 @@ def load_pair(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> tup
             "Run `llama-gene model extend` with this tokenizer."
         )
     return model, tokenizer
+
+
+def load_answerer(folder: Path, dtype: str = "auto") -> tuple[PreTrainedModel, GeneTokenizer]:
+    """A model folder, ready to answer: in evaluation mode, on the GPU where there is one.
+
+    Args:
+        folder: As for `load_pair`.
+        dtype: "float32", "bfloat16", or "auto": float32 on a CPU; on a GPU the weights keep their stored type.
+
+    Raises:
+        ModelError: model and tokenizer do not belong together.
+    """
+    device = best_device()
+    by_name = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    default = None if device.type == "cuda" else torch.float32
+    model, tokenizer = load_pair(folder, dtype=by_name.get(dtype, default))
+    return model.to(device).eval(), tokenizer
 
 
 def write_card(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -40,19 +40,26 @@ def accelerators() -> list[str]:
     return [f"{device.name} ({device.total_memory / 2**30:.0f} GiB)" for device in devices]
 
 
-def multiply_rate(seconds: float = 0.5) -> float:
-    """Measured float32 matrix-multiply rate of the training device, in FLOP per second."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    left, right = torch.randn(1024, 512, device=device), torch.randn(512, 1024, device=device)
+def best_device() -> torch.device:
+    """Where models are trained and asked: the GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def multiply_rate(dtype: torch.dtype = torch.float32, seconds: float = 0.5) -> float:
+    """Measured matrix-multiply rate of `best_device`, in FLOP per second, on matrices large enough to fill it."""
+    device = best_device()
+    rows, inner = (8192, 8192) if device.type == "cuda" else (1024, 512)
+    left = torch.randn(rows, inner, dtype=dtype, device=device)
+    right = torch.randn(inner, rows, dtype=dtype, device=device)
     left @ right
     rounds, started = 0, time.monotonic()
     while time.monotonic() - started < seconds:
         for _ in range(10):
             left @ right
-        if device == "cuda":
+        if device.type == "cuda":
             torch.cuda.synchronize()
         rounds += 10
-    return 2 * 1024 * 512 * 1024 * rounds / (time.monotonic() - started)
+    return 2 * rows * inner * rows * rounds / (time.monotonic() - started)
 
 
 def reuse_memory() -> bool:

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from llama_gene.config import GeneKind, IndexConfig
 from llama_gene.retrieval.found import Found, Strand, Window, cut_windows, list_batches
 from llama_gene.retrieval.seeds import find_places
+from llama_gene.sequences.alignment import locate, score_all
 from llama_gene.sequences.alphabets import reverse_complement
-from llama_gene.tasks.alignment import locate, score_all
 
 # Below these an exact copy in a small index has no significant E-value.
 SHORT: dict[GeneKind, int] = {"protein": 20, "dna": 40}

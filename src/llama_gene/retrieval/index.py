@@ -21,8 +21,8 @@ from llama_gene.retrieval.found import Found
 from llama_gene.retrieval.hits import PassageHit, SequenceHit
 from llama_gene.retrieval.store import broken, fasta_path, open_reader
 from llama_gene.retrieval.vectors import Embedder, LoadEncoder, Space, content_words, load_space, load_vectors, nearest
+from llama_gene.sequences.alignment import Traced, trace
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters, reverse_complement
-from llama_gene.tasks.alignment import Traced, trace
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
 # Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).

@@ -92,6 +92,16 @@ def guess_kind(letters: str) -> GeneKind:
     return "dna" if plain >= _PLAIN_BASES * len(letters) else "protein"
 
 
+def is_plain(letters: str, alphabet: Alphabet) -> bool:
+    """Whether `clean_letters` would neither change nor refuse the letters, of which there are some.
+
+    >>> is_plain("ACGT", DNA), is_plain("acgt", DNA), is_plain("", DNA), is_plain("MKLV", PROTEIN)
+    (True, False, False, True)
+    """
+    data = letters.encode("utf-8", "surrogateescape")
+    return bool(data) and not alphabet.rest(data) and not (alphabet is PROTEIN and _looks_like_dna(data))
+
+
 def clean_letters(letters: str, alphabet: Alphabet) -> Cleaned:
     """Upper-case the letters, read U as T in DNA, drop one final `*` of a protein, and check the rest.
 
@@ -106,8 +116,6 @@ def clean_letters(letters: str, alphabet: Alphabet) -> Cleaned:
     """
     data = letters.encode("utf-8", "surrogateescape")
     rest = alphabet.rest(data)
-    if not rest and not (alphabet is PROTEIN and _looks_like_dna(data)):
-        return Cleaned(letters, False, False, False, "")
     # Small letters are no plain letters, so they are all in the rest, which is nearly always short or empty.
     lower_case = rest.translate(_UPPER) != rest
     if lower_case:

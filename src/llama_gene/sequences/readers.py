@@ -8,9 +8,9 @@ from typing import Literal
 
 from llama_gene.config import Kind, OnInvalid, SourceFormat
 from llama_gene.errors import DataError
-from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters
+from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters, is_plain
 from llama_gene.sequences.detect import detect_format
-from llama_gene.sequences.fasta import Entry, find_letter, header_annotations, parse_fasta, parse_fastq
+from llama_gene.sequences.fasta import Entry, find_letter, header_annotations, parse_fasta, parse_fastq, split_title
 from llama_gene.sequences.files import Inspector, Item, first_bytes, list_files, list_items
 from llama_gene.sequences.genbank import parse_genbank
 from llama_gene.sequences.gff import parse_gff
@@ -23,7 +23,6 @@ __all__ = ["list_files", "read_records"]
 
 _ALPHABETS: dict[Kind, Alphabet] = {"dna": DNA, "protein": PROTEIN}
 _PARSERS: dict[str, Callable[[Item, Kind, Inspector], Iterator[Entry]]] = {
-    "fasta": parse_fasta,
     "fastq": parse_fastq,
     "genbank": parse_genbank,
     "gff3": parse_gff,
@@ -118,18 +117,44 @@ def _read_item(reading: Reading, format: SourceFormat) -> Iterator[Record]:  # n
     chosen = _choose(reading, format)
     if chosen is None:
         return
-    check = {"text": _check_text, "coding": _check_pair}.get(reading.kind, _check_sequence)
     # Reads of a pair share their name, and a file may hold billions: FASTQ names are not compared.
     seen: set[str] | None = None if chosen == "fastq" or reading.repeats == "keep" else set()
     found = False
-    for entry in _parse(reading, chosen):
+    _check_format(reading, chosen)
+    for record, line in _check_fasta(reading) if chosen == "fasta" else _check_entries(reading, chosen):
         found = True
-        record = check(_readable(entry, reading.inspector), reading)
-        if record is None or (seen is not None and _is_repeated(record.id, seen, entry, reading)):
+        if record is None:
             continue
+        if seen is not None:
+            if record.id in seen:
+                _refuse_repeated(record.id, line, reading)
+                continue
+            seen.add(record.id)
         yield record
     if not found:
         reading.refuse("no records", f"no {reading.kind} records of format {chosen}. Set the right format.")
+
+
+def _check_fasta(reading: Reading) -> Iterator[tuple[Record | None, int]]:
+    """Each record, None after a refusal; a plain one, as nearly all are, goes no further way than it must."""
+    kind, source, alphabet = reading.kind, reading.source, _ALPHABETS[reading.kind]
+    for title, letters in parse_fasta(reading.item):
+        name, description = split_title(title)
+        if name and title.isascii() and is_plain(letters, alphabet):
+            annotations = header_annotations(name, description)
+            record = Record(annotations.get("accession") or name, kind, letters, source, description, annotations)
+            yield record, 0
+        else:
+            entry = Entry(name, description, letters, {})
+            yield _check_sequence(_readable(entry, reading.inspector), reading), 0
+
+
+def _check_entries(reading: Reading, chosen: SourceFormat) -> Iterator[tuple[Record | None, int]]:
+    """Each record, None after a refusal, and its line."""
+    check = {"text": _check_text, "coding": _check_pair}.get(reading.kind, _check_sequence)
+    parse = parse_lines if chosen == "text" and reading.kind != "text" else _PARSERS[chosen]
+    for entry in parse(reading.item, reading.kind, reading.inspector):
+        yield check(_readable(entry, reading.inspector), reading), entry.line
 
 
 def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # noqa: A002
@@ -158,8 +183,8 @@ def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # n
     return chosen
 
 
-def _parse(reading: Reading, chosen: SourceFormat) -> Iterator[Entry]:
-    item, kind, inspector = reading.item, reading.kind, reading.inspector
+def _check_format(reading: Reading, chosen: SourceFormat) -> None:
+    item, kind = reading.item, reading.kind
     if kind == "coding" and chosen not in _ANNOTATED:
         raise DataError(
             f"{item.label}: a {chosen} file says not which DNA codes for which protein. Expected GenBank, or GFF3 with "
@@ -167,9 +192,6 @@ def _parse(reading: Reading, chosen: SourceFormat) -> Iterator[Entry]:
         )
     if (kind == "text" and chosen in _SEQUENCE_ONLY) or (kind != "text" and chosen in _TEXT_ONLY):
         raise DataError(f"{item.label}: a {chosen} file holds no {kind}. Set kind or format to what it holds.")
-    if chosen == "text" and kind != "text":
-        return parse_lines(item, kind, inspector)
-    return _PARSERS[chosen](item, kind, inspector)
 
 
 def _readable(entry: Entry, inspector: Inspector) -> Entry:
@@ -262,17 +284,13 @@ def _refuse_letters(entry: Entry, problem: str, reading: Reading) -> None:
     )
 
 
-def _is_repeated(name: str, seen: set[str], entry: Entry, reading: Reading) -> bool:
-    if name not in seen:
-        seen.add(name)
-        return False
+def _refuse_repeated(name: str, line: int, reading: Reading) -> None:
     reading.refuse(
         "duplicate id",
         f"the id {name!r} comes twice. Expected each id once in a file; rename one or set on_invalid = 'skip' to keep "
         "the first.",
-        line=entry.line,
+        line=line,
     )
-    return True
 
 
 def read_texts(

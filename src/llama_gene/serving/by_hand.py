@@ -17,7 +17,8 @@ from llama_gene.serving.engine import BusyError
 from llama_gene.serving.limits import check_letters
 from llama_gene.serving.shown import conversation_record, sequence_record, step_record
 from llama_gene.serving.turns import Before, read_before
-from llama_gene.tasks.tool_calls import INPUT, read_arguments
+from llama_gene.tasks.tool_calls import read_arguments
+from llama_gene.tools.references import INPUT
 
 _MOST_AT_ONCE = 4
 

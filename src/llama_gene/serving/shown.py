@@ -9,8 +9,8 @@ from llama_gene.assistant.events import Answered, Begun, Conversation, Event, No
 from llama_gene.assistant.found import Found, Neighbours, Searching
 from llama_gene.assistant.measured import describe_measured
 from llama_gene.retrieval.hits import SequenceHit
+from llama_gene.sequences.alignment import Traced
 from llama_gene.sequences.records import Record
-from llama_gene.tasks.alignment import Traced
 
 MOST_TURNS = 200
 

@@ -1,7 +1,7 @@
 """Stage `tasks build`: items become Alpaca instructions in the paper's words.
 
 Writes train.jsonl, valid.jsonl and test.jsonl, and tasks.json, the definitions with what the choices override.
-Questions that a tool answers follow those of the tasks (`tool_questions`). A prompt with its answer and end token never
+Questions that a tool answers follow those of the tasks (`tool_records`). A prompt with its answer and end token never
 exceeds `config.max_tokens`: the sequence is shortened as the task says, or the item refused and counted; the answer is
 whole.
 """
@@ -36,17 +36,20 @@ from llama_gene.tasks.terms import split_terms
 from llama_gene.tasks.tool_calls import (
     as_asked,
     call_row,
+    can_be_asked,
     is_called,
+    kinds_of,
     result_tokens,
     tool_name,
     with_result,
     write_call,
 )
-from llama_gene.tasks.tool_questions import TOOL_CALLS, Shown, call_records
+from llama_gene.tasks.tool_questions import TOOL_CALLS
+from llama_gene.tasks.tool_records import Shown, call_records
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 5
+_CODE = 6
 _BATCH_ROWS = 1024
 
 
@@ -79,8 +82,9 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
         }
         phrasings = _read_phrasings(splits, settings, config.wording, seed)
         write_json(work / CHOSEN, {name: task.model_dump(mode="json") for name, task in tasks.items()})
+        asked = {name: kinds_of(task) for name, task in tasks.items() if can_be_asked(task)}
         for split in SPLITS:
-            shown = Shown()
+            shown = Shown(asked)
             _build_split(split, work, splits, settings, phrasings, choices, seed, ledger, shown)
             if config.tool_calls.train:
                 _add_calls(config, split, work, shown, words, seed, ledger)
@@ -164,14 +168,9 @@ def _add_calls(
     config: TasksConfig, split: Split, work: Path, shown: Shown, tokenizer: GeneTokenizer, seed: int, ledger: Ledger
 ) -> None:
     """Go on with the questions that a tool answers."""
-    number = getattr(config.tool_calls, split)
     rng = np.random.default_rng([seed, zlib.crc32(f"{TOOL_CALLS} {split}".encode())])
     counts: Counter[str] = Counter()
-    records = list(
-        call_records(
-            split, number, shown, tokenizer=tokenizer, max_tokens=config.max_tokens, rng=rng, counts=counts
-        )
-    )  # fmt: skip
+    records = list(call_records(config, split, shown, tokenizer, rng, counts))
     with (work / f"{split}.jsonl").open("a", encoding="utf-8") as lines:
         lines.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     ledger.counts.update({f"{TOOL_CALLS}: {reason}": count for reason, count in counts.items()})

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from llama_gene.config import GeneKind
 from llama_gene.errors import ConfigError, DataError
-from llama_gene.tasks.alignment import align
+from llama_gene.sequences.alignment import align
 from llama_gene.tasks.neighbours import find_candidates, in_threads, score_candidates
 
 Finder = Literal["mmseqs", "kmers"]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from llama_gene.config import GeneKind
 from llama_gene.progress import show_progress
+from llama_gene.sequences.alignment import align, score_all
 from llama_gene.sequences.alphabets import DNA, PROTEIN, reverse_complement
-from llama_gene.tasks.alignment import align, score_all
 from llama_gene.tasks.neighbour_kernels import NOBODY, Index, Words, add_candidates, index_words, list_words
 
 CANDIDATES = 20

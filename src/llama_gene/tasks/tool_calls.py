@@ -15,19 +15,20 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, NamedTuple
 
-from llama_gene.config import TaskChoice
+from llama_gene.config import GeneKind, TaskChoice
 from llama_gene.errors import ConfigError
 from llama_gene.prompts import Message, defuse, render, user_content
 from llama_gene.tasks.definitions import Task
 from llama_gene.tokenizer.load import GeneTokenizer
+from llama_gene.tools.references import INPUT
 
-INPUT = "@input"
 TOOL_WORDING = "Determine the {title} of following {kind} sequence, The result will be a number computed by a tool."
 RESULT = "The tool {tool} gives {number}."
 ANSWER = "The {title} gives {number}."
 # As long as a number gets, when room is kept for one that is not yet known.
 _LONGEST_NUMBER = "-1.234e+05"
 _FIELDS = ("tool", "sequence")
+_PICTURE = "_svg"
 
 CallProblem = Literal["no JSON object", "fields other than tool and sequence", "unknown tool", "sequence not @input"]
 
@@ -190,6 +191,33 @@ def write_result(tool: str, number: str) -> str:
     return RESULT.format(tool=tool, number=number)
 
 
+def tell(tool: str, result: Any, most_letters: int) -> str:
+    """The result of any tool as the turn that the model reads; pictures are left out, long results are cut.
+
+    Args:
+        tool: Its name.
+        result: JSON value.
+        most_letters: Longest result, > 0.
+
+    >>> tell("predict_expression", {"value": 11.4168}, 100)
+    'The tool predict_expression gives 11.42.'
+    """
+    if isinstance(result, dict):
+        result = {name: value for name, value in result.items() if not name.endswith(_PICTURE)}
+        if isinstance(value := result.get("value"), int | float):
+            return write_result(tool, format_number(value))
+    return write_result(tool, cut_text(json.dumps(result, ensure_ascii=False), most_letters))
+
+
+def cut_text(text: str, most: int) -> str:
+    """A text of at most so many characters, and how many there are more.
+
+    >>> cut_text("abcdef", 4)
+    'abcd… (2 characters more)'
+    """
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} characters more)"
+
+
 def write_answer(title: str, number: str, unit: str = "") -> str:
     """The final answer, with the number.
 
@@ -217,6 +245,16 @@ def as_asked(task: Task, choice: TaskChoice) -> Task:
 def is_called(task: Task) -> bool:
     """True for a definition of `as_asked` that a tool answers."""
     return task.wordings == (TOOL_WORDING,)
+
+
+def can_be_asked(task: Task) -> bool:
+    """True for a task that has a question of its own and an answer in words or labels, so that a tool can ask it."""
+    return not task.brings_questions and not is_called(task)
+
+
+def kinds_of(task: Task) -> tuple[GeneKind, ...]:
+    """The kinds of its sequences."""
+    return tuple(wanted.kind for wanted in task.inputs)
 
 
 def call_row(task: Task, row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Alignments: two sequences through parasail, several through a profile of HMMER (pyhmmer).
 
-Two sequences are scored as everywhere in the package (`tasks.alignment`). Several are aligned to a profile: one
+Two sequences are scored as everywhere in the package (`sequences.alignment`). Several are aligned to a profile: one
 is built from the sequence that is most like all others, all are aligned to it, and again to a profile of that
 alignment. So letters that few sequences share (insertions) stand beside each other without being compared.
 """
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from llama_gene.config import GeneKind
 from llama_gene.errors import DataError
-from llama_gene.tasks.alignment import Mode, gap_costs, score_all, trace
+from llama_gene.sequences.alignment import Mode, gap_costs, score_all, trace
 from llama_gene.tools.letters import SequenceKind, Short, checked_sequence
 
 try:

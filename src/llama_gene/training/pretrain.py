@@ -16,6 +16,7 @@ from llama_gene.errors import DataError, ModelError
 from llama_gene.model.adapters import add_adapters, count_parameters, merge_adapters
 from llama_gene.model.extend import read_extension
 from llama_gene.model.folders import load_model, load_pair, save_model
+from llama_gene.model.machine import best_device
 from llama_gene.tokenizer.load import load_tokenizer
 from llama_gene.training.loop import clear_checkpoints, train, uses_bf16
 from llama_gene.training.measure import bits_per_letter
@@ -65,12 +66,15 @@ def pretrain(config: PretrainConfig, *, model: Path, blocks: Path, seed: int, ou
 def load_trainable(folder: Path, config: OptimizerConfig, *, seed: int) -> PreTrainedModel | PeftModel:
     """The model of a folder, with what the method trains set to require gradients.
 
-    Full training keeps float32 weights; adapters keep the base in the type it is stored in.
+    Full training keeps float32 weights. Adapters keep the base in the type it is stored in, and in float32 where
+    nothing is multiplied in bfloat16.
     """
+    keeps_type = config.method == "lora" and uses_bf16(config)
+    network, tokenizer = load_pair(folder, dtype=None if keeps_type else torch.float32)
+    # Before the trainer would move it: the validation that comes first would take hours on a CPU.
+    network.to(best_device())
     if config.method == "full":
-        network, _ = load_pair(folder)
         return network
-    network, tokenizer = load_pair(folder, dtype=None)
     first_new, _ = read_extension(folder, tokenizer)
     return add_adapters(network, config, new_rows=range(first_new, tokenizer.size), seed=seed)
 
