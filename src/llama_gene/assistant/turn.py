@@ -247,7 +247,8 @@ def _write(
         turn.base(f"Results of {', '.join(called)}: the numbers of the steps are the ones to trust.")
     elif task is None:
         alone = "" if turn.assistant.index else " nothing was looked up, and"
-        turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
+        whose = "model's" if bounds.planner is None else "planner's"
+        turn.base(f"The {whose} own words:{alone} nobody measured how often such answers are right.")
     names = tuple(record.id for record in records)
     is_cut = finished.ended == "cut"
     yield from turn.keep(question, Answered(names, task.name if task else None, text, is_cut=is_cut), text)
