@@ -6,20 +6,26 @@ the same answers.
 
 Load: locust's clients stream chats from a server of their own process (`llama-gene serve`) without pause: errors,
 latency, fairness (answers of the slowest client by those of the fastest) and the server's memory at start and end.
+Before it, clients of the assistant (`NAME:assistant`) ask the same server free questions, all at a time and one after
+the other.
 """
 
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import torch
 from transformers import GenerationConfig, PreTrainedModel
 
@@ -46,6 +52,8 @@ from llama_gene.tokenizer.load import GeneTokenizer
 UNIT = "tokens_per_second"
 _LOAD_FILE = Path(__file__).parent / "_serve_load.py"
 _SETTLE_S = 1
+_ASSISTANT_CLIENTS = 16
+_WRITTEN = re.compile(r'^llama_gene_tokens_total\{side="written"\} (\S+)', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,7 @@ def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, wo
         assert server.stdout is not None
         try:
             address = server.stdout.readline().strip().removeprefix("serving on ")
+            assistant = ask_assistant(address, folder.resolve().name, sizes.new_tokens)
             # Once at full width, so that what the server keeps is there before its memory is noted.
             run_clients(address, folder.resolve().name, sizes.clients, max(2, sizes.seconds // 10), work / "warm.json")
             before = resident_mb(server.pid)
@@ -162,7 +171,37 @@ def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, wo
         finally:
             server.terminate()
             server.wait()
-    return {**found, "memory_start_mb": before, "memory_end_mb": after}
+    return {**found, "memory_start_mb": before, "memory_end_mb": after, **assistant}
+
+
+def ask_assistant(address: str, model: str, new_tokens: int) -> dict[str, float]:
+    """Tokens per second that clients of the assistant get for free questions, at a time and one after the other."""
+    questions = [f"What is known about gene number {number}?" for number in range(_ASSISTANT_CLIENTS)]
+
+    def ask(question: str) -> None:
+        messages = [{"role": "user", "content": question}]
+        body = {"model": f"{model}:assistant", "max_tokens": new_tokens, "messages": messages}
+        httpx.post(f"{address}/v1/chat/completions", json=body, timeout=600).raise_for_status()
+
+    def speed(answers: Iterable[None]) -> float:
+        before, started = written(address), time.perf_counter()
+        list(answers)
+        return round((written(address) - before) / (time.perf_counter() - started), 1)
+
+    ask(questions[0])  # what is worked out once is not timed
+    with ThreadPoolExecutor(_ASSISTANT_CLIENTS) as pool:
+        together = speed(pool.map(ask, questions))
+    return {
+        "assistant_clients": _ASSISTANT_CLIENTS,
+        "assistant_tokens_per_second": together,
+        "assistant_one_by_one_tokens_per_second": speed(map(ask, questions)),
+    }
+
+
+def written(address: str) -> float:
+    """Tokens that the server has written so far."""
+    found = _WRITTEN.search(httpx.get(f"{address}/metrics", timeout=60).text)
+    return float(found[1]) if found else 0.0
 
 
 def run_clients(address: str, model: str, clients: int, seconds: int, file: Path) -> dict[str, Any]:

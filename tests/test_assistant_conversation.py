@@ -9,17 +9,9 @@ import torch
 from chatting import CONTEXT, make_chat_model
 from llama_gene.artifacts import write_json
 from llama_gene.assistant.ask import ask
+from llama_gene.assistant.asking import answer, ask_freely, ask_task, remember
 from llama_gene.assistant.closed import classify
-from llama_gene.assistant.conversation import (
-    SYNTHETIC,
-    Assistant,
-    answer,
-    ask_freely,
-    ask_task,
-    find_task,
-    labels_of,
-    remember,
-)
+from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer
 from llama_gene.assistant.inputs import checked_record
 from llama_gene.config import ChatConfig

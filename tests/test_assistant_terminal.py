@@ -15,7 +15,8 @@ from rich.console import Console
 
 from chatting import make_chat_model
 from llama_gene.assistant.agent import Decision
-from llama_gene.assistant.conversation import SYNTHETIC, Assistant, answer, ask_freely
+from llama_gene.assistant.asking import answer, ask_freely
+from llama_gene.assistant.conversation import SYNTHETIC, Assistant
 from llama_gene.assistant.display import Answer, describe_answer
 from llama_gene.assistant.terminal import chat, messages
 from llama_gene.assistant.toolbox import Toolbox

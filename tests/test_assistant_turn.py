@@ -11,11 +11,13 @@ import pytest
 from chatting import CONTEXT, make_chat_model
 from llama_gene.artifacts import write_json
 from llama_gene.assistant.agent import Step
+from llama_gene.assistant.asking import Question, ask_freely, ask_task
 from llama_gene.assistant.closed import Plan, _join, answer_plans, plan_item
-from llama_gene.assistant.conversation import Assistant, Question, ask_freely, ask_task
+from llama_gene.assistant.conversation import Assistant
+from llama_gene.assistant.events import Answered, Begun, Manner, Piece, Reply, reply_record
 from llama_gene.assistant.examples import open_examples, shots_of
 from llama_gene.assistant.measured import find_report, read_measured
-from llama_gene.assistant.turn import Answered, Begun, Manner, Piece, Reply, converse, reply_record, reply_to
+from llama_gene.assistant.turn import converse, reply_to
 from llama_gene.assistant.windows import cut_windows
 from llama_gene.config import ChatConfig, TaskChoice
 from llama_gene.errors import DataError
@@ -27,6 +29,7 @@ from llama_gene.tasks.tool_calls import as_asked, write_call
 from models import make_instructions
 
 DNA = "ACGTTGCATATAAAGCACGT"
+CUT = "The answer was cut: it was as long as it may be (chat.max_new_tokens)."
 LEARNT = ["promoter-core", "central-dogma", "secondary-structure", "solubility"]
 
 
@@ -56,6 +59,7 @@ def test_a_free_answer_comes_in_pieces_that_join_to_the_reply(assistant):
     assert "".join(pieces).strip() == events[-1].text
     assert events[-1].task is None
     assert "nothing was looked up" in events[-1].based_on[0]
+    assert (events[-1].answers[0].is_cut, events[-1].notices) == (True, (CUT,))
 
 
 def test_a_question_with_a_sequence_goes_to_the_task_it_resembles_and_it_is_said(assistant):
@@ -296,7 +300,7 @@ def test_a_message_that_cannot_be_answered_says_why(assistant, message, reason):
 def test_half_a_character_is_mended_and_told(assistant):
     reply = reply_to(having(assistant, max_new_tokens=2), "caf\ud83d au lait")
     assert reply.question == "caf? au lait"
-    assert reply.notices == ("Characters that are no text were replaced by ?.",)
+    assert reply.notices == ("Characters that are no text were replaced by ?.", CUT)
 
 
 # --- windows ---------------------------------------------------------------------------------------------------------

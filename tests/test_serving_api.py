@@ -12,8 +12,9 @@ import openai
 import pytest
 import torch
 
+from llama_gene.assistant.asking import answer, ask_freely
 from llama_gene.assistant.closed import classify
-from llama_gene.assistant.conversation import Assistant, answer, ask_freely, find_task
+from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.config import ChatConfig
 from serving import DNA, DNA_TASK, PAIR_TASK, PROTEIN, make_served_model, serving
 

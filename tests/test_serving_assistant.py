@@ -1,5 +1,9 @@
 """NAME:assistant, the second model of the server: OpenAI's client talks to what the terminal talks to."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import openai
 import pytest
 
@@ -69,7 +73,8 @@ def test_a_stream_joins_to_the_whole(client, message):
     whole = talk(client, message)
     *chunks, last, usage = talk(client, message, stream=True, stream_options={"include_usage": True})
     assert "".join(chunk.choices[0].delta.content for chunk in chunks) == text_of(whole)
-    assert (last.choices[0].finish_reason, last.reply, usage.usage) == ("stop", whole.reply, whole.usage)
+    finish = whole.choices[0].finish_reason
+    assert (last.choices[0].finish_reason, last.reply, usage.usage) == (finish, whole.reply, whole.usage)
 
 
 def test_a_free_answer_has_the_words_of_the_terminal_and_as_many_as_asked(client, assistant):
@@ -77,6 +82,69 @@ def test_a_free_answer_has_the_words_of_the_terminal_and_as_many_as_asked(client
     assert answer.strip() == reply_to(assistant, "What is a gene?").text
     short = talk(client, "What is a gene?", max_tokens=1).reply["text"]
     assert len(short) < len(answer)
+
+
+def test_the_reason_of_the_end_is_the_true_one(client, assistant):
+    cut = talk(client, "What is a gene?", max_tokens=3)
+    assert cut.choices[0].finish_reason == "length"
+    assert cut.usage.completion_tokens > 3  # the remarks count as well
+    assert "The answer was cut: it was as long as it may be" in text_of(cut)
+    assert talk(client, QUESTION, max_tokens=3).choices[0].finish_reason == "stop"  # a label is never cut
+
+
+def test_a_free_answer_ends_before_a_stop_string(client):
+    whole = talk(client, "What is a gene?").reply["text"]
+    middle = whole[len(whole) // 2 :][:3]
+    ended = talk(client, "What is a gene?", stop=[middle])
+    assert (ended.reply["text"], ended.choices[0].finish_reason) == (whole[: whole.index(middle)].strip(), "stop")
+
+
+def test_a_seed_gives_the_same_answer_and_another_seed_another(client):
+    def drawn(seed):
+        return talk(client, "What is a gene?", temperature=1.0, seed=seed).reply["text"]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_answers_of_many_clients_are_written_in_one_batch(folder):
+    questions = [f"What is gene number {number}?" for number in range(6)]
+    with (
+        serving_engine(folder, ChatConfig(max_new_tokens=64)) as (address, engine),
+        openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0, timeout=60) as client,
+        ThreadPoolExecutor(len(questions)) as pool,
+    ):
+        alone = [talk(client, question).reply["text"] for question in questions]
+        widths, step = [], engine._batch.step
+
+        def noting_step():
+            widths.append(len(engine._batch))
+            step()
+
+        engine._batch.step = noting_step
+        together = [one.reply["text"] for one in pool.map(lambda question: talk(client, question), questions)]
+    assert together == alone
+    assert max(widths) > 1
+    assert len(widths) < 64 * len(questions)  # fewer steps than one by one would take
+
+
+def test_a_client_that_leaves_frees_its_place(folder):
+    with (
+        serving_engine(folder, ChatConfig(max_new_tokens=256), step_tokens=16) as (address, engine),
+        openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0, timeout=60) as client,
+    ):
+        step = engine._batch.step
+        engine._batch.step = lambda: (time.sleep(0.02), step())  # so that the answer is not over first
+        stream = talk(client, "What is a gene?", stream=True)
+        next(iter(stream))
+        next(iter(stream))
+        assert engine.load.running == 1
+        stream.close()
+        until = time.monotonic() + 60
+        while engine.load.running and time.monotonic() < until:
+            time.sleep(0.01)
+        engine._batch.step = step
+        assert engine.load == (0, 0)
+        assert not [thread for thread in threading.enumerate() if thread.name == "turn" and thread.is_alive()]
 
 
 def test_a_question_may_be_about_a_sequence_of_before(client):
@@ -108,7 +176,7 @@ def test_what_was_refused_before_does_not_spoil_the_talk(client):
 @pytest.mark.parametrize(
     "option",
     [
-        {"logprobs": True}, {"stop": ["x"]}, {"response_format": {"type": "json_object"}},
+        {"logprobs": True}, {"response_format": {"type": "json_object"}},
         {"tools": [{"type": "function", "function": {"name": "gc"}}]},
     ],
     ids=lambda option: next(iter(option)),

@@ -11,7 +11,8 @@ from selenium.webdriver.common.keys import Keys
 
 from browsing import Page, browsing
 from llama_gene.assistant.conversation import Assistant, find_task
-from llama_gene.assistant.turn import Manner, reply_to
+from llama_gene.assistant.events import Manner
+from llama_gene.assistant.turn import reply_to
 from llama_gene.config import ChatConfig
 from llama_gene.serving.keys import add_key
 from llama_gene.serving.spans import TokenSpan, token_spans

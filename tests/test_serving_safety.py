@@ -17,11 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
 from llama_gene import cli
+from llama_gene.config import ServeConfig
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.serving.bodies import ChatMessage
 from llama_gene.serving.guard import HEADERS
 from llama_gene.serving.keys import add_key, read_keys
 from llama_gene.serving.messages import prompt_of
+from llama_gene.serving.run import vllm_command
 from llama_gene.tokenizer.load import load_tokenizer
 from running import refused
 from serving import DNA, DNA_TASK, PAIR_TASK, PROTEIN, make_served_model, serving, serving_engine
@@ -321,6 +323,13 @@ def test_a_port_in_use_and_a_missing_model_are_told_in_one_line(folder, tmp_path
     refused(capsys, ["serve", folder, "--engine", "vllm"], "pip install vllm")
     refused(capsys, ["serve", folder, "--engine", "vllm", "--keys", tmp_path / "keys"], "does not read this file")
     refused(capsys, ["serve", folder, "--add-key", "alice"], "--keys FILE")
+
+
+def test_vllm_is_called_as_its_command_line_has_it_with_doors_closed_as_ours(folder):
+    assert vllm_command(folder, ServeConfig(host="::1", port=8001, max_running=4)) == [
+        "vllm", "serve", str(folder), "--served-model-name", "model", "--host", "::1", "--port", "8001",
+        "--max-num-seqs", "4", "--allowed-origins", "[]", "--override-generation-config", '{"temperature": 0}',
+    ]  # fmt: skip
 
 
 def test_a_key_is_made_from_the_command_line(folder, tmp_path, capsys):

@@ -9,8 +9,9 @@ by `prompts.defuse`, and is never searched for calls. A tool that fails or takes
 """
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, Protocol
 
@@ -42,11 +43,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a planner wants next: calls, or else its answer; and what has to be said about it."""
+    """What a planner wants next: calls, or else its answer, cut for length or not; and what has to be said about it."""
 
     requests: tuple[Request, ...] = ()
     text: str = ""
     notices: tuple[str, ...] = ()
+    is_cut: bool = False
 
 
 Deciding = Generator[str, None, Decision]
@@ -54,11 +56,11 @@ Deciding = Generator[str, None, Decision]
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of a loop: the answer and all steps; `ended` says whether the planner answered or ran out of steps."""
+    """The end of a loop: the answer and all steps; `ended`: the answer is whole, was cut for length, or never came."""
 
     text: str
     steps: tuple[Step, ...]
-    ended: Literal["answered", "out of steps"]
+    ended: Literal["answered", "cut", "out of steps"]
     notices: tuple[str, ...] = ()
 
 
@@ -71,12 +73,17 @@ class Planner(Protocol):
         """Calls to make, or the answer, whose pieces are given as they are written if the planner can."""
 
 
+def _here(take: Callable[[], Step]) -> Step:
+    return take()
+
+
 def run_agent(
     planner: Planner,
     question: str,
     sequences: Sequence[Record],
     tools: Mapping[str, Tool],
     config: AgentConfig,
+    apart: Callable[[Callable[[], Step]], Step] = _here,
 ) -> Generator[str | Step | Finished]:
     """Every step as it is made, pieces of the answer where the planner gives them, and at last the whole.
 
@@ -86,6 +93,7 @@ def run_agent(
         sequences: Checked records, which calls name by `@input`.
         tools: What may be called.
         config: Bounds.
+        apart: Makes a step, as `Workplace.apart` does.
 
     Raises:
         DataError: the planner cannot be asked this (no question, or one that does not fit).
@@ -100,7 +108,8 @@ def run_agent(
             grounds = [question, *(tell_result(step, config.max_result_letters) for step in steps)]
             if steps and (missing := unfounded_numbers(decision.text, grounds)):
                 notices.append(f"No tool gave {', '.join(missing)}: the numbers of the steps are the ones to trust.")
-            yield Finished(decision.text, tuple(steps), "answered", tuple(notices))
+            ended: Literal["answered", "cut"] = "cut" if decision.is_cut else "answered"
+            yield Finished(decision.text, tuple(steps), ended, tuple(notices))
             return
         for request in decision.requests:
             if len(steps) == config.max_steps:
@@ -109,7 +118,8 @@ def run_agent(
                     tuple(steps), "out of steps", tuple(notices),
                 )  # fmt: skip
                 return
-            steps.append(take_step(request, sequences, tools, timeout_s=config.timeout_s, before=steps))
+            take = partial(take_step, request, sequences, tools, timeout_s=config.timeout_s, before=tuple(steps))
+            steps.append(apart(take))
             yield steps[-1]
 
 

@@ -63,10 +63,12 @@ class ApiPlanner:
             raise NetworkError(
                 f"planner {self.model!r} at {self.client.base_url}: an answer without choices. Try again."
             )
-        message = reply.choices[0].message
+        message, finish = reply.choices[0].message, reply.choices[0].finish_reason
         calls = [call.function for call in message.tool_calls or () if call.type == "function"]
         return Decision(
-            tuple(read_arguments(call.name, call.arguments) for call in calls), (message.content or "").strip()
+            tuple(read_arguments(call.name, call.arguments) for call in calls),
+            (message.content or "").strip(),
+            is_cut=finish == "length",
         )
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant
+from llama_gene.assistant.events import Conversation, Reply
 from llama_gene.assistant.inputs import checked_record
-from llama_gene.assistant.turn import Conversation, Reply, answer_about, reply_to
+from llama_gene.assistant.turn import answer_about, reply_to
 from llama_gene.errors import DataError
 from llama_gene.sequences.alphabets import guess_kind
 from llama_gene.tasks.definitions import Task

@@ -16,7 +16,8 @@ from itertools import accumulate, pairwise
 import numpy as np
 from scipy.special import softmax
 
-from llama_gene.assistant.conversation import Assistant, Question, ask_task, labels_of
+from llama_gene.assistant.asking import Question, ask_task
+from llama_gene.assistant.conversation import Assistant, labels_of
 from llama_gene.assistant.display import Answer
 from llama_gene.assistant.examples import shots_of
 from llama_gene.assistant.windows import cut_windows, window_letters
@@ -67,7 +68,7 @@ def classify(
         DataError: the task has free answers, the number of sequences is wrong, or the question does not fit.
     """
     plan = plan_item(assistant, task, sequences, shots)
-    (answered,) = answer_plans(assistant, [plan], batch_items=_AT_ONCE)
+    (answered,) = assistant.workplace.on_model(lambda: answer_plans(assistant, [plan], batch_items=_AT_ONCE))
     return plan.questions[-1], answered
 
 

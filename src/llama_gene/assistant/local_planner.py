@@ -12,8 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from llama_gene.assistant.agent import Deciding, Decision, Step, tell_result
-from llama_gene.assistant.conversation import Assistant, Question, answer, ask_freely, ask_task, remember
+from llama_gene.assistant.asking import Question, answer, ask_freely, ask_task, remember
+from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.guess_tool import Guess, find_calls
+from llama_gene.assistant.workplace import Finish
 from llama_gene.config import AgentConfig
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
@@ -49,7 +51,8 @@ class LocalPlanner:
             notices += asked.notices
         # What a tool gave is said in its own words, so nothing that the model writes now is shown before it is whole.
         write = _write_call if sentence else _write
-        written = (yield from write(self.assistant, asked)).strip()
+        written, finish = yield from write(self.assistant, asked)
+        written = written.strip()
         request = read_request(written) if tools else None
         if request is not None and not (sentence and _is_made(request, steps)):
             return Decision(requests=(request,), notices=tuple(notices))
@@ -61,7 +64,7 @@ class LocalPlanner:
             notices.append(
                 f"The model was tuned to call {tool_name(self.task)} here, and wrote no call that can be read."
             )
-        return Decision(text=written, notices=tuple(notices))
+        return Decision(text=written, notices=tuple(notices), is_cut=finish == "length")
 
     def _ask(self, question: str, sequences: Sequence[Record]) -> Question:
         if self.task is not None:
@@ -85,7 +88,7 @@ def _is_made(request: Request, steps: Sequence[Step]) -> bool:
     return any(step.tool == request.tool and step.arguments == request.arguments for step in steps)
 
 
-def _write_call(assistant: Assistant, asked: Question) -> Generator[str, None, str]:
+def _write_call(assistant: Assistant, asked: Question) -> Generator[str, None, tuple[str, Finish]]:
     """The call that the model goes on with, in one piece; "" as soon as what it writes begins as none."""
     yield from ()
     written = ""
@@ -93,22 +96,25 @@ def _write_call(assistant: Assistant, asked: Question) -> Generator[str, None, s
         for piece in pieces:
             written += piece
             if written.strip() and not written.lstrip().startswith("{"):
-                return ""
-    return written
+                return "", "stop"
+    return written, "stop"
 
 
-def _write(assistant: Assistant, asked: Question) -> Generator[str, None, str]:
-    """What the model writes; its pieces are given as they come unless the text begins as a call does."""
+def _write(assistant: Assistant, asked: Question) -> Generator[str, None, tuple[str, Finish]]:
+    """What the model writes and how that ended; its pieces come as they are written unless it begins as a call does."""
     written, is_held = "", True
     with closing(answer(assistant, asked)) as pieces:
-        for piece in pieces:
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                return written, end.value
             written += piece
             if not is_held:
                 yield piece
             elif written.strip() and not written.lstrip().startswith("{"):
                 is_held = False
                 yield written
-    return written
 
 
 def _say_step(task: Task | None, step: Step) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from llama_gene.assistant.asking import answer, ask_task
 from llama_gene.assistant.closed import classify
-from llama_gene.assistant.conversation import Assistant, answer, ask_task, find_task, labels_of
+from llama_gene.assistant.conversation import Assistant, find_task, labels_of
 from llama_gene.assistant.inputs import checked_record
 from llama_gene.assistant.mutation_map import draw_mutations, list_changes
 from llama_gene.assistant.variants import VariantEffect, mutate_window, variant_effect

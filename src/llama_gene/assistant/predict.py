@@ -16,8 +16,9 @@ from itertools import islice
 from pathlib import Path
 
 from llama_gene.artifacts import fingerprint
+from llama_gene.assistant.asking import Question, ask_task
 from llama_gene.assistant.closed import Plan, answer_plans, plan_item, shots_for
-from llama_gene.assistant.conversation import SYNTHETIC, Assistant, Question, ask_task, labels_of
+from llama_gene.assistant.conversation import SYNTHETIC, Assistant, labels_of
 from llama_gene.assistant.measured import describe_measured
 from llama_gene.assistant.predict_input import Asked, read_asked
 from llama_gene.assistant.predict_output import Prediction, Table, check_output, open_partial

@@ -5,7 +5,7 @@ would come all at once and the pieces would not join to the answer: here the ids
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
@@ -111,12 +111,15 @@ class _StopOnEvent(StoppingCriteria):
         return torch.full((input_ids.shape[0],), self.event.is_set(), device=input_ids.device)
 
 
-def join_text(ids: Iterator[int], decode: Callable[[Sequence[int]], str]) -> Iterator[str]:
+def join_text(ids: Iterator[int], decode: Callable[[Sequence[int]], str]) -> Generator[str, None, int]:
     """Pieces of text that join to `decode` of all the ids; half a character waits for its other half.
 
     Args:
         ids: Token ids, one by one.
         decode: Gives the text of ids.
+
+    Returns:
+        How many ids there were.
 
     >>> list(join_text(iter([65, 0xC3, 0xA9]), lambda ids: bytes(ids).decode("utf-8", "replace")))
     ['A', 'é']
@@ -132,3 +135,4 @@ def join_text(ids: Iterator[int], decode: Callable[[Sequence[int]], str]) -> Ite
             shown = text
     if len(text) > len(shown):
         yield text[len(shown) :]
+    return len(held)

@@ -16,22 +16,11 @@ from rich.text import Text
 from llama_gene.assistant.agent import Step, show_step
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer, printable
+from llama_gene.assistant.events import BEGINNING, Answered, Begun, Conversation, Event, Manner, Notice, Piece, Reply
 from llama_gene.assistant.found import Found, Searching, describe_found
 from llama_gene.assistant.tool_commands import list_tools, run_tool
 from llama_gene.assistant.toolbox import Toolbox, own_toolbox
-from llama_gene.assistant.turn import (
-    BEGINNING,
-    Answered,
-    Begun,
-    Conversation,
-    Event,
-    Manner,
-    Notice,
-    Piece,
-    Reply,
-    answer_about,
-    converse,
-)
+from llama_gene.assistant.turn import answer_about, converse
 from llama_gene.errors import LlamaGeneError
 from llama_gene.tasks.definitions import Task
 from llama_gene.tools import Tool

@@ -6,134 +6,35 @@ is said by the caller, never by the message: which task is asked, whether files 
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from llama_gene.assistant.agent import Finished, Step, run_agent
+from llama_gene.assistant.asking import Question, ask_freely, ask_task, remember
 from llama_gene.assistant.closed import classify, shots_for
-from llama_gene.assistant.conversation import (
-    Assistant,
-    Question,
-    ask_freely,
-    ask_task,
-    check_inputs,
-    find_task,
-    labels_of,
-    remember,
+from llama_gene.assistant.conversation import Assistant, check_inputs, find_task, labels_of
+from llama_gene.assistant.display import describe_answer
+from llama_gene.assistant.events import (
+    BEGINNING,
+    FREELY,
+    Answered,
+    Begun,
+    Conversation,
+    Event,
+    Manner,
+    Notice,
+    Piece,
+    Reply,
 )
-from llama_gene.assistant.display import Answer, describe_answer
 from llama_gene.assistant.found import Found, Searching, look_up, quote_found
 from llama_gene.assistant.guess_task import find_route
 from llama_gene.assistant.inputs import checked_record, count_letters, read_typed, readable
 from llama_gene.assistant.local_planner import LocalPlanner
-from llama_gene.assistant.routing import Route
 from llama_gene.assistant.toolbox import Toolbox, check_specialist, own_toolbox, uses_tools
-from llama_gene.config import Evidence, Kind, ToolUse
+from llama_gene.config import Evidence, Kind
 from llama_gene.errors import DataError
-from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.tool_calls import is_called
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """What is remembered: the turns, the sequences that wait for a question, and those that were last asked about."""
-
-    history: tuple[Message, ...] = ()
-    waiting: tuple[Record, ...] = ()
-    asked: tuple[Record, ...] = ()
-
-
-@dataclass(frozen=True)
-class Manner:
-    """What a message may do, as the caller decides.
-
-    `task`: every sequence is asked about in its words; None: free questions, which `chat.route` may lead to a task.
-    `folder`: where names after `@` start; None: the message reads no file. `system`: said before free questions, after
-    `chat.system`. `toolbox`: the tools at hand; None: the model's own. `tools`: whether free questions may call them;
-    auto: as `chat.tools` says.
-    """
-
-    task: Task | None = None
-    folder: Path | None = None
-    system: str = ""
-    toolbox: Toolbox | None = None
-    tools: ToolUse = "auto"
-
-
-BEGINNING = Conversation()
-FREELY = Manner()
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something the user should know: what was mended, shortened or chosen."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The next piece of a free answer; the pieces of an answer join to its text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Begun:
-    """An answer begins about an item: its sequences' names, the task (None: a free question), and of how many items."""
-
-    names: tuple[str, ...]
-    task: str | None
-    items: int = 1
-
-
-@dataclass(frozen=True)
-class Answered:
-    """An answer about an item is whole.
-
-    `closed` holds label, probabilities, sureness and measured score of a closed task; None where the answer is free.
-    `text` is the answer in words, as a person reads it.
-    """
-
-    names: tuple[str, ...]
-    task: str | None
-    text: str
-    closed: Answer | None = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A whole turn.
-
-    `question` and `sequences` are what was found in the message, checked; `route` is there where the question was taken
-    for a task by its words. `based_on` says in sentences what the answers rest on, `found` what an index holds about
-    the question, `steps` which tools were called. `conversation` is handed to the next turn.
-    """
-
-    question: str
-    sequences: tuple[Record, ...]
-    notices: tuple[str, ...]
-    answers: tuple[Answered, ...]
-    based_on: tuple[str, ...]
-    conversation: Conversation
-    task: str | None = None
-    route: Route | None = None
-    found: Found | None = None
-    steps: tuple[Step, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The answers in words, one after the other."""
-        named = len(self.answers) > 1
-        return "\n\n".join(
-            f"{' and '.join(one.names)}\n{one.text}" if named and one.names else one.text for one in self.answers
-        )
-
-
-Event = Notice | Searching | Found | Begun | Step | Piece | Answered | Reply
 
 
 @dataclass
@@ -171,7 +72,7 @@ class _Turn:
         index, config = self.assistant.index, self.assistant.config
         if index is not None and config.evidence == when:
             yield Searching(tuple(record.id for record in records))
-            self.found = look_up(index, question, records, config)
+            self.found = self.assistant.workplace.apart(lambda: look_up(index, question, records, config))
             if when == "shown":
                 self.base("What the index holds was looked up after the answer; the model did not read it.")
             yield self.found
@@ -273,17 +174,6 @@ def answer_about(
     yield replace(_reply(turn, "", records), task=task.name)
 
 
-def reply_record(reply: Reply) -> dict[str, Any]:
-    """A reply as plain JSON values, without the conversation, for front ends and files."""
-    values = asdict(replace(reply, conversation=BEGINNING))
-    del values["conversation"]
-    sequences = [
-        {"id": record.id, "kind": record.kind, "letters": record.text, "source": record.source}
-        for record in reply.sequences
-    ]
-    return {"text": reply.text, **values, "sequences": sequences}
-
-
 def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Toolbox | None) -> Iterator[Event]:
     """The task's answer about each item; an item is as many records as the task has inputs."""
     check_inputs(task)
@@ -339,7 +229,8 @@ def _write(
     yield from turn.tell(told)
     pieces: list[str] = []
     finished = Finished("", (), "answered")
-    with closing(run_agent(planner, words, records, bounds.tools, bounds.config)) as events:
+    apart = turn.assistant.workplace.apart
+    with closing(run_agent(planner, words, records, bounds.tools, bounds.config, apart)) as events:
         for event in events:
             if isinstance(event, Finished):
                 finished = event
@@ -356,11 +247,14 @@ def _write(
         turn.base(f"Results of {', '.join(called)}: the numbers of the steps are the ones to trust.")
     elif task is None:
         alone = "" if turn.assistant.index else " nothing was looked up, and"
-        turn.base(f"The model's own words:{alone} nobody measured how often such answers are right.")
+        whose = "model's" if bounds.planner is None else "planner's"
+        turn.base(f"The {whose} own words:{alone} nobody measured how often such answers are right.")
     names = tuple(record.id for record in records)
-    yield from turn.keep(question, Answered(names, task.name if task else None, text), text)
+    is_cut = finished.ended == "cut"
+    yield from turn.keep(question, Answered(names, task.name if task else None, text, is_cut=is_cut), text)
     yield from turn.tell([notice for notice in finished.notices if notice not in told])
     yield from turn.tell([] if text else ["The model ended its answer at once."])
+    yield from turn.tell(["The answer was cut: it was as long as it may be (chat.max_new_tokens)."] if is_cut else [])
 
 
 def _free_tools(assistant: Assistant, manner: Manner) -> Toolbox | None:

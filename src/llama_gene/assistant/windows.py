@@ -8,7 +8,8 @@ peptide, a promoter before its gene), and the model was trained and measured on 
 
 from collections.abc import Sequence
 
-from llama_gene.assistant.conversation import Assistant, fit_item
+from llama_gene.assistant.asking import fit_item
+from llama_gene.assistant.conversation import Assistant
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.tasks.definitions import Task

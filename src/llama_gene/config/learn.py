@@ -225,7 +225,7 @@ class ChatConfig(Section):
         "on", description="A question in free words goes to the task it resembles; off: only to a task that is chosen."
     )
     route_likeness: float = Field(
-        0.2, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
+        0.26, ge=0, le=1, description="Least likeness of a question and a task that the question is taken for."
     )
     call_likeness: float = Field(
         0.6,

@@ -16,7 +16,8 @@ from llama_gene.serving.bodies import Writing
 from llama_gene.serving.choose import Choice, Sampling
 from llama_gene.serving.engine import Engine
 from llama_gene.serving.metrics import Metrics
-from llama_gene.serving.refusals import RefusedError
+from llama_gene.serving.refusals import RefusedError, engine_failed, out_of_time
+from llama_gene.serving.workplace import SharedWorkplace
 
 T = TypeVar("T")
 
@@ -25,8 +26,8 @@ T = TypeVar("T")
 class Service:
     """What the API serves: one model under one name, and under another the assistant that it makes.
 
-    `conversations` bounds how many the assistant answers at a time, `apart` how many searches and tools run beside the
-    engine. `toolbox` is what the page calls.
+    `workplace` is where turns of the assistant are made beside the engine's other work, `conversations` bounds how many
+    there are at a time. `toolbox` is what they call.
     """
 
     name: str
@@ -36,8 +37,8 @@ class Service:
     metrics: Metrics
     started: int
     toolbox: Toolbox
+    workplace: SharedWorkplace
     conversations: asyncio.Semaphore
-    apart: asyncio.Semaphore
 
     @property
     def assistant_name(self) -> str:
@@ -108,7 +109,7 @@ async def stream(service: Service, request: Request) -> AsyncGenerator[Piece]:
         RefusedError: it takes too long, or the engine failed.
     """
     loop, box, started = asyncio.get_running_loop(), asyncio.Queue[Piece](), time.perf_counter()
-    ticket = service.engine.submit(request, lambda piece: _post(loop, box, piece))
+    ticket = service.engine.submit(request, lambda piece: hand_over(loop, box, piece))
     service.metrics.tokens.labels("read").inc(len(request.prompt))
     deadline, tokens = loop.time() + service.config.answer_timeout_s, 0
     is_first = True
@@ -121,21 +122,20 @@ async def stream(service: Service, request: Request) -> AsyncGenerator[Piece]:
                 service.metrics.first_token.observe(time.perf_counter() - started)
                 is_first = False
             if piece.finish in ("failed", "cancelled"):
-                raise RefusedError(500, "the engine could not go on; the operator's log says why.")
+                raise engine_failed()
             tokens = piece.tokens
             yield piece
             if piece.finish:
                 return
     except TimeoutError:
-        raise RefusedError(
-            504, f"no whole answer within {service.config.answer_timeout_s:g} s. Ask for fewer tokens.", code="timeout"
-        ) from None
+        raise out_of_time(service.config.answer_timeout_s) from None
     finally:
         ticket.cancel()
         service.metrics.tokens.labels("written").inc(tokens)
 
 
-def _post(loop: asyncio.AbstractEventLoop, box: asyncio.Queue[Piece], piece: Piece) -> None:
+def hand_over(loop: asyncio.AbstractEventLoop, box: asyncio.Queue[T], piece: T) -> None:
+    """Put something into a queue of a loop that runs in another thread."""
     # A loop that has closed has no clients left.
     if not loop.is_closed():
         loop.call_soon_threadsafe(box.put_nowait, piece)
@@ -172,7 +172,7 @@ async def on_model(service: Service, work: Callable[[], T]) -> T:
         async with asyncio.timeout(service.config.answer_timeout_s):
             return await asyncio.wrap_future(service.engine.call(work))
     except TimeoutError:
-        raise RefusedError(504, f"no answer within {service.config.answer_timeout_s:g} s.", code="timeout") from None
+        raise out_of_time(service.config.answer_timeout_s) from None
 
 
 async def unless_gone(http: HttpRequest, work: Coroutine[Any, Any, T]) -> T:

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request as HttpRequest
@@ -19,19 +19,11 @@ from fastapi.responses import JSONResponse, Response
 
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant
 from llama_gene.assistant.display import Answer, comparable, describe_sureness, percent
+from llama_gene.assistant.events import Answered, Begun, Conversation, Event, Manner, Piece, Reply, reply_record
 from llama_gene.assistant.found import describe_found
 from llama_gene.assistant.inputs import read_typed
 from llama_gene.assistant.measured import describe_measured
-from llama_gene.assistant.turn import (
-    Answered,
-    Begun,
-    Conversation,
-    Event,
-    Manner,
-    Piece,
-    Reply,
-    reply_record,
-)
+from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message
 from llama_gene.sequences.records import Record
@@ -45,7 +37,7 @@ from llama_gene.serving.talk import talk
 from llama_gene.serving.turns import Before, Said, read_before
 
 _REMARKS = "\n\n---\n"
-_UNSUPPORTED = ("logprobs", "top_logprobs", "response_format", "stop", "tools", "tool_choice")
+_UNSUPPORTED = ("logprobs", "top_logprobs", "response_format", "tools", "tool_choice")
 _MOST_SHARES = 8
 
 
@@ -53,10 +45,11 @@ _MOST_SHARES = 8
 class _Asked:
     """A checked request."""
 
-    assistant: Assistant
     message: str
     before: Conversation
     manner: Manner
+    config: ChatConfig
+    stops: tuple[str, ...]
     head: dict[str, Any]
     prompt_tokens: int
 
@@ -72,9 +65,9 @@ async def answer_as_assistant(service: Service, body: ChatBody, http: HttpReques
     asked = await asyncio.to_thread(_check, service, body)
     written = _written(service, asked)
     if not body.stream:
-        return JSONResponse(await unless_gone(http, _whole(asked, written)))
+        return JSONResponse(await unless_gone(http, _whole(service, asked, written)))
     usage = body.stream_options is not None and body.stream_options.include_usage
-    return send_events(_chunks(asked, await unless_gone(http, first_piece(written)), usage))
+    return send_events(_chunks(service, asked, await unless_gone(http, first_piece(written)), usage))
 
 
 def _check(service: Service, body: ChatBody) -> _Asked:
@@ -91,16 +84,14 @@ def _check(service: Service, body: ChatBody) -> _Asked:
         "max_new_tokens": body.max_completion_tokens or body.max_tokens,
     }  # fmt: skip
     changes = {name: value for name, value in wanted.items() if value is not None}
-    assistant = service.assistant
-    if changes:
-        assistant = replace(assistant, config=assistant.config.model_copy(update=changes))
+    config, tokenizer = service.assistant.config.model_copy(update=changes), service.assistant.tokenizer
     head = {
         "id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": body.model,
-        "system_fingerprint": assistant.tokenizer.fingerprint,
+        "system_fingerprint": tokenizer.fingerprint,
     }  # fmt: skip
-    tokens = sum(len(assistant.tokenizer.encode(turn.content)) for turn in (*earlier, last))
+    tokens = sum(len(tokenizer.encode(turn.content)) for turn in (*earlier, last))
     manner = Manner(system=system, toolbox=service.toolbox)
-    return _Asked(assistant, last.content, _before(service, earlier), manner, head, tokens)
+    return _Asked(last.content, _before(service, earlier), manner, config, body.stops, head, tokens)
 
 
 def _before(service: Service, turns: Sequence[Message]) -> Conversation:
@@ -134,9 +125,10 @@ def _read(service: Service, text: str) -> tuple[str, tuple[Record, ...]]:
 async def _written(service: Service, asked: _Asked) -> AsyncGenerator[str | Reply]:
     """The content in pieces, and at last the reply."""
     is_first = True
-    async for event in talk(service, asked.assistant, asked.message, asked.before, asked.manner):
+    events = talk(service, asked.message, asked.before, asked.manner, config=asked.config, stops=asked.stops)
+    async for event in events:
         if isinstance(event, Reply):
-            remarks = "\n".join(_remarks(asked.assistant, event))
+            remarks = "\n".join(_remarks(service.assistant, event))
             yield remarks if is_first else f"{_REMARKS}{remarks}"
             yield event
         elif text := _text_of(event):
@@ -170,8 +162,6 @@ def _remarks(assistant: Assistant, reply: Reply) -> Iterator[str]:
         yield describe_found(reply.found)
     yield from reply.notices
     yield from reply.based_on
-    if reply.found is not None:
-        yield describe_found(reply.found)
     if assistant.is_synthetic:
         yield SYNTHETIC
 
@@ -188,18 +178,24 @@ def _shares(closed: Answer) -> str:
     return f"{shown}{more}."
 
 
-async def _whole(asked: _Asked, written: AsyncGenerator[str | Reply]) -> dict[str, Any]:
-    *pieces, reply = [piece async for piece in written]
-    content = "".join(map(str, pieces))
+async def _whole(service: Service, asked: _Asked, written: AsyncGenerator[str | Reply]) -> dict[str, Any]:
+    content, told, finish = "", dict[str, Any](), ""
+    async for piece in written:
+        if isinstance(piece, Reply):
+            told, finish = {"reply": reply_record(piece)}, _finish(piece)
+        else:
+            content += piece
     message = {"role": "assistant", "content": content, "refusal": None}
     return {
         **asked.head, "object": "chat.completion",
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        "usage": _usage(asked, content), **_told(reply),
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
+        "usage": _usage(service, asked, content), **told,
     }  # fmt: skip
 
 
-async def _chunks(asked: _Asked, written: AsyncGenerator[str | Reply], usage: bool) -> AsyncGenerator[dict[str, Any]]:
+async def _chunks(
+    service: Service, asked: _Asked, written: AsyncGenerator[str | Reply], usage: bool
+) -> AsyncGenerator[dict[str, Any]]:
     head, content = {**asked.head, "object": "chat.completion.chunk"}, ""
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
@@ -208,18 +204,19 @@ async def _chunks(asked: _Asked, written: AsyncGenerator[str | Reply], usage: bo
     yield chunk({"role": "assistant", "content": ""})
     async for piece in written:
         if isinstance(piece, Reply):
-            yield {**chunk({}, finish="stop"), **_told(piece)}
+            yield {**chunk({}, finish=_finish(piece)), "reply": reply_record(piece)}
         else:
             content += piece
             yield chunk({"content": piece})
     if usage:
-        yield {**head, "choices": [], "usage": _usage(asked, content)}
+        yield {**head, "choices": [], "usage": _usage(service, asked, content)}
 
 
-def _told(reply: str | Reply) -> dict[str, Any]:
-    return {"reply": reply_record(reply)} if isinstance(reply, Reply) else {}
+def _finish(reply: Reply) -> str:
+    """OpenAI's word for how the answers ended; calls of tools were made here, and are none for the client to make."""
+    return "length" if any(answer.is_cut for answer in reply.answers) else "stop"
 
 
-def _usage(asked: _Asked, content: str) -> dict[str, int]:
+def _usage(service: Service, asked: _Asked, content: str) -> dict[str, int]:
     """Tokens of the messages and of the content; how many the model read to answer is not told."""
-    return usage_of(asked.prompt_tokens, len(asked.assistant.tokenizer.encode(content)))
+    return usage_of(asked.prompt_tokens, len(service.assistant.tokenizer.encode(content)))

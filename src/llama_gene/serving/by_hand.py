@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from llama_gene.assistant.agent import take_step
+from llama_gene.assistant.events import Conversation
 from llama_gene.assistant.inputs import Typed, read_typed
-from llama_gene.assistant.turn import Conversation
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body
 from llama_gene.serving.engine import BusyError
@@ -67,7 +67,8 @@ def _call(service: Service, body: ToolBody) -> dict[str, Any]:
     records = typed.sequences or before.waiting or before.asked
     toolbox = service.toolbox
     timeout_s = min(toolbox.config.timeout_s, service.config.answer_timeout_s)
-    step = take_step(read_arguments(body.tool, body.arguments), records, toolbox.tools, timeout_s=timeout_s)
+    request = read_arguments(body.tool, body.arguments)
+    step = service.workplace.apart(lambda: take_step(request, records, toolbox.tools, timeout_s=timeout_s))
     told = records if INPUT in body.arguments else typed.sequences
     after: Conversation = replace(before, waiting=(), asked=records)
     return {

@@ -25,6 +25,16 @@ class RefusedError(LlamaGeneError):
         self.status, self.code, self.param, self.retry_after_s = status, code, param, retry_after_s
 
 
+def out_of_time(timeout_s: float) -> RefusedError:
+    """The refusal of a request that takes too long."""
+    return RefusedError(504, f"no whole answer within {timeout_s:g} s. Ask for fewer tokens.", code="timeout")
+
+
+def engine_failed() -> RefusedError:
+    """The refusal of a request whose answer the engine gave up."""
+    return RefusedError(500, "the engine could not go on; the operator's log says why.")
+
+
 def refusal(error: RefusedError) -> JSONResponse:
     """The answer to a refused request."""
     headers: Mapping[str, str] = {}

@@ -28,9 +28,8 @@ from llama_gene.serving.engine import Engine
 from llama_gene.serving.guard import LOOPBACK
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
 from llama_gene.serving.metrics import Metrics
+from llama_gene.serving.workplace import SharedWorkplace
 from llama_gene.tools import all_tools
-
-_MOST_APART = 2
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,13 @@ def open_service(
         assistant.model, assistant.tokenizer, most_running=config.max_running, most_waiting=config.max_waiting,
         cache_gib=config.cache_gib, step_tokens=config.step_tokens,
     )  # fmt: skip
-    tools = all_tools(assistant.index, model_tools(assistant, equipment.specialists))
+    metrics = Metrics(engine)
+    workplace = SharedWorkplace(engine, metrics, timeout_s=config.answer_timeout_s)
+    tools = all_tools(assistant.index, model_tools(assistant.working_at(workplace), equipment.specialists))
     return Service(
-        folder.resolve().name, assistant, engine, config, Metrics(engine), int(time.time()),
-        Toolbox(tools, equipment.agent, equipment.planner),
-        conversations=asyncio.Semaphore(config.max_running), apart=asyncio.Semaphore(_MOST_APART),
+        folder.resolve().name, assistant, engine, config, metrics, int(time.time()),
+        Toolbox(tools, equipment.agent, equipment.planner), workplace,
+        conversations=asyncio.Semaphore(config.max_running + config.max_waiting),
     )  # fmt: skip
 
 
@@ -183,8 +184,25 @@ def _become_vllm(folder: Path, config: ServeConfig) -> None:
     if shutil.which("vllm") is None:
         raise ConfigError("serve.engine = 'vllm', but vLLM is not installed. Run: pip install vllm")
     sys.stdout.flush()
-    os.execvp(
-        "vllm",
-        ["vllm", "serve", str(folder), "--served-model-name", folder.resolve().name, "--host", config.host, "--port",
-         str(config.port)],
-    )  # fmt: skip
+    command = vllm_command(folder, config)
+    os.execvp(command[0], command)
+
+
+def vllm_command(folder: Path, config: ServeConfig) -> list[str]:
+    """The command line of vLLM's own server, as of vLLM 0.30.
+
+    What vLLM does otherwise than we do is set as ours: pages of other sites may not ask (its default lets all of them),
+    and an answer is greedy where the request names no temperature.
+
+    Args:
+        folder: Tuned model folder.
+        config: Address, and how many answers are written at a time.
+
+    >>> vllm_command(Path("runs/demo/finetuned"), ServeConfig(port=9000))[:5]
+    ['vllm', 'serve', 'runs/demo/finetuned', '--served-model-name', 'finetuned']
+    """
+    return [
+        "vllm", "serve", str(folder), "--served-model-name", folder.resolve().name, "--host", config.host, "--port",
+        str(config.port), "--max-num-seqs", str(config.max_running), "--allowed-origins", "[]",
+        "--override-generation-config", '{"temperature": 0}',
+    ]  # fmt: skip

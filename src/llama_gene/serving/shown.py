@@ -5,18 +5,9 @@ from typing import Any
 
 from llama_gene.assistant.agent import Step
 from llama_gene.assistant.display import comparable, describe_sureness
+from llama_gene.assistant.events import Answered, Begun, Conversation, Event, Notice, Piece, Reply, reply_record
 from llama_gene.assistant.found import Found, Neighbours, Searching
 from llama_gene.assistant.measured import describe_measured
-from llama_gene.assistant.turn import (
-    Answered,
-    Begun,
-    Conversation,
-    Event,
-    Notice,
-    Piece,
-    Reply,
-    reply_record,
-)
 from llama_gene.retrieval.hits import SequenceHit
 from llama_gene.sequences.alignment import Traced
 from llama_gene.sequences.records import Record

@@ -1,33 +1,38 @@
-"""One turn of a conversation beside the answers of others: the engine's thread makes it, an event at a time.
-
-What needs no model (a search) or long stretches of it (tools) runs apart from the engine, a few at a time, or it would
-hold up the answers of others.
-"""
+"""One turn of a conversation beside the answers of others, its events as they come to a waiting client."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import suppress
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import closing
 
-from llama_gene.assistant.conversation import Assistant
-from llama_gene.assistant.found import Searching
-from llama_gene.assistant.toolbox import uses_tools
-from llama_gene.assistant.turn import Conversation, Event, Manner, converse
-from llama_gene.serving.answering import Service
+from llama_gene.assistant.events import Conversation, Event, Manner
+from llama_gene.assistant.turn import converse
+from llama_gene.config import ChatConfig
+from llama_gene.serving.answering import Service, hand_over
 from llama_gene.serving.engine import BusyError
-from llama_gene.serving.refusals import RefusedError
+from llama_gene.serving.refusals import out_of_time
+
+_Told = Event | BaseException | None
 
 
 async def talk(
-    service: Service, assistant: Assistant, message: str, before: Conversation, manner: Manner
+    service: Service,
+    message: str,
+    before: Conversation,
+    manner: Manner,
+    *,
+    config: ChatConfig | None = None,
+    stops: tuple[str, ...] = (),
 ) -> AsyncGenerator[Event]:
-    """The events of `converse`: searches, and turns that may call tools, are made apart. Closing it stops the model.
+    """The events of `converse`, made in a thread of their own as `SharedWorkplace` has it. Closing it stops the model.
 
     Args:
-        service: Whose limits and line count.
-        assistant: The served one, or as a request changes it.
+        service: Whose model, limits and line count.
         message: As it was sent.
         before: What the turn before left.
         manner: What the message may do.
+        config: How to answer; None: as the server's settings say.
+        stops: Where free answers end.
 
     Raises:
         BusyError: as many conversations are answered as may be, or the engine's line is full.
@@ -35,34 +40,42 @@ async def talk(
         DataError: what was said cannot be asked.
     """
     if service.conversations.locked():
-        raise BusyError(f"{service.config.max_running} conversations are being answered. Ask again in a moment.")
-    deadline = asyncio.get_running_loop().time() + service.config.answer_timeout_s
-    has_tools = uses_tools(assistant, manner.tools)
-    events = converse(assistant, message, before, manner)
-    event: Event | None = None
+        raise BusyError("as many conversations are being answered as may be. Ask again in a moment.")
+    loop, box = asyncio.get_running_loop(), asyncio.Queue[_Told]()
+    deadline = loop.time() + service.config.answer_timeout_s
+    workplace = service.workplace.for_turn(stops)
+    assistant = service.assistant.working_at(workplace, config)
+
+    def tell(told: _Told) -> None:
+        hand_over(loop, box, told)
+
     async with service.conversations:
+        events = converse(assistant, message, before, manner)
+        threading.Thread(target=_tell_all, args=(events, tell), name="turn", daemon=True).start()
         try:
-            while event := await _step(
-                service, events, deadline, apart=service.apart if has_tools or isinstance(event, Searching) else None
-            ):
-                yield event
+            while (told := await _next(box, deadline)) is not None:
+                if isinstance(told, BaseException):
+                    raise told
+                yield told
+        except TimeoutError:
+            raise out_of_time(service.config.answer_timeout_s) from None
         finally:
-            # Closed where it runs, so after the step in work; a closing engine has ended its answers already. What runs
-            # apart cannot be closed in the middle of a step, and ends after it, as nobody holds it any more.
-            with suppress(BusyError):
-                service.engine.call(events.close)
+            workplace.leave()
 
 
-async def _step(
-    service: Service, events: Generator[Event], deadline: float, *, apart: asyncio.Semaphore | None
-) -> Event | None:
+async def _next(box: asyncio.Queue[_Told], deadline: float) -> _Told:
+    # Entered anew for each event: a generator's steps may run in different tasks.
+    async with asyncio.timeout_at(deadline):
+        return await box.get()
+
+
+def _tell_all(events: Generator[Event], tell: Callable[[_Told], None]) -> None:
+    """Every event, and at last None, or what went wrong."""
     try:
-        async with asyncio.timeout_at(deadline):
-            if apart is not None:
-                async with apart:
-                    return await asyncio.to_thread(next, events, None)
-            return await asyncio.wrap_future(service.engine.call(lambda: next(events, None)))
-    except TimeoutError:
-        raise RefusedError(
-            504, f"no whole answer within {service.config.answer_timeout_s:g} s.", code="timeout"
-        ) from None
+        with closing(events):
+            for event in events:
+                tell(event)
+    except BaseException as error:  # noqa: BLE001  whoever waits gets it, whatever it is
+        tell(error)
+    else:
+        tell(None)

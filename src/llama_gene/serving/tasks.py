@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
+from llama_gene.assistant.asking import ask_task
 from llama_gene.assistant.closed import classify
-from llama_gene.assistant.conversation import Assistant, ask_task, find_task, labels_of
+from llama_gene.assistant.conversation import Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_sureness
 from llama_gene.assistant.inputs import checked_record
 from llama_gene.errors import ConfigError, DataError

@@ -10,9 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
-from llama_gene.assistant.found import Searching
-from llama_gene.assistant.toolbox import uses_tools
-from llama_gene.assistant.turn import Event, Manner, Reply, converse, reply_record
+from llama_gene.assistant.events import Manner, reply_record
+from llama_gene.assistant.turn import reply_to
 from llama_gene.errors import DataError
 from llama_gene.serving.answering import Service
 from llama_gene.serving.bodies import Body
@@ -90,15 +89,8 @@ def model_tools(service: Service) -> dict[str, Tool]:
 
     def ask(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(AskArguments, arguments)
-        events = converse(service.assistant, asked.message, manner=Manner(toolbox=service.toolbox))
-        has_tools = uses_tools(service.assistant)
-        event: Event | None = None
-        while not isinstance(event, Reply):
-            # One event at a time, so that others' answers go on in between. A search needs no model, and a tool would
-            # hold up the engine.
-            runs_here = has_tools or isinstance(event, Searching)
-            event = next(events) if runs_here else service.engine.call(lambda: next(events)).result()
-        return reply_record(event)
+        assistant = service.assistant.working_at(service.workplace.for_turn())
+        return reply_record(reply_to(assistant, asked.message, manner=Manner(toolbox=service.toolbox)))
 
     def score(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(ScoreArguments, arguments)

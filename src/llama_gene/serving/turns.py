@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from llama_gene.assistant.conversation import SYNTHETIC
+from llama_gene.assistant.events import Conversation, Manner, Notice
 from llama_gene.assistant.inputs import checked_record
-from llama_gene.assistant.turn import Conversation, Manner, Notice
 from llama_gene.prompts import Message, defuse
 from llama_gene.retrieval.index import Index
 from llama_gene.sequences.records import Record
@@ -126,7 +126,7 @@ async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[
     if forgotten:
         turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
         yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
-    async for event in talk(service, service.assistant, body.message, before, manner):
+    async for event in talk(service, body.message, before, manner):
         yield event_record(event)
 
 

@@ -96,11 +96,12 @@ export function showTurn(turn, again) {
     ...turn.notices.map(notice),
     ...turn.steps.map((step) => showStep(step, !turn.answers.length && !turn.writing)),
     ...turn.answers.map((answer) => showAnswer(answer, isNamed)));
-  if (turn.writing) {
+  const isOver = turn.stopped || turn.error;
+  if (turn.writing && (turn.writing.text || !isOver)) {
     said.append(make("section", { className: "answer" },
-      make("p", { className: turn.stopped || turn.error ? "words" : "words writing", textContent: turn.writing.text })));
+      make("p", { className: isOver ? "words" : "words writing", textContent: turn.writing.text })));
   }
-  if (turn.doing && !turn.stopped && !turn.error) said.append(showDoing(turn.doing));
+  if (turn.doing && !isOver) said.append(showDoing(turn.doing));
   const found = turn.found && showFound(turn.found);
   if (found) said.append(found);
   if (turn.basedOn.length) {
