@@ -12,6 +12,7 @@ the result depends on a model or an index, or does not fit, the record ends with
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ from llama_gene.tasks.tool_questions import (
 )
 from llama_gene.tasks.wordings import input_text
 from llama_gene.tokenizer.load import GeneTokenizer
-from llama_gene.tools import all_tools
+from llama_gene.tools import Tool, all_tools
 from llama_gene.tools.references import fill_references
 
 _PLAIN_EVERY = 5
@@ -221,7 +222,7 @@ def _run(calls: Sequence[str], letters: Sequence[str]) -> tuple[tuple[str, ...],
     Raises:
         DataError: a call gives nothing that the next could use, or cannot use what the one before gave.
     """
-    tools, answers, told = all_tools(_NoIndex()), list(calls), list[str]()
+    tools, answers, told = _tools(), list(calls), list[str]()
     results: list[Any] = []
     for request in filter(None, map(read_request, calls)):
         if request.tool not in tools:
@@ -239,6 +240,11 @@ def _run(calls: Sequence[str], letters: Sequence[str]) -> tuple[tuple[str, ...],
         if len(results) == len(calls):
             answers.append(say_result(request.tool, results[-1]))
     return tuple(answers), tuple(told)
+
+
+@cache
+def _tools() -> Mapping[str, Tool]:
+    return all_tools(_NoIndex())
 
 
 class _NoIndex:
