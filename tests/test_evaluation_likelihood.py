@@ -15,6 +15,7 @@ from llama_gene.evaluation import generate, likelihood
 from llama_gene.evaluation.batches import by_length
 from llama_gene.evaluation.generate import generate_answers, generate_labels
 from llama_gene.evaluation.likelihood import Question, score_answers
+from llama_gene.evaluation.rows import lay_out
 from llama_gene.evaluation.starts import share_starts
 from llama_gene.evaluation.threads import side_by_side
 from llama_gene.model.folders import load_pair
@@ -63,10 +64,10 @@ def test_batched_likelihoods_equal_one_answer_at_a_time(pair, start, batch_items
     "shape",
     [
         {"num_key_value_heads": 2, "attention_bias": True, "mlp_bias": True},
-        {"num_hidden_layers": 1, "tie_word_embeddings": True},
+        {"num_hidden_layers": 1, "tie_word_embeddings": True, "hidden_act": "gelu"},
         {"head_dim": 16, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 500.0}},
     ],
-    ids=["grouped heads and biases", "one layer, tied", "wide heads, scaled positions"],
+    ids=["grouped heads and biases", "one layer, tied, another activation", "wide heads, scaled positions"],
 )
 def test_every_shape_of_llama_gives_the_models_own_likelihoods(shape):
     sizes = {"num_hidden_layers": 2, "num_attention_heads": 4} | shape
@@ -79,6 +80,33 @@ def test_every_shape_of_llama_gives_the_models_own_likelihoods(shape):
     asked = questions(5)
     for question, scores in zip(asked, score_answers(model, asked, batch_items=3), strict=True):
         assert np.allclose(scores.log_probability, one_by_one(model, question), atol=1e-4)
+
+
+def test_rows_laid_out_alike_share_one_mask_and_their_likelihoods_are_the_models_own(pair):
+    model, _ = pair
+    answers = questions(1)[0].answers
+    asked = [Question((256, 7, *((31 * row + place) % 256 for place in range(9))), answers) for row in range(6)]
+    odd = Question(asked[0].prompt[:-1], answers)
+    alike, apart = lay_out(asked, 2), lay_out([*asked, odd], 2)
+    assert (len(alike.ids), len(alike.positions), len(alike.visible)) == (6, 1, 1)
+    assert (len(apart.ids), len(apart.positions), len(apart.visible)) == (7, 7, 7)
+    for batch in (asked, [*asked, odd]):
+        for question, scores in zip(batch, score_answers(model, batch, batch_items=7), strict=True):
+            assert np.allclose(scores.log_probability, one_by_one(model, question), atol=1e-4)
+
+
+def test_a_batch_on_a_cpu_has_no_more_tokens_than_its_cache_holds(pair, monkeypatch):
+    model, _ = pair
+    read_rows, sizes = likelihood.read_rows, []
+
+    def note_size(base, start, ids_BT, *rest):
+        sizes.append(ids_BT.numel())
+        return read_rows(base, start, ids_BT, *rest)
+
+    monkeypatch.setattr(likelihood, "read_rows", note_size)
+    monkeypatch.setattr(likelihood, "_CPU_BATCH_TOKENS", 100)
+    score_answers(model, questions(20), batch_items=20)
+    assert max(sizes) <= 100 < sum(sizes)
 
 
 def test_questions_of_several_wordings_windows_and_lengths_are_scored_in_the_order_given(pair, monkeypatch):

@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,6 +30,41 @@ from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
 CODE = 5
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """The folders that an evaluation reads, as `evaluate` describes them; `runs` holds those of other evaluations."""
+
+    model: Path
+    instructions: Path
+    baselines: Path
+    runs: Mapping[str, Path]
+    english: EnglishSources
+    training: Sequence[Path]
+    specialists: Mapping[str, Path]
+    index: Path | None
+
+    def inputs(self, config: EvaluateConfig) -> dict[str, Path]:
+        """All that the result depends on, by name; the baselines' answers are not: they are kept to save time."""
+        return {
+            "model": self.model,
+            "instructions": self.instructions,
+            **{f"training {place}": folder for place, folder in enumerate(self.training)},
+            **{f"specialist {task}": folder for task, folder in self.specialists.items()},
+            **({"index": self.index} if self.index else {}),
+            **{f"against {name}": folder for name, folder in self.runs.items()},
+            **self.english.inputs(config.controls),
+        }
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """What stands over the report, in the words of whoever asked for it."""
+
+    title: str
+    synthetic: bool
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,51 +122,56 @@ def evaluate(
             other items.
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
-    kept = baselines or beside(instructions)
-    runs = name_runs(against)
+    sources = _Sources(
+        model, instructions, baselines or beside(instructions), name_runs(against),
+        english or EnglishSources(), training, specialists or {}, index,
+    )  # fmt: skip
+    heading = _Heading(title, synthetic, tuple(notes))
+    return build_stage(
+        "evaluate", output, partial(_build, config, sources, heading, seed), inputs=sources.inputs(config), seed=seed,
+        config=describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}, code=CODE,
+    )  # fmt: skip
 
-    def build(work: Path, ledger: Ledger) -> None:
-        reuse_memory()
-        splits = read_splits(instructions, config.split)
-        asked = splits[config.split]
-        exam = _Exam(
-            config,
-            splits,
-            seed,
-            baselines=kept,
-            runs={name: read_run(folder, asked) for name, folder in runs.items()},
-            notes=read_notes(instructions),
-            tools=open_tools(instructions, [items[0] for items in asked.values()], specialists or {}),
-            index=open_index(index) if index else None,
-        )
-        controls = begin_controls(config, english or EnglishSources())
-        network, tokenizer = load_answerer(model)
-        with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
-            reports = [_score_task(exam, task, network, tokenizer, predictions) for task in asked]
-        report = Report(
-            title=title or model.name,
-            synthetic=synthetic,
-            notes=(*notes, *([describe_evidence(config, index)] if index else ())),
-            split=config.split,
-            seed=seed,
-            tasks=tuple(reports),
-            curves=tuple(curve for folder in training if (curve := read_curve(folder))),
-            model=_describe_model(network, tokenizer),
-            config=describe(config),
-            hardware=describe_hardware(),
-            controls=controls.report(network, tokenizer, name=model.name, seed=seed),
-        )
-        _enter(ledger, report)
-        write_report(report, work)
 
-    inputs = {"model": model, "instructions": instructions}
-    inputs |= {f"training {place}": folder for place, folder in enumerate(training)}
-    inputs |= {f"specialist {task}": folder for task, folder in (specialists or {}).items()}
-    inputs |= {"index": index} if index else {}
-    inputs |= {f"against {name}": folder for name, folder in runs.items()}
-    inputs |= (english or EnglishSources()).inputs(config.controls)
-    settings = describe(config) | {"title": title, "synthetic": synthetic, "notes": list(notes)}
-    return build_stage("evaluate", output, build, config=settings, inputs=inputs, seed=seed, code=CODE)
+def _build(config: EvaluateConfig, sources: _Sources, heading: _Heading, seed: int, work: Path, ledger: Ledger) -> None:
+    """Examine the model task by task, then its English, and report."""
+    reuse_memory()
+    exam = _open_exam(config, sources, seed)
+    controls = begin_controls(config, sources.english)
+    network, tokenizer = load_answerer(sources.model)
+    with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
+        reports = [_score_task(exam, task, network, tokenizer, predictions) for task in exam.splits[config.split]]
+    report = Report(
+        title=heading.title or sources.model.name,
+        synthetic=heading.synthetic,
+        notes=(*heading.notes, *([describe_evidence(config, sources.index)] if sources.index else ())),
+        split=config.split,
+        seed=seed,
+        tasks=tuple(reports),
+        curves=tuple(curve for folder in sources.training if (curve := read_curve(folder))),
+        model=_describe_model(network, tokenizer),
+        config=describe(config),
+        hardware=describe_hardware(),
+        controls=controls.report(network, tokenizer, name=sources.model.name, seed=seed),
+    )
+    _enter(ledger, report)
+    write_report(report, work)
+
+
+def _open_exam(config: EvaluateConfig, sources: _Sources, seed: int) -> _Exam:
+    """Read all that does not need the model, so that what is missing is said before it is loaded."""
+    splits = read_splits(sources.instructions, config.split)
+    asked = splits[config.split]
+    return _Exam(
+        config,
+        splits,
+        seed,
+        baselines=sources.baselines,
+        runs={name: read_run(folder, asked) for name, folder in sources.runs.items()},
+        notes=read_notes(sources.instructions),
+        tools=open_tools(sources.instructions, [items[0] for items in asked.values()], sources.specialists),
+        index=open_index(sources.index) if sources.index else None,
+    )
 
 
 def _score_task(

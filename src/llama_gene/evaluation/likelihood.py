@@ -29,6 +29,8 @@ __all__ = ["AnswerScores", "Question", "score_answers"]
 
 _WINDOW = 4096
 _LOGITS_AT_ONCE = 16_000_000
+# What a layer makes of this many tokens of a small model stays in a core's cache; larger batches are slower there.
+_CPU_BATCH_TOKENS = 1024
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def score_answers(
         model: A LLaMA in evaluation mode, on its device.
         questions: Prompts and answers, read as they are needed; fastest where many prompts start alike.
         batch_items: Most questions in one forward pass, > 0.
-        batch_tokens: Most tokens in one forward pass, > 0; a longer question goes alone.
+        batch_tokens: Most tokens in one forward pass, > 0; a longer question goes alone. A CPU takes at most 1024.
         title: Name of the progress bar.
         total: Number of questions, for the progress bar.
 
@@ -83,6 +85,7 @@ def _score(
 ) -> Iterator[tuple[int, AnswerScores]]:
     """Place and scores of each question, window by window, batches of like length."""
     base = llama_of(model)
+    fitting = min(batch_tokens, _CPU_BATCH_TOKENS) if model.device.type == "cpu" else batch_tokens
     done = 0
     while window := list(islice(questions, _WINDOW)):
         _check_lengths(model, window)
@@ -90,7 +93,7 @@ def _score(
             start = read_start(base, window[members[0]].prompt[:shared])
             score = partial(_score_batch, model, window, start, shared)
             lengths = [_row_length(window[member], shared) for member in members]
-            batches = [[members[place] for place in batch] for batch in by_length(lengths, batch_items, batch_tokens)]
+            batches = [[members[place] for place in batch] for batch in by_length(lengths, batch_items, fitting)]
             for batch, scores in zip(batches, side_by_side(score, batches, model.device), strict=True):
                 yield from ((done + member, one) for member, one in zip(batch, scores, strict=True))
         done += len(window)

@@ -30,9 +30,10 @@ class Question:
 class Rows:
     """Questions side by side.
 
-    `ids`, `positions`: (B, T). `visible`: (B, T, T), True where a token (row) sees another (column). `last`: P.
-    For each answer token, (N,): `sites` says which of the B * P last places foretells it, `targets` its id, `owners`
-    the number of its answer, counted through the batch.
+    `ids`, `positions`: (B, T). `visible`: (B, T, T), True where a token (row) sees another (column). Where all rows are
+    laid out alike, one row of `positions` and `visible` stands for all. `last`: P. For each answer token, (N,): `sites`
+    says which of the B * P last places foretells it, `targets` its id, `owners` the number of its answer, counted
+    through the batch.
     """
 
     ids: Array
@@ -72,6 +73,8 @@ def lay_out(questions: Sequence[Question], shared: int) -> Rows:
         positions[row, before:after] = np.arange(shared, shared + len(rest))
         positions[row, after:] = shared + len(rest) + branch.offsets
         segments[row, before:after], segments[row, after:] = _PROMPT, branch.segments
+    if (segments == segments[0]).all():
+        positions, segments = positions[:1], segments[:1]
     first_site = [row * last + last - 1 - len(branch.ids) for row, branch in enumerate(branches)]
     first_owner = np.cumsum([0, *(len(question.answers) for question in questions)])
     return Rows(

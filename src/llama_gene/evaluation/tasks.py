@@ -201,20 +201,15 @@ def compare(
     units, drawn_as = unit_of_items([item.group for item in test])
     nearest = _nearest(baselines, test)
     said = {_MODEL: answers} | {f"run {name}": other for name, other in others.items()}
-    methods = {name: Answers(name, one.texts, one.values) for name, one in said.items()}
-    measured = {
-        (name, metric): found
-        for name, one in (methods | dict(baselines.answers)).items()
-        for metric, found in measure_answers(test, one).items()
-    }
-    drawn = draw_scores(measured, units=units, resamples=config.bootstrap, seed=seed)
+    methods = {name: Answers(name, one.texts, one.values) for name, one in said.items()} | dict(baselines.answers)
+    drawn = _drawn(config, test, methods, units, seed)
     metrics = [metric for name, metric in drawn if name == _MODEL]
-    labels = test[0].labels or ()
+    first, labels = test[0], test[0].labels or ()
     believed = partial(_reliability, config, test, units, seed)
     return TaskReport(
-        task=test[0].task,
-        family=test[0].family,
-        kinds=test[0].kinds,
+        task=first.task,
+        family=first.family,
+        kinds=first.kinds,
         closed=bool(labels),
         n=len(test),
         train_items=len(train),
@@ -238,6 +233,18 @@ def compare(
         uncalibrated=believed(answers.uncalibrated),
         calibration=answers.calibration,
     )
+
+
+def _drawn(
+    config: EvaluateConfig, test: Sequence[Item], methods: Mapping[str, Answers], units: Array, seed: int
+) -> dict[tuple[str, str], Drawn]:
+    """Every score of every method, by method and metric, on the same resamples of the items."""
+    measured = {
+        (name, metric): found
+        for name, answers in methods.items()
+        for metric, found in measure_answers(test, answers).items()
+    }
+    return draw_scores(measured, units=units, resamples=config.bootstrap, seed=seed)
 
 
 def _reliability(

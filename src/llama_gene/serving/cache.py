@@ -87,9 +87,9 @@ class RowCache:
         chosen = slice(rows[0], rows[-1] + 1) if rows == list(range(rows[0], rows[-1] + 1)) else rows_B
         for layer, pool in zip(self.base.layers, self.layers, strict=True):
             queries, new = project(layer, hidden, rotation, asking=longest)
-            pool.keys[rows_B[:, None], positions_BT] = new.keys.transpose(1, 2)
-            pool.values[rows_B[:, None], positions_BT] = new.values.transpose(1, 2)
-            kept = KeysValues(pool.keys[chosen, :seen].transpose(1, 2), pool.values[chosen, :seen].transpose(1, 2))
+            pool.keys[rows_B[:, None], positions_BT] = new.keys
+            pool.values[rows_B[:, None], positions_BT] = new.values
+            kept = KeysValues(pool.keys[chosen, :seen], pool.values[chosen, :seen])
             hidden = attend(layer, hidden, Projected(queries, kept), bias)
         last_B = torch.tensor([len(part.ids) - 1 for part in parts], device=device)
         last_BH = self.base.norm(hidden[torch.arange(len(parts), device=device), last_B])
