@@ -150,13 +150,14 @@ def _longest(
     place: int,
 ) -> int:  # fmt: skip
     """The longest token of the start that the letters at a place begin with; there always is one."""
+    key = 0
     if len(longest_K) == LETTER_KEYS:
         if place + LETTERS_AT_ONCE <= len(codes):
-            key = np.int64(codes[place]) << 10 | np.int64(codes[place + 1]) << 5 | np.int64(codes[place + 2])
+            for at in range(place, place + LETTERS_AT_ONCE):
+                key = (key << 5) | codes[at]
             if longest_K[key] >= 0:
                 return longest_K[key]
     elif place + BASES_AT_ONCE <= len(codes):
-        key = 0
         for at in range(place, place + BASES_AT_ONCE):
             key = (key << 2) | codes[at]
         # A prefix stands before the first base only, and is no base.
