@@ -170,7 +170,7 @@ def extend(inputs: Sequence[Prepared], folder: Path, data: Path | None) -> Path:
 def compile_all(bench: Bench, folder: Path, items: Path) -> None:
     """Run everything once on next to nothing: compiled code is on disk from then on."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        little = [prepare(kind, [100_000], Path(place), None)[0] for kind in AT_LEAST]
+        little = [prepare(kind, [1_000_000], Path(place), None)[0] for kind in AT_LEAST]
         bench.run(OURS, little, near_duplicates=True, exclude=str(items))
 
 

@@ -282,7 +282,8 @@ def _make_start(lexicon: kernels.Lexicon, alphabet: str, letters: int) -> kernel
     ]
     start = kernels.Start(
         np.array(next_NA, np.int32), np.array(token_N, np.int32), np.array(shorter, np.int32),
-        np.zeros(size * size // 8 + 1, np.uint8), np.zeros(1 << 16 if alphabet == _BASES else 0, np.int32),
+        np.zeros(size * size // 8 + 1, np.uint8),
+        np.zeros(kernels.BASE_KEYS if alphabet == _BASES else kernels.LETTER_KEYS, np.int32),
     )  # fmt: skip
     tables.fill_beside(start, lexicon, letters)
     tables.fill_longest(start)

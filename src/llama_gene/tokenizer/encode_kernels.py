@@ -32,8 +32,9 @@ _FIRST_CAPITAL, _LAST_CAPITAL = np.uint8(65), np.uint8(90)
 NO_CODE = np.uint8(255)
 # Letters merged together: enough for the way through all lists to be worth it, few enough for the fast caches.
 _CHUNK = 1 << 15
-# What is looked up at once: 4 ** 8 entries.
-BASES_AT_ONCE = 8
+# What is looked up at once: eight bases of two bits, three of other letters of five bits.
+BASES_AT_ONCE, LETTERS_AT_ONCE = 8, 3
+BASE_KEYS, LETTER_KEYS = 1 << 16, 1 << 15
 
 
 class Merges(NamedTuple):
@@ -67,8 +68,8 @@ class Start(NamedTuple):
     Their letters lead through a trie: from node N with letter A to `next_NA`, 0 where no token goes on so; `token_N` is
     the token that ends there, or -1. `shorter_V` is the longest token that another begins with, or -1. `beside_B` has
     a bit for each two tokens, at left * V + right: set where they can stand side by side. `longest_K` is the longest
-    token that eight bases begin with, two bits a base, or -1 where that takes more of them; it is empty for alphabets
-    of more than four letters.
+    token that eight bases begin with, two bits a base, or -1 where that takes more of them; for alphabets of more than
+    four letters that three letters begin with, five bits a letter.
     """
 
     next_NA: NDArray[np.int32]
@@ -149,8 +150,14 @@ def _longest(
     place: int,
 ) -> int:  # fmt: skip
     """The longest token of the start that the letters at a place begin with; there always is one."""
-    if len(longest_K) and place + BASES_AT_ONCE <= len(codes):
-        key = 0
+    key = 0
+    if len(longest_K) == LETTER_KEYS:
+        if place + LETTERS_AT_ONCE <= len(codes):
+            for at in range(place, place + LETTERS_AT_ONCE):
+                key = (key << 5) | codes[at]
+            if longest_K[key] >= 0:
+                return longest_K[key]
+    elif place + BASES_AT_ONCE <= len(codes):
         for at in range(place, place + BASES_AT_ONCE):
             key = (key << 2) | codes[at]
         # A prefix stands before the first base only, and is no base.

@@ -5,8 +5,10 @@ from numpy.typing import NDArray
 
 from llama_gene.tokenizer.compiled import compiled, compiled_bare
 from llama_gene.tokenizer.encode_kernels import (
+    BASE_KEYS,
     BASES_AT_ONCE,
     HALF,
+    LETTERS_AT_ONCE,
     MAKER_BITS,
     NONE,
     SPREAD,
@@ -99,11 +101,13 @@ def fill_beside(start: Start, lexicon: Lexicon, letters: int) -> None:
 
 @compiled_bare
 def fill_longest(start: Start) -> None:
-    """Look up the longest token of all eight bases."""
+    """Look up the longest token of all that is looked up at once."""
+    bits, letters = (2, BASES_AT_ONCE) if len(start.longest_K) == BASE_KEYS else (5, LETTERS_AT_ONCE)
     for key in range(len(start.longest_K)):
         node, longest = np.int32(0), np.int32(-1)
-        for base in range(BASES_AT_ONCE):
-            node = start.next_NA[node, (key >> (2 * (BASES_AT_ONCE - 1 - base))) & 3]
+        for place in range(letters):
+            code = (key >> (bits * (letters - 1 - place))) & ((1 << bits) - 1)
+            node = start.next_NA[node, code] if code < start.next_NA.shape[1] else np.int32(0)
             if not node:
                 break
             if start.token_N[node] >= 0:
