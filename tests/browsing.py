@@ -41,6 +41,16 @@ def browsing(profile: Path) -> Iterator[webdriver.Chrome]:
         found.quit()
 
 
+@contextmanager
+def watching(browser: webdriver.Chrome, address: str) -> Iterator["Page"]:
+    """A fresh page. While it was used nothing outside was asked, and at its end no complaint is left unread."""
+    page = Page(browser, address)
+    page.open()
+    yield page
+    assert {url for url in page.requests() if not url.startswith((address, "blob:", "data:", "chrome:"))} == set()
+    assert page.complaints() == []
+
+
 class Page:
     """The page as a user has it before them."""
 
@@ -95,6 +105,10 @@ class Page:
         self.run("document.getElementById('task').value = arguments[0]", task)
         self.id("message").send_keys(words, Keys.ENTER)
         self.wait(lambda: self.id("send").is_displayed())
+
+    def complaints(self) -> list[str]:
+        """What the browser told its console as wrong since the last call; a refused request is such a thing."""
+        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
 
     def requests(self) -> list[str]:
         """Addresses asked for since the last call."""

@@ -23,6 +23,7 @@ RATIOS = {
     "evaluate": {"generate_one_by_one"},
     "task_spelling": {"demo_promoter", "demo_structure"},
     "train_cpu": {"pretrain", "finetune"},
+    "train_gpu": {"pretrain"},
 }
 
 

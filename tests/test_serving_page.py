@@ -9,7 +9,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
-from browsing import Page, browsing
+from browsing import Page, browsing, watching
 from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.assistant.events import Manner
 from llama_gene.assistant.turn import reply_to
@@ -50,14 +50,8 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, served):
-    """A fresh page; at the end of each test nothing outside was asked, and nothing was complained about."""
-    page = Page(browser, served[0])
-    page.open()
-    yield page
-    assert {url for url in page.requests() if not url.startswith((page.address, "blob:", "data:", "chrome:"))} == set()
-    complaints = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    # A refused request is told by the browser as well.
-    assert [told for told in complaints if "Failed to load resource" not in told] == []
+    with watching(browser, served[0]) as page:
+        yield page
 
 
 def test_a_question_is_answered_as_it_is_written(page, assistant):
@@ -118,6 +112,9 @@ def test_an_error_is_told_in_the_words_of_the_server_and_can_be_mended(page):
     page.ask(PROTEIN, DNA_TASK)
     (told,) = page.texts("[role=alert].error p")
     assert "sequence 1" in told
+    (refused,) = page.complaints()
+    assert "/page/turn" in refused
+    assert "400" in refused
     page.all(".error button")[0].click()
     assert page.id("message").get_attribute("value") == PROTEIN
     page.ask("", "")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from browsing import Page, browsing
+from browsing import browsing, watching
 from llama_gene.assistant.agent import Decision
 from llama_gene.config import ChatConfig, IndexConfig
 from llama_gene.retrieval.build import build_index
@@ -53,11 +53,8 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, address):
-    page = Page(browser, address)
-    page.open()
-    yield page
-    assert {url for url in page.requests() if not url.startswith((page.address, "blob:", "data:", "chrome:"))} == set()
-    assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    with watching(browser, address) as page:
+        yield page
 
 
 def test_what_an_index_holds_is_shown_with_its_alignment_and_passages_open_on_a_click(page):

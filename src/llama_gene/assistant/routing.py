@@ -206,7 +206,7 @@ def _likeness(cosine: float, question: str, known: Set[str]) -> float:
 def _knows(known: Set[str], word: str) -> float:
     """1 where a word is one of those known, or a form of one; less for another one of biology; else 0.
 
-    >>> _knows({"helix", "strand"}, "helices"), _knows({"helix", "strand"}, "strange")
+    >>> _knows({"helix", "strand"}, "helices"), _knows({"helix", "strand"}, "kitchen")
     (1.0, 0.0)
     """
     if any(_is_same(word, other) for other in known):

@@ -126,6 +126,9 @@ class ToolCallsConfig(Section):
     train: int = Field(1000, ge=0, description="Training questions; 0: the model learns to call no tool, none at all.")
     valid: int = Field(100, ge=0, description="Validation questions.")
     test: int = Field(400, ge=0, description="Test questions; training has neither their wordings nor their values.")
+    most_calls: int = Field(
+        3, ge=1, le=6, description="Calls that one question may need. More than 1 costs a small model its other tasks."
+    )
 
 
 class TasksConfig(Section):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llama_gene.config import AgentConfig, GeneKind, Split, TasksConfig
+from llama_gene.config import AgentConfig, GeneKind, Split, TasksConfig, ToolCallsConfig
 from llama_gene.errors import DataError
 from llama_gene.prompts import Message, defuse, render, user_content
 from llama_gene.sequences.alphabets import DNA, PROTEIN
@@ -105,7 +105,7 @@ def call_records(
         rng: Draws wordings, values and sequences.
         counts: Receives what was refused.
     """
-    for place, draws in enumerate(_drawn(split, getattr(config.tool_calls, split), shown, rng)):
+    for place, draws in enumerate(_drawn(split, config.tool_calls, shown, rng)):
         made = ((asked, _fit(asked, config, tokenizer)) for asked in draws if asked is not None)
         asked, record = next(((asked, record) for asked, record in made if record is not None), (None, None))
         if asked is None or record is None:
@@ -148,7 +148,9 @@ def _length(turns: Sequence[tuple[str, str]], tokenizer: GeneTokenizer) -> int:
     return len(tokenizer.encode(render(messages))) + MARK_TOKENS * len(turns)
 
 
-def _drawn(split: Split, number: int, shown: Shown, rng: np.random.Generator) -> Iterator[Iterator[Asked | None]]:
+def _drawn(
+    split: Split, config: ToolCallsConfig, shown: Shown, rng: np.random.Generator
+) -> Iterator[Iterator[Asked | None]]:
     """For each record some draws, of which the first that fits is taken; None where a call gave nothing to the next.
 
     All forms come in turn, in an order drawn anew for each round; every fifth record is a plain question.
@@ -156,14 +158,15 @@ def _drawn(split: Split, number: int, shown: Shown, rng: np.random.Generator) ->
     forms = [
         (tool, form)
         for tool, form in known_forms(shown.tasks)
-        if all(shown.sequences.get(kind) for kind in form.kinds)
+        if len(form.before) < config.most_calls
+        and all(shown.sequences.get(kind) for kind in form.kinds)
         and (split != "test" or set(form.held_values) == set(form.values))
     ]
     tasks = list(shown.plain.values())
     if not forms:
         return
     turn = _in_rounds(forms, rng)
-    for place in range(number):
+    for place in range(getattr(config, split)):
         if tasks and place % _PLAIN_EVERY == _PLAIN_EVERY - 1:
             yield _plain(tasks[place // _PLAIN_EVERY % len(tasks)], rng)
         else:
