@@ -6,9 +6,10 @@ goes is not known yet: that needs all chunks.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from llama_gene.corpus.near_identical import Sketch
 from llama_gene.corpus.split import count_regions
 from llama_gene.corpus.spool import RowWriter
 from llama_gene.errors import ConfigError
+from llama_gene.sequences.batches import batches_of_letters
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
 
@@ -208,17 +210,16 @@ class _Collector:
         keeps_case = needs_case(config.clean)
         notes = Counter[str]()
         read = letters = 0
-        for records in _in_groups(
-            read_records(
-                file.path,
-                kind,
-                format=source.format,
-                source=source_name(source),
-                on_invalid=config.on_invalid,
-                counts=notes,
-                case="keep" if keeps_case else "upper",
-            )
-        ):
+        found = read_records(
+            file.path,
+            kind,
+            format=source.format,
+            source=source_name(source),
+            on_invalid=config.on_invalid,
+            counts=notes,
+            case="keep" if keeps_case else "upper",
+        )
+        for records in batches_of_letters(found, attrgetter("text"), _GROUP_LETTERS):
             read += len(records)
             letters += int(lengths_of([record.text for record in records], kind).sum())
             runs = self._keep(records)
@@ -282,20 +283,6 @@ class _Collector:
         rows.add([numbers.tolist(), names, runs.starts, lengths[places].tolist(), runs.texts], sizes)
         self.book.append(book)
         self._booked += len(book)
-
-
-def _in_groups(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Records that together have about a million letters, so that steps are made for many of them at once."""
-    group: list[Record] = []
-    letters = 0
-    for record in records:
-        group.append(record)
-        letters += len(record.text)
-        if letters >= _GROUP_LETTERS:
-            yield group
-            group, letters = [], 0
-    if group:
-        yield group
 
 
 def _stretch(runs: _Runs, region: int, batch: int) -> _Runs:

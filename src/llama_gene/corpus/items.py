@@ -22,6 +22,7 @@ from llama_gene.config import KINDS, ContaminationConfig, Kind
 from llama_gene.corpus.arrays import load_array, save_array
 from llama_gene.corpus.kmers import DNA_WORD, PROTEIN_WORD, Words, distinct, is_first, join, make_filter, words_in
 from llama_gene.errors import ArtifactError
+from llama_gene.sequences.batches import batches_of_letters
 from llama_gene.sequences.files import open_parquet
 
 ENOUGH_WORDS = 20
@@ -129,7 +130,8 @@ def index_items(items: Sequence[Sought], kind: Kind, length: int) -> ItemIndex:
     """
     tasks = sorted({item.task for item in items})
     number = {task: place for place, task in enumerate(tasks)}
-    parts = [_distinct_words([item.letters for item in batch], kind, length) for batch in _batches(items)]
+    letters = [item.letters for item in items]
+    parts = [_distinct_words(batch, kind, length) for batch in batches_of_letters(letters, str, _LETTERS_AT_ONCE)]
     sizes = np.concatenate([sizes for _, sizes in parts])
     words = np.concatenate([words for words, _ in parts])
     owners = np.repeat(np.arange(len(items), dtype=np.int32), sizes)
@@ -152,19 +154,6 @@ def _directory(words: Words) -> NDArray[np.int32]:
     bits = max(1, len(words).bit_length() - 1)
     sizes = np.bincount((words >> np.uint64(64 - bits)).astype(np.int64), minlength=1 << bits)
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-
-
-def _batches(items: Sequence[Sought]) -> Iterator[list[Sought]]:
-    batch: list[Sought] = []
-    held = 0
-    for item in items:
-        batch.append(item)
-        held += len(item.letters)
-        if held >= _LETTERS_AT_ONCE:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
 
 
 def _distinct_words(texts: Sequence[str], kind: Kind, length: int) -> tuple[Words, NDArray[np.int64]]:

@@ -1,8 +1,11 @@
 """What every method of finding sequences gives, and how all read the letters of an index."""
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from llama_gene.sequences.batches import batches_of_letters
 
 Strand = Literal["+", "-", ""]
 _BATCH_LETTERS = 1 << 20
@@ -31,18 +34,9 @@ class Window(NamedTuple):
 
 def list_batches(fasta: Path) -> Iterator[list[tuple[int, str]]]:
     """Number and letters of the sequences of a file, in batches of about a million letters."""
-    batch: list[tuple[int, str]] = []
-    held = 0
     with fasta.open(encoding="ascii") as file:
-        for title in file:
-            text = next(file).rstrip("\n")
-            batch.append((int(title[1:]), text))
-            held += len(text)
-            if held >= _BATCH_LETTERS:
-                yield batch
-                batch, held = [], 0
-    if batch:
-        yield batch
+        numbered = ((int(title[1:]), next(file).rstrip("\n")) for title in file)
+        yield from batches_of_letters(numbered, itemgetter(1), _BATCH_LETTERS)
 
 
 def cut_windows(batch: Sequence[tuple[int, str]], size: int, overlap: int) -> Iterator[Window]:
