@@ -87,6 +87,8 @@ def test_many_calls_of_one_turn_count_one_by_one():
         (call("translate", dna="@input2"), "@input2: the question has 1 sequence"),
         (call("../../bin/sh"), "no such tool. Expected one of reverse_complement"),
         (call("__class__"), "no such tool"),
+        (call("search_passages", question="@question"), "no index is open. Make one with `llama-gene index`"),
+        (call("translate", dna="@question"), "DNA letters"),
         (Request("", {}, "{", "a field is given twice"), "the call cannot be read: a field is given twice"),
     ],
 )

@@ -33,7 +33,7 @@ OWN_NAMES = set(all_tools())
 
 
 class Shelf:
-    """An index that holds one sequence."""
+    """An index that holds one sequence and one passage."""
 
     def find_sequences(self, letters, kind, most=10):
         from llama_gene.retrieval.hits import SequenceHit
@@ -41,7 +41,9 @@ class Shelf:
         return [SequenceHit("P1", "a protein", "a.fa", kind, 0.5, 1.0, 1e-3, "phmmer")]
 
     def find_passages(self, question, most=5):
-        return []
+        from llama_gene.retrieval.hits import PassageHit
+
+        return [PassageHit("a.md:0-9", "It folds.", "a.md", 0.03)]
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +66,19 @@ def calls(tool: str, form: Form) -> list[tuple[str, ...]]:
     ]
 
 
-def run(tools: dict[str, Tool], written: tuple[str, ...], letters: list[str]) -> list[Any]:
+def run(tools: dict[str, Tool], written: tuple[str, ...], letters: list[str], question: str = "") -> list[Any]:
     """What each call gives, the later ones on the results of the earlier."""
     results: list[Any] = []
     for call in written:
         request = read_request(call)
         assert request is not None
         tool = tools[request.tool]
-        results.append(tool.call(fill_references(request.arguments, letters, results, tool.schema)))
+        results.append(tool.call(fill_references(request.arguments, letters, results, tool.schema, question)))
     return results
 
 
-def test_every_tool_that_takes_sequences_is_asked_for():
-    assert {"search_sequences", "ask_task", "effect_of_variant", "map_mutations"} | OWN_NAMES <= set(tool_questions())
+def test_every_tool_is_asked_for(tools):
+    assert {"ask_task", *tools} == set(tool_questions())
 
 
 @pytest.mark.parametrize("name", [name for name in tool_questions() if name != "ask_task"])
@@ -84,7 +86,7 @@ def test_every_call_is_one_that_its_tool_takes_and_its_result_is_said_in_words(t
     for form in tool_questions()[name].forms:
         letters = [PRIMER if "primer" in form.arguments else SEQUENCES[kind] for kind in form.kinds]
         for written in calls(name, form):
-            said = say_result(name, run(tools, written, letters)[-1])
+            said = say_result(name, run(tools, written, letters, form.questions[0])[-1])
             assert said
             assert "{" not in said.replace('{"a":', "")
 

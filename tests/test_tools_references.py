@@ -51,3 +51,13 @@ def test_a_name_of_nothing_says_what_there_is(named, results, said):
     with pytest.raises(DataError) as caught:
         fill({"one": named}, results)
     assert said in str(caught.value)
+
+
+def test_the_words_of_the_question_stand_for_themselves():
+    asked = {"one": "@question", "list": ["@question"]}
+    assert fill_references(asked, [], [], SCHEMA, " What of @input? ") == {
+        "one": "What of @input?", "list": ["What of @input?"],
+    }  # fmt: skip
+    assert fill({"one": "as @question"}) == {"one": "as @question"}
+    with pytest.raises(DataError, match="@question: nothing was asked in words"):
+        fill({"one": "@question"})

@@ -2,7 +2,7 @@
 
 A planner says what comes next: a call, or the answer. It is the tuned model itself (`local_planner`) or a larger one
 (`api_planner`); the loop and its checks are the same. Sequences of the question are called `@input` (of several:
-`@input1`, `@input2` …) and what a call gave `@result.FIELD`, so that no model has to copy letters.
+`@input1`, `@input2` …), its words `@question` and what a call gave `@result.FIELD`, so that no model has to copy.
 
 Only what a planner writes as its turn is read as a call. A result is data: it goes back as a user turn, made harmless
 by `prompts.defuse`, and is never searched for calls. A tool that fails or takes too long gives a step with an error.
@@ -23,6 +23,7 @@ from llama_gene.tasks.tool_calls import Request, cut_text, tell
 from llama_gene.tools import Tool
 from llama_gene.tools.calling import call_within
 from llama_gene.tools.references import fill_references
+from llama_gene.tools.search import SEARCH_TOOLS
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ def run_agent(
                     tuple(steps), "out of steps", tuple(notices),
                 )  # fmt: skip
                 return
-            take = partial(take_step, request, sequences, tools, timeout_s=config.timeout_s, before=tuple(steps))
+            take = partial(
+                take_step, request, sequences, tools, timeout_s=config.timeout_s, before=tuple(steps), question=question
+            )  # fmt: skip
             steps.append(apart(take))
             yield steps[-1]
 
@@ -130,6 +133,7 @@ def take_step(
     *,
     timeout_s: float,
     before: Sequence[Step] = (),
+    question: str = "",
 ) -> Step:
     """Check and run one call; what goes wrong is in the step's `error`.
 
@@ -139,10 +143,11 @@ def take_step(
         tools: What may be called.
         timeout_s: Longest time, > 0.
         before: The steps so far, whose results `@result` stands for.
+        question: What `@question` stands for.
     """
     started = perf_counter()
     try:
-        result, error = _run(request, sequences, tools, timeout_s, before), ""
+        result, error = _run(request, sequences, tools, timeout_s, before, question), ""
     except LlamaGeneError as problem:
         result, error = None, str(problem)
     return Step(request.tool, request.arguments, request.written, result, error, perf_counter() - started)
@@ -154,14 +159,19 @@ def _run(
     tools: Mapping[str, Tool],
     timeout_s: float,
     before: Sequence[Step],
+    question: str,
 ) -> Any:
     if request.problem:
         raise DataError(f"the call cannot be read: {request.problem}. Expected one JSON object; write it again.")
+    if request.tool in SEARCH_TOOLS and request.tool not in tools:
+        raise DataError(
+            f"{request.tool}: no index is open. Make one with `llama-gene index` and open it with --index FOLDER."
+        )
     if request.tool not in tools:
         raise DataError(f"{request.tool[:40]!r}: no such tool. Expected one of {', '.join(tools)}; correct the name.")
     tool = tools[request.tool]
     letters, results = [record.text for record in sequences], [step.result for step in before]
-    arguments = fill_references(request.arguments, letters, results, tool.schema)
+    arguments = fill_references(request.arguments, letters, results, tool.schema, question)
     return call_within(tool.name, lambda: tool.call(arguments), timeout_s, "agent.timeout_s")
 
 

@@ -44,9 +44,9 @@ class EarlierCall(Section):
 class Form(Section):
     """One way to call a tool, and how people ask for it."""
 
-    kinds: tuple[GeneKind, ...] = Field(min_length=1, max_length=8, description="Sequences of the question.")
+    kinds: tuple[GeneKind, ...] = Field(max_length=8, description="Sequences of the question, or none.")
     before: tuple[EarlierCall, ...] = Field((), max_length=5, description="Calls whose results the last one uses.")
-    arguments: dict[str, Any] = Field(description="Of the call; @input, @result.FIELD and {place} are filled.")
+    arguments: dict[str, Any] = Field(description="Of the call; @input … and {place} are filled.")
     values: dict[str, Values | Literal["tasks"]] = Field({}, description="By place: what is said and called.")
     held_values: dict[str, Values] = Field({}, description="The same for test; without them no test asks so.")
     letters: int = Field(120, ge=FEWEST_LETTERS, description="Most letters shown of each sequence.")
@@ -57,6 +57,8 @@ class Form(Section):
     def _check(self) -> "Form":
         if unknown := set(self.held_values) - set(self.values):
             raise ValueError(f"held_values: values has no place {', '.join(sorted(unknown))}")
+        if self.names_change and not self.kinds:
+            raise ValueError("kinds: a change of a letter wants a sequence")
         return self
 
     @property
@@ -128,8 +130,10 @@ def calls_of(tool: str, form: Form, values: Mapping[str, Any]) -> tuple[str, ...
 
 
 def tool_wordings() -> tuple[tuple[str, tuple[GeneKind, ...]], ...]:
-    """Every wording that training has and that names no task, without its values, and the kinds of its sequences."""
-    return tuple((_PLACE.sub("", question), form.kinds) for _, form in known_forms() for question in form.questions)
+    """Every wording about sequences that training has and that names no task, without its values, and their kinds."""
+    return tuple(
+        (_PLACE.sub("", question), form.kinds) for _, form in known_forms() if form.kinds for question in form.questions
+    )
 
 
 class KnownCalls(NamedTuple):

@@ -40,12 +40,13 @@ from llama_gene.tasks.wordings import input_text
 from llama_gene.tokenizer.load import GeneTokenizer
 from llama_gene.tools import Tool, all_tools
 from llama_gene.tools.references import fill_references
+from llama_gene.tools.search import SEARCH_TOOLS
 
 _PLAIN_EVERY = 5
 _MOST_OF_A_TASK = 200
 _MOST_SEQUENCES = 20_000
 # Of these the call alone is taught: hits depend on the index, and pyhmmer, which aligns many, need not be installed.
-_CALL_ONLY = ("align_many", "search_sequences")
+_CALL_ONLY = ("align_many", *SEARCH_TOOLS)
 # Changes at every third place are asked in test alone.
 _HELD_PLACES = 3
 _TRIES = 20
@@ -163,7 +164,8 @@ def _drawn(
         and (split != "test" or set(form.held_values) == set(form.values))
     ]
     tasks = list(shown.plain.values())
-    if not forms:
+    # Questions about words alone teach nothing of calls on sequences.
+    if not any(form.kinds for _, form in forms):
         return
     turn = _in_rounds(forms, rng)
     for place in range(getattr(config, split)):
@@ -190,22 +192,25 @@ def _ask(tool: str, form: Form, split: Split, shown: Shown, rng: np.random.Gener
     """One question with its answers; None where a call that another needs gives nothing for these sequences."""
     drawn = [shown.sequences[kind][int(rng.integers(len(shown.sequences[kind])))] for kind in form.kinds]
     pieces = [letters[: int(rng.integers(FEWEST_LETTERS, form.letters + 1))] for letters, _ in drawn]
-    values = _draw_values(form, split, pieces[0], rng)
+    values = _draw_values(form, split, pieces, rng)
     wordings = form.held_out if split == "test" else form.questions
     calls = calls_of(tool, form, {place: called for place, (_, called) in values.items()})
+    said = {place: words for place, (words, _) in values.items()}
+    question = put_values(said, wordings[int(rng.integers(len(wordings)))])
     try:
-        answers, results = _run(calls, pieces)
+        answers, results = _run(calls, pieces, question)
     except DataError:
         return None
-    return Asked(
-        put_values({place: said for place, (said, _) in values.items()}, wordings[int(rng.integers(len(wordings)))]),
-        input_text(pieces, form.kinds, "joined"), answers, results, drawn[0][1],
-    )  # fmt: skip
+    # Questions of equal words are alike where no sequence is.
+    group = drawn[0][1] if drawn else question
+    return Asked(question, input_text(pieces, form.kinds, "joined"), answers, results, group)
 
 
-def _draw_values(form: Form, split: Split, letters: str, rng: np.random.Generator) -> dict[str, tuple[str, Any]]:
+def _draw_values(
+    form: Form, split: Split, letters: Sequence[str], rng: np.random.Generator
+) -> dict[str, tuple[str, Any]]:
     """What the question says in each place, and what the call has there."""
-    drawn = _draw_change(letters, form.kinds[0], split, rng) if form.names_change else {}
+    drawn = _draw_change(letters[0], form.kinds[0], split, rng) if form.names_change else {}
     for place, values in (form.held_values if split == "test" else form.values).items():
         pairs = pairs_of(values)
         drawn[place] = pairs[int(rng.integers(len(pairs)))]
@@ -219,7 +224,7 @@ def _draw_change(letters: str, kind: GeneKind, split: Split, rng: np.random.Gene
     return change_values(letters[place], place, others[int(rng.integers(len(others)))])
 
 
-def _run(calls: Sequence[str], letters: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _run(calls: Sequence[str], letters: Sequence[str], question: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the model says turn by turn, and what the tools say in between.
 
     Raises:
@@ -232,7 +237,7 @@ def _run(calls: Sequence[str], letters: Sequence[str]) -> tuple[tuple[str, ...],
             break
         tool = tools[request.tool]
         try:
-            results.append(tool.call(fill_references(request.arguments, letters, results, tool.schema)))
+            results.append(tool.call(fill_references(request.arguments, letters, results, tool.schema, question)))
         except DataError:
             if len(calls) > 1:
                 raise

@@ -148,7 +148,7 @@ def spell(letters: str, spelling: Spelling) -> str:
 
 
 def input_text(sequences: Sequence[str], names: Sequence[str], spelling: Spelling) -> str:
-    """The input of a question: the letters, or two and more named sequences with `####` between.
+    """The input of a question: the letters, or two and more named sequences with `####` between; "" for none.
 
     >>> print(input_text(["ACG", "M"], ["dna", "protein"], "joined"))
     dna sequence: ACG

@@ -1,8 +1,9 @@
-"""What an argument may name instead of spelling it out: a sequence of the question, or a value that a call gave.
+"""What an argument may name instead of spelling it out: of the question a sequence or its words, or what a call gave.
 
 `@input` is the one sequence of the question; of several, `@input2` is the second. `@result.dna` is the field `dna` of
-what the last call gave, `@result1.dna` that of the first call's; `@result.frames.0.protein` goes down a list. So no
-model has to copy letters. What is put in is a value and is not looked at again.
+what the last call gave, `@result1.dna` that of the first call's; `@result.frames.0.protein` goes down a list;
+`@question` is what was asked, in the user's words. So no model has to copy. What is put in is a value and is not looked
+at again.
 """
 
 import re
@@ -12,14 +13,19 @@ from typing import Any
 from llama_gene.errors import DataError
 
 INPUT = "@input"
+QUESTION = "@question"
 _INPUT = re.compile(rf"{INPUT}(\d{{0,4}})")
 _RESULT = re.compile(r"@result(\d{0,4})((?:\.\w+)+)")
 
 
 def fill_references(
-    arguments: Mapping[str, Any], letters: Sequence[str], results: Sequence[Any], schema: Mapping[str, Any]
+    arguments: Mapping[str, Any],
+    letters: Sequence[str],
+    results: Sequence[Any],
+    schema: Mapping[str, Any],
+    question: str = "",
 ) -> dict[str, Any]:
-    """The arguments with the letters of sequences and the values of results in the place of their names.
+    """The arguments with letters of sequences, values of results and the words of the question for their names.
 
     Where a list is wanted, `@input` is all sequences of the question.
 
@@ -28,9 +34,10 @@ def fill_references(
         letters: The sequences of the question.
         results: What each call so far gave, JSON values; None where it failed.
         schema: JSON schema of the arguments.
+        question: In the user's words.
 
     Raises:
-        DataError: there is no such sequence, call or field, or `@input` could be any of several.
+        DataError: there is no such sequence, call or field, `@input` could be any of several, or nothing was asked.
 
     >>> fill_references({"dna": "@input", "k": 3}, ["ACGT"], [], {"properties": {}})
     {'dna': 'ACGT', 'k': 3}
@@ -42,22 +49,33 @@ def fill_references(
         if value == INPUT and schema["properties"].get(name, {}).get("type") == "array" and letters:
             filled[name] = list(letters)
         else:
-            filled[name] = _fill(value, letters, results)
+            filled[name] = _fill(value, letters, results, question)
     return filled
 
 
-def _fill(value: Any, letters: Sequence[str], results: Sequence[Any]) -> Any:
+def _fill(value: Any, letters: Sequence[str], results: Sequence[Any], question: str) -> Any:
     if isinstance(value, list):
-        return [_fill(part, letters, results) for part in value]
+        return [_fill(part, letters, results, question) for part in value]
     if isinstance(value, dict):
-        return {name: _fill(part, letters, results) for name, part in value.items()}
-    if not isinstance(value, str):
-        return value
+        return {name: _fill(part, letters, results, question) for name, part in value.items()}
+    return _named(value, letters, results, question) if isinstance(value, str) else value
+
+
+def _named(value: str, letters: Sequence[str], results: Sequence[Any], question: str) -> Any:
+    """What a text names, else the text."""
+    if value == QUESTION:
+        return _words(question)
     if match := _INPUT.fullmatch(value):
         return _sequence(value, match[1], letters)
     if match := _RESULT.fullmatch(value):
         return _field(value, int(match[1] or len(results)), match[2].split(".")[1:], results)
     return value
+
+
+def _words(question: str) -> str:
+    if not question.strip():
+        raise DataError(f"{QUESTION}: nothing was asked in words. Write what to look for in its place.")
+    return question.strip()
 
 
 def _sequence(value: str, number: str, letters: Sequence[str]) -> str:

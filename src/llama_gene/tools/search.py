@@ -14,6 +14,7 @@ from llama_gene.config import GeneKind
 from llama_gene.tools.letters import MOST_ALIGNED, Letters, SequenceKind, checked_sequence
 from llama_gene.tools.tool import Tool, make_tool
 
+SEARCH_TOOLS = ("search_sequences", "search_passages")
 Few = Annotated[int, Field(ge=1, le=50, description="Most hits given.")]
 Query = Annotated[Letters, Field(max_length=MOST_ALIGNED)]
 Words = Annotated[str, Field(min_length=1, max_length=2000, description="What to look for, in words.")]
