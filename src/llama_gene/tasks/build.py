@@ -49,7 +49,7 @@ from llama_gene.tasks.tool_records import Shown, call_records
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 STAGE = "tasks-build"
-_CODE = 6
+_CODE = 7
 _BATCH_ROWS = 1024
 
 
