@@ -24,6 +24,29 @@ Definitions = Annotated[
     list[Path], typer.Option("--definitions", help="More folders of task definitions; may be repeated.")
 ]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder relative paths start from.")]
+Added = Annotated[
+    list[Path],
+    typer.Argument(
+        help="A table (CSV, TSV, JSON lines), FASTA, or FASTA files, one for each class; with a published --format "
+        "what was published.",
+        show_default=False,
+    ),
+]
+WrittenTo = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder of definitions to write to [default: DATA/definitions].")
+]
+Form = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="How the file is read: auto (by its first line), csv, tsv, spaces, jsonl, fasta; or one of the published "
+        "formats below.",
+    ),
+]
+References = Annotated[
+    list[Path],
+    typer.Option(help="Published formats: genome, FASTA or ontology that PATHS refers to; may be repeated."),
+]
 
 
 def add_registry_commands(tasks: typer.Typer) -> None:
@@ -110,34 +133,14 @@ def show_one(
 
 
 def add(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="A table (CSV, TSV, JSON lines), FASTA, or FASTA files, one for each class; with a published --format "
-            "what was published.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder of definitions to write to [default: DATA/definitions]."),
-    ] = None,
+    paths: Added,
+    output: WrittenTo = None,
     data: Annotated[
         Path | None,
         typer.Option("--data", help="Folder that the definition's paths start from [default: that of the file]."),
     ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="How the file is read: auto (by its first line), csv, tsv, spaces, jsonl, fasta; or one of "
-            "the published formats below.",
-        ),
-    ] = "auto",
-    reference: Annotated[
-        list[Path],
-        typer.Option(help="Published formats: genome, FASTA or ontology that PATHS refers to; may be repeated."),
-    ] = [],  # noqa: B006
+    form: Form = "auto",
+    reference: References = [],  # noqa: B006
     name: Annotated[str, typer.Option(help="Name of the task, or how the names of several begin.")] = "",
     title: Annotated[str, typer.Option(help="What is predicted, as the question calls it.")] = "",
     definition: Annotated[str, typer.Option(help="The question in one sentence.")] = "",
@@ -165,7 +168,6 @@ def add(
     where no reader of ours reads the files as they are.
     """
     from llama_gene.errors import ConfigError
-    from llama_gene.tasks.add import save_task, try_task
     from llama_gene.tasks.infer import Wishes
 
     recipe = settings(config, overrides)
@@ -188,9 +190,26 @@ def add(
         tuple(label_name), split, identifier, source, licence,
     )  # fmt: skip
     place = data or (paths[0] if paths[0].is_dir() else paths[0].parent)
-    asks = sys.stdin.isatty() and not as_json
     folder = output or place / "definitions"
-    draft, trial = try_task(_draft(paths, wishes, place, folder, plain, asks=asks), place, recipe.seed)
+    _add_plain(paths, wishes, place, folder, plain, seed=recipe.seed, check=check, as_json=as_json)
+
+
+def _add_plain(
+    paths: list[Path],
+    wishes: "Wishes",
+    place: Path,
+    folder: Path,
+    form: FormatName,
+    *,
+    seed: int,
+    check: bool,
+    as_json: bool,
+) -> None:
+    """Infer, try, show and write a task of one's own table or FASTA."""
+    from llama_gene.tasks.add import save_task, try_task
+
+    asks = sys.stdin.isatty() and not as_json
+    draft, trial = try_task(_draft(paths, wishes, place, folder, form, asks=asks), place, seed)
     if not as_json:
         _show_draft(draft, trial)
     if check or (asks and not typer.confirm("Write it?", default=True, err=True)):
