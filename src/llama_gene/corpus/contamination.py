@@ -12,7 +12,8 @@ on average, so long copies are found and some short ones are not.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from llama_gene.config import ContaminationConfig, Kind
 from llama_gene.corpus.items import ENOUGH_WORDS, ItemIndex, word_length
 from llama_gene.corpus.kmers import is_first, join, words_in
 from llama_gene.corpus.overlap_kernels import count_distinct, count_shared, find_rows
+from llama_gene.sequences.batches import batches_of_letters
 from llama_gene.sequences.coding import PAIR_BORDER
 
 HOLDS_ITEM = "holds a task item"
@@ -54,8 +56,10 @@ def find_holders(
     if index is None or not len(index.words):
         return {}
     held: dict[int, tuple[str, ...]] = {}
-    for first, batch in _batches(texts):
-        held |= {first + place: tasks for place, tasks in _holders_in(batch, kind, index, limits).items()}
+    for batch in batches_of_letters(enumerate(texts), itemgetter(1), _BATCH_LETTERS):
+        first = batch[0][0]
+        found = _holders_in([text for _, text in batch], kind, index, limits)
+        held |= {first + place: tasks for place, tasks in found.items()}
     return held
 
 
@@ -69,16 +73,6 @@ def _find_holders_of_pairs(
         place: tuple(sorted({*of_dna.get(place, ()), *of_protein.get(place, ())}))
         for place in sorted({*of_dna, *of_protein})
     }
-
-
-def _batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Texts of about a megabyte together, and the place of the first of them."""
-    first, held = 0, 0
-    for place, text in enumerate(texts, start=1):
-        held += len(text)
-        if held >= _BATCH_LETTERS or place == len(texts):
-            yield first, list(texts[first:place])
-            first, held = place, 0
 
 
 def _holders_in(

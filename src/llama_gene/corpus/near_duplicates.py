@@ -12,6 +12,7 @@ Datasets, chapter 3). Bands are as long as they may be for 98 % of the pairs at 
 
 import math
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from llama_gene.corpus.arrays import load_array, release
 from llama_gene.corpus.kmers import join, words_in
 from llama_gene.corpus.near_kernels import ALONE, NO_WORD, Room, drop_repeats, hash_band, number_buckets
 from llama_gene.errors import ArtifactError
+from llama_gene.sequences.batches import batches_of_letters
 
 WORD_LENGTHS: dict[Kind, int] = {"dna": 16, "protein": 5, "text": 5}
 _SEED = 1
@@ -55,13 +57,14 @@ def make_signatures(texts: Sequence[str], kind: Kind, config: NearDuplicateConfi
     ((128,), True)
     """
     signatures = np.full((len(texts), config.permutations), NO_WORD, dtype=np.uint32)
-    for owners, pieces in _groups(texts, kind):
+    for batch in batches_of_letters(_pieces(texts, kind), itemgetter(1), _PIECE):
+        owners, pieces = zip(*batch, strict=True)
         joined = join(pieces, kind)
         words, starts = words_in(joined.letters, kind, WORD_LENGTHS[kind])
         bounds = np.append(np.searchsorted(starts, joined.begins), len(words)).astype(np.uint64)
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(words, bounds, config.permutations, _SEED)
         # The signature of a union is the minimum of the signatures, number by number.
-        np.minimum.at(signatures, owners, np.array(matrix.to_rows(), dtype=np.uint32))
+        np.minimum.at(signatures, list(owners), np.array(matrix.to_rows(), dtype=np.uint32))
     return signatures
 
 
@@ -98,21 +101,11 @@ class Signer:
             self._waiting, self._held = [], 0
 
 
-def _groups(texts: Sequence[str], kind: Kind) -> Iterator[tuple[list[int], list[str]]]:
-    """Pieces of about a megabyte together, and the record of each; long DNA is cut, so that memory stays small."""
-    owners: list[int] = []
-    pieces: list[str] = []
-    held = 0
+def _pieces(texts: Sequence[str], kind: Kind) -> Iterator[tuple[int, str]]:
+    """The place of each record with its letters; long DNA is cut, so that memory stays small."""
     for owner, text in enumerate(texts):
         for piece in _cut(text, WORD_LENGTHS[kind] - 1) if kind == "dna" else (text,):
-            owners.append(owner)
-            pieces.append(piece)
-            held += len(piece)
-            if held >= _PIECE:
-                yield owners, pieces
-                owners, pieces, held = [], [], 0
-    if pieces:
-        yield owners, pieces
+            yield owner, piece
 
 
 def _cut(letters: str, overlap: int) -> Iterator[str]:
