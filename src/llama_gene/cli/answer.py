@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_table
+from llama_gene.cli.options import Config, Json, Output, Set, chosen_planner, settings, show, show_table
 from llama_gene.cli.predicting import predict
 from llama_gene.cli.registry import Definitions, add_registry_commands
 from llama_gene.cli.scoring import score
@@ -220,9 +220,4 @@ def _toolbox(assistant: "Assistant", specialists: Sequence[Path], config: "Agent
     from llama_gene.tools import all_tools
 
     tools = all_tools(assistant.index, model_tools(assistant, specialists))
-    if config.planner == "local":
-        return Toolbox(tools, config)
-    # Its client takes a second to import.
-    from llama_gene.assistant.api_planner import open_planner
-
-    return Toolbox(tools, config, open_planner(config))
+    return Toolbox(tools, config, chosen_planner(config))

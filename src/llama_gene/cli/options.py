@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llama_gene.artifacts import Manifest
-from llama_gene.config import Recipe, load_recipe
+from llama_gene.config import AgentConfig, Recipe, load_recipe
 from llama_gene.storage import to_path
+
+if TYPE_CHECKING:
+    from llama_gene.assistant.agent import Planner
 
 _PIPED_COLUMNS = 160
 Config = Annotated[
@@ -30,6 +33,16 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document on standar
 def settings(config: Path | None, overrides: list[str] | None) -> Recipe:
     """The resolved settings of a command."""
     return load_recipe(config, overrides or ())
+
+
+def chosen_planner(config: AgentConfig) -> "Planner | None":
+    """Who plans the calls of tools; None: the tuned model itself."""
+    if config.planner == "local":
+        return None
+    # Its client takes a second to import.
+    from llama_gene.assistant.api_planner import open_planner
+
+    return open_planner(config)
 
 
 def show(manifest: Manifest, folder: Path, *, as_json: bool) -> None:

@@ -2,13 +2,19 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llama_gene.cli.options import Config, Set, settings
+from llama_gene.cli.options import Config, Set, chosen_planner, settings
 from llama_gene.cli.registry import Definitions
+from llama_gene.config import IndexConfig, Recipe
+
+if TYPE_CHECKING:
+    from llama_gene.retrieval.index import Index
+    from llama_gene.serving.run import Equipment
 
 _NEEDED = ("fastapi", "llguidance", "mcp", "prometheus_client", "uvicorn")
 _PANEL = "5 · Answers"
@@ -59,15 +65,9 @@ def serve_model(
             raise ConfigError("--add-key: no file to note its hash in. Name one with --keys FILE.")
         print(make_key(Path(recipe.serve.keys), add_key))
         return
-    from llama_gene.serving.run import Equipment, serve
+    from llama_gene.serving.run import serve
 
-    planner = None
-    if recipe.agent.planner == "api":
-        # Its client takes a second to import.
-        from llama_gene.assistant.api_planner import open_planner
-
-        planner = open_planner(recipe.agent)
-    equipment = Equipment(_opened(index, recipe.index), tuple(specialist), recipe.agent, planner)
+    equipment = _equipment(index, specialist, recipe)
     serve(model, recipe.serve, recipe.chat, definitions, equipment=equipment, announce=_announce)
 
 
@@ -88,9 +88,9 @@ def serve_tools(
     _need_extra()
     from llama_gene.serving.mcp_run import serve_mcp_http, serve_mcp_pipes
     from llama_gene.serving.offered import offered_tools
-    from llama_gene.serving.run import Equipment, open_service
+    from llama_gene.serving.run import open_service
 
-    equipment = Equipment(_opened(index, recipe.index), tuple(specialist), recipe.agent)
+    equipment = _equipment(index, specialist, recipe)
     service = open_service(model, recipe.serve, recipe.chat, definitions, equipment=equipment)
     tools = offered_tools(service, specialist)
     if http:
@@ -99,7 +99,14 @@ def serve_tools(
         serve_mcp_pipes(service, tools)
 
 
-def _opened(index: Path | None, search: Any) -> Any:
+def _equipment(index: Path | None, specialists: Sequence[Path], recipe: Recipe) -> "Equipment":
+    """What stands beside the model, the same for both verbs."""
+    from llama_gene.serving.run import Equipment
+
+    return Equipment(_opened(index, recipe.index), tuple(specialists), recipe.agent, chosen_planner(recipe.agent))
+
+
+def _opened(index: Path | None, search: IndexConfig) -> "Index | None":
     """The index, where one is named."""
     if index is None:
         return None
