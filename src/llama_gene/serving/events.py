@@ -1,15 +1,17 @@
 """Server-sent events: one JSON object each, an error as the last one where something fails midway."""
 
 import json
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 from fastapi.responses import StreamingResponse
 
 from llama_gene.errors import LlamaGeneError
-from llama_gene.serving.refusals import as_refusal, error_body
+from llama_gene.serving.refusals import as_refusal, error_body, server_failed
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _DONE = "data: [DONE]\n\n"
 
 
@@ -40,6 +42,9 @@ async def _lines(events: AsyncIterator[Mapping[str, Any]]) -> AsyncGenerator[str
             yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
     except LlamaGeneError as error:
         yield last_lines(error)
+    except Exception:  # noqa: BLE001  the status is sent: a bug can be told here alone
+        _log.exception("an answer failed in the middle of its stream")
+        yield last_lines(server_failed())
     else:
         yield _DONE
 

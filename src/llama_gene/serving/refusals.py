@@ -35,6 +35,11 @@ def engine_failed() -> RefusedError:
     return RefusedError(500, "the engine could not go on; the operator's log says why.")
 
 
+def server_failed() -> RefusedError:
+    """The refusal of a request that met a bug; the details are the operator's, not the client's."""
+    return RefusedError(500, "the server failed; the operator's log says why.")
+
+
 def refusal(error: RefusedError) -> JSONResponse:
     """The answer to a refused request."""
     headers: Mapping[str, str] = {}
@@ -125,8 +130,7 @@ async def _on_http_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
-    """The server logs the details; they are not the client's."""
-    return refusal(RefusedError(500, "the server failed; the operator's log says why."))
+    return refusal(server_failed())
 
 
 def _type(status: int) -> str:
