@@ -20,7 +20,6 @@ from llama_gene import cli
 from llama_gene.config import ServeConfig
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.serving.bodies import ChatMessage
-from llama_gene.serving.guard import HEADERS
 from llama_gene.serving.keys import add_key, read_keys
 from llama_gene.serving.messages import prompt_of
 from llama_gene.serving.run import vllm_command
@@ -121,7 +120,10 @@ def test_a_body_too_large_or_broken_is_refused_and_the_next_one_answered(address
     says(post(address, "/v1/chat/completions", chat_body(user="x" * 10_000_000)), 413, "larger than 1 MB")
     headers = {"Content-Type": "application/json"}
     url = f"{address}/v1/chat/completions"
-    says(httpx.post(url, content=b'{"model": "\xc3', headers=headers), 400)
+    # Half a character (the second byte of an é is missing) in what is whole JSON otherwise.
+    for path, body in (("/v1/chat/completions", ASK), ("/page/turn", {"message": "gene?"})):
+        half = json.dumps(body).encode().replace(b"gene", b"g\xc3ne")
+        says(httpx.post(f"{address}{path}", content=half, headers=headers), 400, "no whole UTF-8", "a whole character")
     says(httpx.post(url, content=b'{"model": ', headers=headers), 400, "no JSON object")
     says(httpx.post(url, content=b"[" * 100_000, headers=headers), 400)
     says(httpx.post(url, content=json.dumps(ASK), headers={"Content-Type": "text/plain"}), 400)
@@ -138,10 +140,24 @@ def test_a_client_that_does_not_finish_its_request_is_told_so(address):
         assert b" 408 " in connection.recv(4096)
 
 
+# Written out, so that nobody weakens them unseen.
+STRICT = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+
+
 def test_every_answer_carries_headers_that_keep_pages_apart(address):
     for path in ("/health", "/docs", "/nowhere"):
         found = httpx.get(f"{address}{path}").headers
-        assert {name: found[name] for name in HEADERS} == HEADERS
+        assert {name: found[name] for name in STRICT} == STRICT
         assert "access-control-allow-origin" not in found
 
 
@@ -323,6 +339,12 @@ def test_a_port_in_use_and_a_missing_model_are_told_in_one_line(folder, tmp_path
     refused(capsys, ["serve", folder, "--engine", "vllm"], "pip install vllm")
     refused(capsys, ["serve", folder, "--engine", "vllm", "--keys", tmp_path / "keys"], "does not read this file")
     refused(capsys, ["serve", folder, "--add-key", "alice"], "--keys FILE")
+
+
+@pytest.mark.parametrize("verb", ["serve", "mcp"])
+def test_a_larger_planner_is_opened_by_both_verbs_and_missed_where_it_is_not_named(folder, monkeypatch, capsys, verb):
+    monkeypatch.delenv("LLAMA_GENE_PLANNER_URL", raising=False)
+    refused(capsys, [verb, folder, "--set", "agent.planner=api"], "LLAMA_GENE_PLANNER_URL and LLAMA_GENE_PLANNER_MODEL")
 
 
 def test_vllm_is_called_as_its_command_line_has_it_with_doors_closed_as_ours(folder):

@@ -163,11 +163,17 @@ def _name_of(address: str) -> str:
 
 
 def _check_characters(body: bytes) -> None:
-    """JSON can spell half a character (a lone surrogate), which is no text: nothing behind could write it.
+    """Half a character is no text: nothing behind could write it. JSON can spell one too (a lone surrogate).
 
     Raises:
-        RefusedError: the body does so. What is no JSON at all is told later.
+        RefusedError: the body holds one. What is no JSON at all is told later.
     """
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise RefusedError(
+            400, f"the body is no whole UTF-8 at byte {error.start:,}. Expected a whole character; send it in UTF-8."
+        ) from None
     if b"\\ud" not in body and b"\\uD" not in body:
         return
     try:
