@@ -6,6 +6,8 @@ import os
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import uvicorn
@@ -17,9 +19,8 @@ from llama_gene.config import ChatConfig, ServeConfig
 from llama_gene.retrieval.index import open_index
 from llama_gene.serving.mcp_run import guarded
 from llama_gene.serving.mcp_server import build_server
-from llama_gene.serving.offered import offered_tools
 from llama_gene.serving.run import Equipment, listen, open_keys, open_service
-from llama_gene.serving.tools import ModelTool, model_tools
+from llama_gene.serving.tools import ModelTool, offered_tools
 from serving import DNA, DNA_TASK, PROTEIN, make_served_model
 
 CONFIG = ServeConfig(port=0, cache_gib=0.1, max_running=2)
@@ -31,10 +32,15 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def tools(folder):
+def service(folder):
     service = open_service(folder, CONFIG, ChatConfig())
-    yield model_tools(service)
+    yield service
     service.engine.close()
+
+
+@pytest.fixture(scope="module")
+def offer(service):
+    return partial(offered_tools, service)
 
 
 def run(server, work):
@@ -64,8 +70,8 @@ async def ask_all(client):
     return True
 
 
-def test_tasks_and_scores_are_called_in_process(tools):
-    assert run(build_server(tools, timeout_s=60), ask_all)
+def test_tasks_and_scores_are_called_in_process(offer):
+    assert run(build_server(offer, timeout_s=60), ask_all)
 
 
 @pytest.mark.slow
@@ -75,9 +81,9 @@ def test_tasks_and_scores_are_called_over_pipes(folder):
     assert run(program, ask_all)
 
 
-def test_tasks_and_scores_are_called_over_http(tools):
+def test_tasks_and_scores_are_called_over_http(offer):
     listening = listen(CONFIG)
-    app = guarded(build_server(tools, timeout_s=60), open_keys(CONFIG), CONFIG)
+    app = guarded(build_server(offer, timeout_s=60), open_keys(CONFIG), CONFIG)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
@@ -104,7 +110,7 @@ def test_computed_tools_and_an_index_are_offered_beside_the_model(folder, tmp_pa
         return names, turned, found, effect, told
 
     try:
-        names, turned, found, effect, told = run(build_server(offered_tools(service), timeout_s=60), ask)
+        names, turned, found, effect, told = run(build_server(partial(offered_tools, service), timeout_s=60), ask)
     finally:
         service.engine.close()
     assert {"translate", "search_passages", "effect_of_variant", "ask_task", "classify"} <= names
@@ -125,13 +131,13 @@ BAD_CALLS = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "words"), BAD_CALLS, ids=[words for *_, words in BAD_CALLS])
-def test_a_bad_call_is_told_to_the_client(tools, name, arguments, words):
-    found = run(build_server(tools, timeout_s=60), lambda client: client.call_tool(name, arguments))
+def test_a_bad_call_is_told_to_the_client(offer, name, arguments, words):
+    found = run(build_server(offer, timeout_s=60), lambda client: client.call_tool(name, arguments))
     assert found.is_error
     assert words in found.content[0].text
 
 
-def test_a_tool_that_raises_or_hangs_ends_its_own_call_alone(tools):
+def test_a_tool_that_raises_or_hangs_ends_its_own_call_alone(offer):
     hanging = threading.Event()
     odd = {
         "raises": ModelTool("raises", "Fails.", {"type": "object"}, lambda _arguments: 1 / 0),
@@ -148,7 +154,12 @@ def test_a_tool_that_raises_or_hangs_ends_its_own_call_alone(tools):
         hanging.set()
         return raised.content[0].text, hung.content[0].text, others[-1].is_error
 
-    server = build_server({**tools, **odd}, timeout_s=0.5)
+    @contextmanager
+    def with_odd():
+        with offer() as tools:
+            yield {**tools, **odd}
+
+    server = build_server(with_odd, timeout_s=0.5)
     assert run(server, ask) == (
         "tool raises: failed with ZeroDivisionError: division by zero. Try other arguments.",
         "tool hangs: no result within 0.5 s (serve.answer_timeout_s). Give less to do, or raise it.",
@@ -156,10 +167,10 @@ def test_a_tool_that_raises_or_hangs_ends_its_own_call_alone(tools):
     )
 
 
-def test_an_unknown_tool_is_an_error_of_the_protocol(tools):
+def test_an_unknown_tool_is_an_error_of_the_protocol(offer):
     async def ask(client):
         with pytest.raises(MCPError, match="no tool 'rm'"):
             await client.call_tool("rm", {})
         return True
 
-    assert run(build_server(tools, timeout_s=60), ask)
+    assert run(build_server(offer, timeout_s=60), ask)

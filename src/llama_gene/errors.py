@@ -17,6 +17,10 @@ class DataError(LlamaGeneError):
     """An input file or record is wrong."""
 
 
+class TooLargeError(DataError):
+    """More than a limit lets through."""
+
+
 class MissingError(DataError):
     """An archive does not have what was asked for."""
 

@@ -31,7 +31,7 @@ class Manner:
     `task`: every sequence is asked about in its words; None: free questions, which `chat.route` may lead to a task.
     `folder`: where names after `@` start; None: the message reads no file. `system`: said before free questions, after
     `chat.system`. `toolbox`: the tools at hand; None: the model's own. `tools`: whether free questions may call them;
-    auto: as `chat.tools` says.
+    auto: as `chat.tools` says. `longest`: letters that one sequence may have, wherever it comes from; None: any number.
     """
 
     task: Task | None = None
@@ -39,6 +39,7 @@ class Manner:
     system: str = ""
     toolbox: Toolbox | None = None
     tools: ToolUse = "auto"
+    longest: int | None = None
 
 
 BEGINNING = Conversation()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from llama_gene.assistant.store import Store
 from llama_gene.config import Kind
-from llama_gene.errors import DataError
+from llama_gene.errors import DataError, TooLargeError
 from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters, guess_kind
 from llama_gene.sequences.readers import read_records
 from llama_gene.sequences.records import Record
@@ -282,10 +282,11 @@ def readable(message: str, most: int) -> tuple[str, list[str]]:
     """The message as text that can be encoded, and what was mended.
 
     Raises:
-        DataError: it is empty or too long.
+        DataError: it is empty.
+        TooLargeError: it is too long.
     """
     if len(message) > most:
-        raise DataError(
+        raise TooLargeError(
             f"the message has {len(message):,} letters. Expected at most {most:,} (chat.max_message_letters); put long "
             "sequences into a file, or ask about a part."
         )
@@ -293,6 +294,21 @@ def readable(message: str, most: int) -> tuple[str, list[str]]:
         raise DataError("the message is empty. Type a question, a sequence, or both.")
     text = message.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
     return text, ["Characters that are no text were replaced by ?."] * (text != message)
+
+
+def check_lengths(records: Sequence[Record], longest: int | None) -> None:
+    """Refuse a sequence of more letters than one may have.
+
+    Raises:
+        TooLargeError: there is one.
+
+    >>> check_lengths([Record("mine", "dna", "ACGT", "typed")], longest=4)
+    """
+    for record in records:
+        if longest is not None and len(record.text) > longest:
+            raise TooLargeError(
+                f"{record.id}: {len(record.text):,} letters; a sequence may have {longest:,}. Ask about a part of it."
+            )
 
 
 def count_letters(records: Sequence[Record]) -> str:

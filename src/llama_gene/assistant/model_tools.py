@@ -18,7 +18,7 @@ from llama_gene.evaluation.specialist import Specialist, load_specialist, task_f
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.tool_calls import can_be_asked, tool_name
-from llama_gene.tools import Tool, make_tool
+from llama_gene.tools import Tool, make_asking_tool, make_tool
 from llama_gene.tools.letters import Letters, SequenceKind, checked_sequence
 
 _STRONGEST = 10
@@ -84,7 +84,7 @@ class Mutations:
 
 
 def model_tools(assistant: Assistant, specialists: Sequence[Path] = ()) -> tuple[Tool, ...]:
-    """The tools of a model, for `all_tools(more=…)`.
+    """The tools of a model, for `all_tools(more=…)`; those that ask it can be led elsewhere (`Tool.asking`).
 
     Args:
         assistant: The model; the tasks it learnt become what `ask_task` can ask.
@@ -102,7 +102,7 @@ def model_tools(assistant: Assistant, specialists: Sequence[Path] = ()) -> tuple
         _specialist_tool(find_task(assistant, name), specialist)
         for name, specialist in {**assistant.specialists, **given}.items()
     ]
-    own = [make_tool(_effect_of(assistant)), make_tool(_mutations_of(assistant))]
+    own = [make_asking_tool(make, assistant) for make in (_effect_of, _mutations_of)]
     return (*([_task_tool(assistant, asked)] if asked else []), *numbers, *own)
 
 
@@ -123,11 +123,15 @@ def _task_tool(assistant: Assistant, tasks: Sequence[Task]) -> Tool:
         str, Field(description="Name of a task.", json_schema_extra={"enum": list(known)}), AfterValidator(check)
     ]
 
-    def ask_task(task: name_of_task, sequences: Sequences) -> TaskAnswer:
-        """What the model says to a task that it learnt, with the probability of each label."""
-        return _ask(assistant, known[task], sequences)
+    def make(asked: Assistant) -> Callable[..., TaskAnswer]:
+        def ask_task(task: name_of_task, sequences: Sequences) -> TaskAnswer:
+            """What the model says to a task that it learnt, with the probability of each label."""
+            return _ask(asked, known[task], sequences)
 
-    return make_tool(ask_task, description=f"What the model says to a task that it learnt. Tasks: {listed}.")
+        return ask_task
+
+    told = f"What the model says to a task that it learnt. Tasks: {listed}."
+    return make_asking_tool(make, assistant, description=told)
 
 
 def _ask(assistant: Assistant, task: Task, sequences: Sequence[str]) -> TaskAnswer:

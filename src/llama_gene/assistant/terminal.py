@@ -19,7 +19,7 @@ from llama_gene.assistant.display import describe_answer, printable
 from llama_gene.assistant.events import BEGINNING, Answered, Begun, Conversation, Event, Manner, Notice, Piece, Reply
 from llama_gene.assistant.found import Found, Searching, describe_found
 from llama_gene.assistant.tool_commands import list_tools, run_tool
-from llama_gene.assistant.toolbox import Toolbox, own_toolbox
+from llama_gene.assistant.toolbox import Toolbox, make_toolbox
 from llama_gene.assistant.turn import answer_about, converse
 from llama_gene.errors import LlamaGeneError
 from llama_gene.tasks.definitions import Task
@@ -51,7 +51,7 @@ class State:
     @property
     def tools(self) -> Mapping[str, Tool]:
         """What can be called by hand."""
-        return (self.toolbox or own_toolbox(self.assistant)).tools
+        return (self.toolbox or make_toolbox(self.assistant)).tools
 
 
 def chat(

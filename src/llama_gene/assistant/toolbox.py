@@ -1,7 +1,8 @@
 """What a conversation may call: the tools, their bounds, and who plans the calls."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from llama_gene.assistant.agent import Planner
 from llama_gene.assistant.conversation import Assistant
@@ -21,10 +22,30 @@ class Toolbox:
     config: AgentConfig = field(default_factory=AgentConfig)
     planner: Planner | None = None
 
+    def asking(self, assistant: Assistant) -> "Toolbox":
+        """The same, whose tools ask the model by another view of it (`Assistant.working_at`)."""
+        return replace(self, tools={name: tool.asking(assistant) for name, tool in self.tools.items()})
 
-def own_toolbox(assistant: Assistant) -> Toolbox:
-    """The general tools, and those of the model with the specialists beside it."""
-    return Toolbox(all_tools(assistant.index, model_tools(assistant)))
+
+def make_toolbox(
+    assistant: Assistant,
+    specialists: Sequence[Path] = (),
+    config: AgentConfig | None = None,
+    planner: Planner | None = None,
+) -> Toolbox:
+    """The general tools, those that search its index, and those of the model with the specialists beside it.
+
+    Args:
+        assistant: The model.
+        specialists: Folders of further ones.
+        config: Bounds; None: the defaults.
+        planner: Who plans the calls; None: the model itself.
+
+    Raises:
+        ArtifactError: a folder holds no specialist.
+    """
+    tools = all_tools(assistant.index, model_tools(assistant, specialists))
+    return Toolbox(tools, config or AgentConfig(), planner)
 
 
 def uses_tools(assistant: Assistant, wish: ToolUse = "auto") -> bool:

@@ -27,9 +27,9 @@ from llama_gene.assistant.events import (
 )
 from llama_gene.assistant.found import Found, Searching, look_up, quote_found
 from llama_gene.assistant.guess_task import find_route
-from llama_gene.assistant.inputs import checked_record, count_letters, read_typed, readable
+from llama_gene.assistant.inputs import check_lengths, checked_record, count_letters, read_typed, readable
 from llama_gene.assistant.local_planner import LocalPlanner
-from llama_gene.assistant.toolbox import Toolbox, check_specialist, own_toolbox, uses_tools
+from llama_gene.assistant.toolbox import Toolbox, check_specialist, make_toolbox, uses_tools
 from llama_gene.config import Evidence, Kind
 from llama_gene.errors import DataError
 from llama_gene.sequences.records import Record
@@ -111,7 +111,8 @@ def converse(
         manner: What the message may do.
 
     Raises:
-        DataError: nothing was said, too much, letters outside their alphabet, or a question that does not fit.
+        DataError: nothing was said, letters outside their alphabet, or a question that does not fit.
+        TooLargeError: the message or one of its sequences is too long.
         ConfigError: a task that the model folder names is not there.
     """
     turn = _Turn(assistant, conversation)
@@ -122,6 +123,7 @@ def converse(
     records = (*conversation.waiting, *typed.sequences)
     if len(records) > most:
         raise DataError(f"more than {most} sequences with those that wait. Type the question about them, or /reset.")
+    check_lengths(records, manner.longest)
     yield from turn.tell([*mended, *typed.notices])
     if not typed.question and not (manner.task and records):
         yield from turn.tell([f"{count_letters(records)} read. Now type the question about it, or choose a task."])
@@ -181,7 +183,7 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Tool
     if len(records) % size:
         raise DataError(f"task {task.name!r} asks about {size} sequences at a time, not {len(records)}. Give {size}.")
     if is_called(task):
-        toolbox = toolbox or own_toolbox(turn.assistant)
+        toolbox = toolbox or make_toolbox(turn.assistant)
         check_specialist(toolbox, task)
     turn.base(f"Task {task.name}, asked in the words it was tuned with; the conversation before it was not shown.")
     for start in range(0, len(records), size):
@@ -259,7 +261,7 @@ def _write(
 
 def _free_tools(assistant: Assistant, manner: Manner) -> Toolbox | None:
     """What free questions may call; None: nothing."""
-    return (manner.toolbox or own_toolbox(assistant)) if uses_tools(assistant, manner.tools) else None
+    return (manner.toolbox or make_toolbox(assistant)) if uses_tools(assistant, manner.tools) else None
 
 
 def _is_planned(assistant: Assistant, manner: Manner) -> bool:

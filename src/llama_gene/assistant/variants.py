@@ -15,6 +15,7 @@ What a set of variants starts with in common cancels in the difference, so it is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
 import numpy as np
@@ -175,17 +176,18 @@ def effects(assistant: Assistant, reference: str, alternatives: Sequence[str]) -
     tokenizer = assistant.tokenizer
     begin = tokenizer.eos_id if tokenizer.bos_id is None else tokenizer.bos_id
     own, *others = tokenizer.encode_batch([reference, *alternatives])
-    questions: list[Question] = []
-    borders: list[int] = []
-    for first in range(0, len(others), _BESIDE):
-        group = [own, *others[first : first + _BESIDE]]
+    groups = [[own, *others[first : first + _BESIDE]] for first in range(0, len(others), _BESIDE)]
+    found: list[Array] = []
+    for number, group in enumerate(groups, start=1):
         # At least one token of each is scored, so that none is empty.
         shared = min(_shared_start(group), *(len(ids) - 1 for ids in group))
-        borders.append(len(questions))
-        questions += [Question((begin, *ids[:shared]), (tuple(ids[shared:]),)) for ids in group]
-    scored = score_answers(assistant.model, questions, batch_items=_AT_ONCE, title="variants")
-    nats = np.array([float(scores.log_probability[0]) for scores in scored])
-    return np.concatenate([part[1:] - part[0] for part in np.split(nats, borders[1:])]) if borders else nats
+        questions = [Question((begin, *ids[:shared]), (tuple(ids[shared:]),)) for ids in group]
+        title = f"variants, part {number} of {len(groups)}"
+        score = partial(score_answers, assistant.model, questions, batch_items=_AT_ONCE, title=title)
+        # Group by group, so that whoever shares the model is asked in between, and one who left is noticed.
+        nats = np.array([float(scores.log_probability[0]) for scores in assistant.workplace.on_model(score)])
+        found.append(nats[1:] - nats[0])
+    return np.concatenate(found) if found else np.zeros(0)
 
 
 def _shared_start(group: Sequence[Sequence[int]]) -> int:

@@ -26,10 +26,10 @@ class Workplace(Protocol):
         """Pieces of the answer to a prompt, and at last how it ended. Closing the generator stops the model."""
 
     def on_model(self, work: Callable[[], T]) -> T:
-        """The result of something short that uses the model: the labels of one item weighed."""
+        """The result of something short that uses the model: the labels of one item weighed, or a few variants."""
 
     def apart(self, work: Callable[[], T]) -> T:
-        """The result of a search, or of a tool, which may use the model for long."""
+        """The result of a search, or of a tool, which may take long and use the model by `on_model` and `write`."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,7 @@ from llama_gene.cli.registry import Definitions, add_registry_commands
 from llama_gene.cli.scoring import score
 
 if TYPE_CHECKING:
-    from llama_gene.assistant.conversation import Assistant
-    from llama_gene.assistant.toolbox import Toolbox
-    from llama_gene.config import AgentConfig, Recipe
+    from llama_gene.config import Recipe
 
 SpecialistModel = Literal["kmer", "cnn", "auto"]
 Tasks = Annotated[
@@ -202,7 +200,7 @@ def chat_with(
     """
     from llama_gene.assistant.conversation import Assistant
     from llama_gene.assistant.terminal import chat
-    from llama_gene.assistant.toolbox import uses_tools
+    from llama_gene.assistant.toolbox import make_toolbox, uses_tools
     from llama_gene.model.encoder import load_encoder
     from llama_gene.retrieval.index import open_index
 
@@ -210,14 +208,5 @@ def chat_with(
     searched = open_index(index, recipe.index, load_encoder) if index else None
     assistant = Assistant.open(model, recipe.chat, definitions, index=searched)
     wanted = tools or specialist or uses_tools(assistant)
-    toolbox = _toolbox(assistant, specialist, recipe.agent) if wanted else None
+    toolbox = make_toolbox(assistant, specialist, recipe.agent, chosen_planner(recipe.agent)) if wanted else None
     chat(assistant, task=task, toolbox=toolbox)
-
-
-def _toolbox(assistant: "Assistant", specialists: Sequence[Path], config: "AgentConfig") -> "Toolbox":
-    from llama_gene.assistant.model_tools import model_tools
-    from llama_gene.assistant.toolbox import Toolbox
-    from llama_gene.tools import all_tools
-
-    tools = all_tools(assistant.index, model_tools(assistant, specialists))
-    return Toolbox(tools, config, chosen_planner(config))

@@ -13,7 +13,7 @@ from llama_gene.cli.registry import Definitions
 from llama_gene.config import IndexConfig, Recipe
 
 if TYPE_CHECKING:
-    from llama_gene.retrieval.index import Index
+    from llama_gene.retrieval.index import Index as OpenIndex
     from llama_gene.serving.run import Equipment
 
 _NEEDED = ("fastapi", "llguidance", "mcp", "prometheus_client", "uvicorn")
@@ -87,16 +87,14 @@ def serve_tools(
     recipe = settings(config, [*overrides, *_chosen(host, port, keys, None)])
     _need_extra()
     from llama_gene.serving.mcp_run import serve_mcp_http, serve_mcp_pipes
-    from llama_gene.serving.offered import offered_tools
     from llama_gene.serving.run import open_service
 
     equipment = _equipment(index, specialist, recipe)
     service = open_service(model, recipe.serve, recipe.chat, definitions, equipment=equipment)
-    tools = offered_tools(service, specialist)
     if http:
-        serve_mcp_http(service, tools, announce=_announce)
+        serve_mcp_http(service, announce=_announce)
     else:
-        serve_mcp_pipes(service, tools)
+        serve_mcp_pipes(service)
 
 
 def _equipment(index: Path | None, specialists: Sequence[Path], recipe: Recipe) -> "Equipment":
@@ -106,7 +104,7 @@ def _equipment(index: Path | None, specialists: Sequence[Path], recipe: Recipe) 
     return Equipment(_opened(index, recipe.index), tuple(specialists), recipe.agent, chosen_planner(recipe.agent))
 
 
-def _opened(index: Path | None, search: IndexConfig) -> "Index | None":
+def _opened(index: Path | None, search: IndexConfig) -> "OpenIndex | None":
     """The index, where one is named."""
     if index is None:
         return None

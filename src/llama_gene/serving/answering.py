@@ -2,21 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 from fastapi import Request as HttpRequest
 
 from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.toolbox import Toolbox
-from llama_gene.config import ServeConfig
+from llama_gene.config import ChatConfig, ServeConfig
 from llama_gene.serving.batch import Piece, Request
 from llama_gene.serving.bodies import Writing
 from llama_gene.serving.choose import Choice, Sampling
 from llama_gene.serving.engine import Engine
 from llama_gene.serving.metrics import Metrics
-from llama_gene.serving.refusals import RefusedError, engine_failed, out_of_time
+from llama_gene.serving.refusals import RefusedError, client_left, engine_failed, out_of_time
 from llama_gene.serving.workplace import SharedWorkplace
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class Service:
     """What the API serves: one model under one name, and under another the assistant that it makes.
 
     `workplace` is where turns of the assistant are made beside the engine's other work, `conversations` bounds how many
-    there are at a time. `toolbox` is what they call.
+    there are at a time. `toolbox` is what they call. Each request asks both through a seat of its own (`take_seat`).
     """
 
     name: str
@@ -44,6 +45,30 @@ class Service:
     def assistant_name(self) -> str:
         """What the assistant is called in the API."""
         return f"{self.name}:assistant"
+
+
+class Seat(NamedTuple):
+    """The assistant and its tools as one request asks them: at a workplace of its own."""
+
+    assistant: Assistant
+    toolbox: Toolbox
+
+
+@contextmanager
+def take_seat(service: Service, config: ChatConfig | None = None, stops: tuple[str, ...] = ()) -> Iterator[Seat]:
+    """A seat for one request; when it is given back, whatever still runs for it is given up.
+
+    Args:
+        service: Whose assistant is asked.
+        config: How to answer; None: as the server's settings say.
+        stops: Where free answers end.
+    """
+    workplace = service.workplace.for_turn(stops)
+    assistant = service.assistant.working_at(workplace, config)
+    try:
+        yield Seat(assistant, service.toolbox.asking(assistant))
+    finally:
+        workplace.leave()
 
 
 @dataclass(frozen=True)
@@ -175,7 +200,7 @@ async def on_model(service: Service, work: Callable[[], T]) -> T:
         raise out_of_time(service.config.answer_timeout_s) from None
 
 
-async def unless_gone(http: HttpRequest, work: Coroutine[Any, Any, T]) -> T:
+async def unless_gone(http: HttpRequest, work: Awaitable[T]) -> T:
     """The result of some work, which is given up as soon as the client leaves.
 
     Raises:
@@ -186,7 +211,7 @@ async def unless_gone(http: HttpRequest, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not doing.done():
-            raise RefusedError(499, "the client left.")
+            raise client_left()
         return doing.result()
     finally:
         leaving.cancel()

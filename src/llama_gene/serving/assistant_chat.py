@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from llama_gene.assistant.conversation import SYNTHETIC, Assistant
 from llama_gene.assistant.display import Answer, comparable, describe_sureness, percent
 from llama_gene.assistant.events import Answered, Begun, Conversation, Event, Manner, Piece, Reply, reply_record
 from llama_gene.assistant.found import describe_found
-from llama_gene.assistant.inputs import read_typed
+from llama_gene.assistant.inputs import check_lengths, read_typed
 from llama_gene.assistant.measured import describe_measured
 from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
@@ -32,9 +32,8 @@ from llama_gene.serving.bodies import ChatBody
 from llama_gene.serving.chat import usage_of
 from llama_gene.serving.events import first_piece, send_events
 from llama_gene.serving.messages import turns_of
-from llama_gene.serving.shown import MOST_TURNS, sequence_record
 from llama_gene.serving.talk import talk
-from llama_gene.serving.turns import Before, Said, read_before
+from llama_gene.serving.turns import recent_turns
 
 _REMARKS = "\n\n---\n"
 _UNSUPPORTED = ("logprobs", "top_logprobs", "response_format", "tools", "tool_choice")
@@ -60,6 +59,7 @@ async def answer_as_assistant(service: Service, body: ChatBody, http: HttpReques
     Raises:
         RefusedError: no time.
         DataError: the messages cannot be asked, or an option has no meaning here.
+        TooLargeError: the last message or one of its sequences is too long.
         BusyError: the line is full.
     """
     asked = await asyncio.to_thread(_check, service, body)
@@ -90,34 +90,36 @@ def _check(service: Service, body: ChatBody) -> _Asked:
         "system_fingerprint": tokenizer.fingerprint,
     }  # fmt: skip
     tokens = sum(len(tokenizer.encode(turn.content)) for turn in (*earlier, last))
-    manner = Manner(system=system, toolbox=service.toolbox)
+    manner = Manner(system=system)
     return _Asked(last.content, _before(service, earlier), manner, config, body.stops, head, tokens)
 
 
 def _before(service: Service, turns: Sequence[Message]) -> Conversation:
     """What the turns before the last message left, told by their texts alone, as `converse` would have left it."""
-    history, waiting, asked = list[Said](), tuple[Record, ...](), tuple[Record, ...]()
+    history, waiting, asked = list[tuple[str, str]](), tuple[Record, ...](), tuple[Record, ...]()
     for question, answer in zip(turns[::2], turns[1::2], strict=True):
-        words, records = _read(service, question.content)
+        words, records = _read(service, question.content, beside=len(waiting))
         if not words:
             waiting = (*waiting, *records)
             continue
         waiting, asked = (), (*waiting, *records) or asked
         said = answer.content.partition(_REMARKS)[0]
-        history += [Said(role="user", content=question.content), Said(role="assistant", content=said)]
-    given = Before(
-        history=history[-MOST_TURNS:],
-        waiting=[sequence_record(record) for record in waiting],
-        asked=[sequence_record(record) for record in asked],
-    )
-    return read_before(service, given)[0]
+        history.append((question.content, said))
+    return Conversation(recent_turns(service, history), waiting, asked)
 
 
-def _read(service: Service, text: str) -> tuple[str, tuple[Record, ...]]:
-    """The question and the sequences of an earlier message; one that was refused then has no sequences."""
+def _read(service: Service, text: str, *, beside: int) -> tuple[str, tuple[Record, ...]]:
+    """The question and the sequences of an earlier message; one that was refused then has no sequences.
+
+    Args:
+        service: Whose limits count.
+        text: The message.
+        beside: Sequences that waited for a question when it came.
+    """
     assistant = service.assistant
     with suppress(DataError):
-        typed = read_typed(text, most=assistant.config.max_sequences, store=assistant.store)
+        typed = read_typed(text, most=assistant.config.max_sequences - beside, store=assistant.store)
+        check_lengths(typed.sequences, service.config.max_letters)
         return typed.question, typed.sequences
     return text, ()
 
@@ -125,16 +127,17 @@ def _read(service: Service, text: str) -> tuple[str, tuple[Record, ...]]:
 async def _written(service: Service, asked: _Asked) -> AsyncGenerator[str | Reply]:
     """The content in pieces, and at last the reply."""
     is_first = True
-    events = talk(service, asked.message, asked.before, asked.manner, config=asked.config, stops=asked.stops)
-    async for event in events:
-        if isinstance(event, Reply):
-            remarks = "\n".join(_remarks(service.assistant, event))
-            yield remarks if is_first else f"{_REMARKS}{remarks}"
-            yield event
-        elif text := _text_of(event):
-            gap = "\n\n" if isinstance(event, Begun) and not is_first else ""
-            yield f"{gap}{text}"
-            is_first = False
+    turn = talk(service, asked.message, asked.before, asked.manner, config=asked.config, stops=asked.stops)
+    async with aclosing(turn) as events:
+        async for event in events:
+            if isinstance(event, Reply):
+                remarks = "\n".join(_remarks(service.assistant, event))
+                yield remarks if is_first else f"{_REMARKS}{remarks}"
+                yield event
+            elif text := _text_of(event):
+                gap = "\n\n" if isinstance(event, Begun) and not is_first else ""
+                yield f"{gap}{text}"
+                is_first = False
 
 
 def _text_of(event: Event) -> str:

@@ -1,13 +1,14 @@
-"""A mapping of tools as a server of the Model Context Protocol, over standard input and output or streamable HTTP.
+"""Tools as a server of the Model Context Protocol, over standard input and output or streamable HTTP.
 
 What a tool says is data for the client's model. A tool that fails, or takes too long, answers with an error; the
-server goes on.
+server goes on. A call that its client takes back, or whose client is gone, is given up.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -27,40 +28,46 @@ _log = logging.getLogger(__name__)
 _INSTRUCTIONS = "Gene tasks, scores and tools of a local gene model. Ask list_tasks what it learnt."
 
 
-def build_server(tools: Mapping[str, Tool], *, timeout_s: float) -> "Server[Any]":
+def build_server(offer: Callable[[], AbstractContextManager[Mapping[str, Tool]]], *, timeout_s: float) -> "Server[Any]":
     """The server of some tools.
 
     Args:
-        tools: By name.
+        offer: Gives the tools by name for one call, and takes them back when it is over or nobody waits any more.
         timeout_s: Longest time of one call.
     """
 
     async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
-        return types.ListToolsResult(
-            tools=[
+        with offer() as tools:
+            listed = [
                 types.Tool(name=tool.name, description=tool.description, input_schema=dict(tool.schema))
                 for tool in tools.values()
             ]
-        )
+        return types.ListToolsResult(tools=listed)
 
     async def call_tool(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = tools.get(params.name)
-        if tool is None:
-            raise MCPError(INVALID_PARAMS, f"no tool {params.name!r}. Here are: {', '.join(tools)}.")
-        outcome = start_call(tool.name, partial(tool.call, params.arguments or {}))
-        try:
-            async with asyncio.timeout(timeout_s):
-                return _result(await asyncio.wrap_future(outcome))
-        except TimeoutError:
-            return _failure(too_late(tool.name, timeout_s, "serve.answer_timeout_s"))
-        except LlamaGeneError as error:
-            if error.__cause__ is not None:
-                _log.error("tool %r failed", tool.name, exc_info=error.__cause__)
-            return _failure(error)
+        with offer() as tools:
+            tool = tools.get(params.name)
+            if tool is None:
+                raise MCPError(INVALID_PARAMS, f"no tool {params.name!r}. Here are: {', '.join(tools)}.")
+            return await _called(tool, params.arguments or {}, timeout_s)
 
     return Server(
         "llama-gene", version=__version__, instructions=_INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
     )
+
+
+async def _called(tool: Tool, arguments: Mapping[str, Any], timeout_s: float) -> types.CallToolResult:
+    """What a tool gives, or what went wrong."""
+    outcome = start_call(tool.name, partial(tool.call, arguments))
+    try:
+        async with asyncio.timeout(timeout_s):
+            return _result(await asyncio.wrap_future(outcome))
+    except TimeoutError:
+        return _failure(too_late(tool.name, timeout_s, "serve.answer_timeout_s"))
+    except LlamaGeneError as error:
+        if error.__cause__ is not None:
+            _log.error("tool %r failed", tool.name, exc_info=error.__cause__)
+        return _failure(error)
 
 
 def _result(value: Any) -> types.CallToolResult:

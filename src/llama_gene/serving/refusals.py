@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from llama_gene.errors import LlamaGeneError
+from llama_gene.errors import LlamaGeneError, TooLargeError
 from llama_gene.serving.engine import BusyError
 
 _RETRY_S = 1.0
@@ -33,6 +33,11 @@ def out_of_time(timeout_s: float) -> RefusedError:
 def engine_failed() -> RefusedError:
     """The refusal of a request whose answer the engine gave up."""
     return RefusedError(500, "the engine could not go on; the operator's log says why.")
+
+
+def client_left() -> RefusedError:
+    """What ends the work for a client that is gone; nobody reads it."""
+    return RefusedError(499, "the client left.")
 
 
 def server_failed() -> RefusedError:
@@ -67,12 +72,12 @@ def error_body(error: RefusedError) -> dict[str, dict[str, str | None]]:
 
 
 def as_refusal(error: LlamaGeneError) -> RefusedError:
-    """What the library raised, as an answer: a full line is 503, all else is the client's to mend."""
+    """What the library raised, as an answer: a full line is 503, too much 413, all else is the client's to mend."""
     if isinstance(error, RefusedError):
         return error
     if isinstance(error, BusyError):
         return RefusedError(503, str(error), code="overloaded", retry_after_s=_RETRY_S)
-    return RefusedError(400, str(error), code="invalid_value")
+    return RefusedError(413 if isinstance(error, TooLargeError) else 400, str(error), code="invalid_value")
 
 
 def add_refusals(app: FastAPI) -> None:

@@ -16,8 +16,7 @@ from starlette.types import ASGIApp
 
 from llama_gene.assistant.agent import Planner
 from llama_gene.assistant.conversation import Assistant
-from llama_gene.assistant.model_tools import model_tools
-from llama_gene.assistant.toolbox import Toolbox
+from llama_gene.assistant.toolbox import make_toolbox
 from llama_gene.config import AgentConfig, ChatConfig, ServeConfig
 from llama_gene.errors import ConfigError, StoppedError
 from llama_gene.retrieval.index import Index
@@ -29,7 +28,6 @@ from llama_gene.serving.guard import LOOPBACK
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
 from llama_gene.serving.metrics import Metrics
 from llama_gene.serving.workplace import SharedWorkplace
-from llama_gene.tools import all_tools
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,9 @@ def open_service(
     )  # fmt: skip
     metrics = Metrics(engine)
     workplace = SharedWorkplace(engine, metrics, timeout_s=config.answer_timeout_s)
-    tools = all_tools(assistant.index, model_tools(assistant.working_at(workplace), equipment.specialists))
+    toolbox = make_toolbox(assistant, equipment.specialists, equipment.agent, equipment.planner)
     return Service(
-        folder.resolve().name, assistant, engine, config, metrics, int(time.time()),
-        Toolbox(tools, equipment.agent, equipment.planner), workplace,
+        folder.resolve().name, assistant, engine, config, metrics, int(time.time()), toolbox, workplace,
         conversations=asyncio.Semaphore(config.max_running + config.max_waiting),
     )  # fmt: skip
 

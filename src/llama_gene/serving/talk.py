@@ -4,11 +4,12 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 
 from llama_gene.assistant.events import Conversation, Event, Manner
 from llama_gene.assistant.turn import converse
 from llama_gene.config import ChatConfig
-from llama_gene.serving.answering import Service, hand_over
+from llama_gene.serving.answering import Service, hand_over, take_seat
 from llama_gene.serving.engine import BusyError
 from llama_gene.serving.refusals import out_of_time
 
@@ -30,7 +31,7 @@ async def talk(
         service: Whose model, limits and line count.
         message: As it was sent.
         before: What the turn before left.
-        manner: What the message may do.
+        manner: What the message may do; its tools and the longest sequence are the server's.
         config: How to answer; None: as the server's settings say.
         stops: Where free answers end.
 
@@ -38,29 +39,28 @@ async def talk(
         BusyError: as many conversations are answered as may be, or the engine's line is full.
         RefusedError: it takes too long.
         DataError: what was said cannot be asked.
+        TooLargeError: the message or one of its sequences is too long.
     """
     if service.conversations.locked():
         raise BusyError("as many conversations are being answered as may be. Ask again in a moment.")
     loop, box = asyncio.get_running_loop(), asyncio.Queue[_Told]()
     deadline = loop.time() + service.config.answer_timeout_s
-    workplace = service.workplace.for_turn(stops)
-    assistant = service.assistant.working_at(workplace, config)
 
     def tell(told: _Told) -> None:
         hand_over(loop, box, told)
 
     async with service.conversations:
-        events = converse(assistant, message, before, manner)
-        threading.Thread(target=_tell_all, args=(events, tell), name="turn", daemon=True).start()
-        try:
-            while (told := await _next(box, deadline)) is not None:
-                if isinstance(told, BaseException):
-                    raise told
-                yield told
-        except TimeoutError:
-            raise out_of_time(service.config.answer_timeout_s) from None
-        finally:
-            workplace.leave()
+        with take_seat(service, config, stops) as seat:
+            served = replace(manner, toolbox=seat.toolbox, longest=service.config.max_letters)
+            events = converse(seat.assistant, message, before, served)
+            threading.Thread(target=_tell_all, args=(events, tell), name="turn", daemon=True).start()
+            try:
+                while (told := await _next(box, deadline)) is not None:
+                    if isinstance(told, BaseException):
+                        raise told
+                    yield told
+            except TimeoutError:
+                raise out_of_time(service.config.answer_timeout_s) from None
 
 
 async def _next(box: asyncio.Queue[_Told], deadline: float) -> _Told:

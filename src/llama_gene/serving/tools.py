@@ -1,11 +1,12 @@
-"""What MCP clients may call: the model's tasks and scores, beside any other tools of the same shape.
+"""What MCP clients may call: what is computed, what is found in an index, and what the model says.
 
 A tool has a name, a description, the JSON schema of its arguments, and `call`, which checks them and gives JSON values.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
@@ -13,7 +14,7 @@ from pydantic import Field, ValidationError
 from llama_gene.assistant.events import Manner, reply_record
 from llama_gene.assistant.turn import reply_to
 from llama_gene.errors import DataError
-from llama_gene.serving.answering import Service
+from llama_gene.serving.answering import Seat, Service, take_seat
 from llama_gene.serving.bodies import Body
 from llama_gene.serving.limits import check_letters, check_number
 from llama_gene.serving.tasks import classify_item, list_tasks, score_text, task_named
@@ -74,8 +75,19 @@ class NoArguments(Body):
 _Arguments = TypeVar("_Arguments", bound=Body)
 
 
-def model_tools(service: Service) -> dict[str, Tool]:
-    """The tools of a served model, by name; each waits its turn in the engine."""
+@contextmanager
+def offered_tools(service: Service) -> Iterator[Mapping[str, Tool]]:
+    """The tools by name, for one call: whatever the call still does when it is over, or nobody waits, is given up.
+
+    Args:
+        service: The served model; its index is searched, where it has one.
+    """
+    with take_seat(service) as seat:
+        yield {**seat.toolbox.tools, **_model_tools(service, seat)}
+
+
+def _model_tools(service: Service, seat: Seat) -> dict[str, Tool]:
+    """The tasks and scores of a served model, by name; each waits its turn in the engine."""
 
     def tasks(arguments: Mapping[str, Any]) -> Any:
         _checked(NoArguments, arguments)
@@ -85,18 +97,18 @@ def model_tools(service: Service) -> dict[str, Tool]:
         asked = _checked(ClassifyArguments, arguments)
         task = task_named(service.assistant, asked.task)
         check_letters(service, asked.sequences, "sequences")
-        return service.engine.call(lambda: classify_item(service.assistant, task, asked.sequences)).result()
+        return classify_item(seat.assistant, task, asked.sequences)
 
     def ask(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(AskArguments, arguments)
-        assistant = service.assistant.working_at(service.workplace.for_turn())
-        return reply_record(reply_to(assistant, asked.message, manner=Manner(toolbox=service.toolbox)))
+        manner = Manner(toolbox=seat.toolbox, longest=service.config.max_letters)
+        return reply_record(reply_to(seat.assistant, asked.message, manner=manner))
 
     def score(arguments: Mapping[str, Any]) -> Any:
         asked = _checked(ScoreArguments, arguments)
         check_number(service, asked.texts, "texts")
         scores = [
-            service.engine.call(partial(score_text, service, text, f"texts.{place}")).result()
+            seat.assistant.workplace.on_model(partial(score_text, service, text, f"texts.{place}"))
             for place, text in enumerate(asked.texts)
         ]
         return {"scores": scores}
@@ -129,6 +141,7 @@ def model_tools(service: Service) -> dict[str, Tool]:
     return {tool.name: tool for tool in made}
 
 
+@cache
 def _schema(arguments: type[Body]) -> dict[str, Any]:
     return arguments.model_json_schema()
 

@@ -5,7 +5,8 @@ from outside again, so a page that lies gains nothing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -45,7 +46,7 @@ class Said(Body):
 class KnownSequence(Body):
     """A sequence of before."""
 
-    id: str = Field(max_length=1000)
+    id: str
     kind: Literal["dna", "protein"]
     letters: str = Field(min_length=1)
 
@@ -54,8 +55,8 @@ class Before(Body):
     """What the turn before left (`conversation` of its reply)."""
 
     history: Annotated[list[Said], Field(max_length=MOST_TURNS)] = Field(default_factory=list)
-    waiting: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
-    asked: Annotated[list[KnownSequence], Field(max_length=64)] = Field(default_factory=list)
+    waiting: list[KnownSequence] = Field(default_factory=list)
+    asked: list[KnownSequence] = Field(default_factory=list)
 
 
 class TurnBody(Body):
@@ -121,40 +122,53 @@ async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[
         DataError: what was said cannot be asked.
     """
     task = task_named(service.assistant, body.task) if body.task else None
-    manner = Manner(task, toolbox=service.toolbox, tools="on" if body.tools else "auto")
+    manner = Manner(task, tools="on" if body.tools else "auto")
     before, forgotten = await asyncio.to_thread(read_before, service, body.conversation)
-    if forgotten:
-        turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
-        yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
-    async for event in talk(service, body.message, before, manner):
-        yield event_record(event)
+    # What fails before the first event is answered with its status, so nothing is told before that one is there.
+    async with aclosing(await first_piece(talk(service, body.message, before, manner))) as events:
+        if forgotten:
+            turns = "turn was" if forgotten == 1 else f"{forgotten} turns were"
+            yield event_record(Notice(f"The oldest {turns} forgotten: the model cannot read so far back."))
+        async for event in events:
+            yield event_record(event)
 
 
 def read_before(service: Service, given: Before) -> tuple[Conversation, int]:
     """What the page sent of the turns before, made harmless, and how many turns of it are too far back to be read.
 
     Raises:
-        RefusedError: a sequence is too long.
+        RefusedError: a sequence is too long, there are too many, or the turns are out of order.
         DataError: a sequence has wrong letters.
     """
+    roles = [said.role for said in given.history]
+    if roles != ["user", "assistant"] * (len(roles) // 2):
+        raise RefusedError(400, "conversation.history: user and assistant speak in turn, the user first.")
+    texts = [said.content for said in given.history]
+    kept = recent_turns(service, tuple(zip(texts[::2], texts[1::2], strict=True)))
+    waiting = _records(service, given.waiting, "waiting")
+    asked = _records(service, given.asked, "asked")
+    return Conversation(kept, waiting, asked), len(roles) // 2 - len(kept) // 2
+
+
+def recent_turns(service: Service, turns: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+    """The last of some questions with their answers, as many as the model can look back at, made harmless."""
     special = service.assistant.tokenizer.special_tokens
     room, kept = service.assistant.context_tokens * _LETTERS_PER_TOKEN, list[Message]()
-    for asked, said in reversed(list(zip(given.history[::2], given.history[1::2], strict=False))):
-        room -= len(asked.content) + len(said.content)
+    for asked, said in reversed(turns):
+        room -= len(asked) + len(said)
         if room < 0:
             break
-        if (asked.role, said.role) != ("user", "assistant"):
-            raise RefusedError(400, "conversation.history: user and assistant speak in turn, the user first.")
         kept[:0] = [
-            Message("user", defused_question(asked.content, special)),
-            Message("assistant", defuse(said.content, special).text),
+            Message("user", defused_question(asked, special)),
+            Message("assistant", defuse(said, special).text),
         ]
-    waiting, asked_about = (_records(service, sequences) for sequences in (given.waiting, given.asked))
-    return Conversation(tuple(kept), waiting, asked_about), len(given.history) // 2 - len(kept) // 2
+    return tuple(kept)
 
 
-def _records(service: Service, sequences: Iterable[KnownSequence]) -> tuple[Record, ...]:
-    found = []
+def _records(service: Service, sequences: Sequence[KnownSequence], where: str) -> tuple[Record, ...]:
+    most, found = service.assistant.config.max_sequences, []
+    if len(sequences) > most:
+        raise RefusedError(400, f"conversation.{where}: {len(sequences)} sequences. Expected at most {most}.")
     for sequence in sequences:
         check_letters(service, [sequence.letters], sequence.id)
         found.append(checked_record(sequence.letters, sequence.kind, sequence.id)[0])

@@ -1,14 +1,17 @@
 """Where turns are made beside the answers of others: the one rule of what the engine does, and what runs apart from it.
 
 A turn runs in a thread of its own, whoever asked for it. Free answers are written in the engine's batch, many at a
-time. The labels of an item are weighed in the engine's thread, between two of its steps. Searches, and tools, which may
-keep the model for long, stay in the turn's thread, a few of them at a time.
+time. The labels of an item are weighed in the engine's thread, between two of its steps. Searches and tools stay apart
+in the turn's thread, a few of them at a time; what a tool asks the model comes to the engine in pieces as short as
+these, so that others are answered in between. Whoever is left ends at the next thing that it asks.
 """
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from threading import Semaphore
+from threading import Lock, Semaphore
 from typing import TypeVar
 
 from llama_gene.assistant.workplace import Finish
@@ -17,10 +20,12 @@ from llama_gene.serving.batch import Piece, Request
 from llama_gene.serving.choose import Sampling
 from llama_gene.serving.engine import Engine
 from llama_gene.serving.metrics import Metrics
-from llama_gene.serving.refusals import RefusedError, engine_failed, out_of_time
+from llama_gene.serving.refusals import client_left, engine_failed, out_of_time
 
 T = TypeVar("T")
 _MOST_APART = 2
+# How soon one who waits for a place apart sees that it was left.
+_LOOK_S = 0.1
 
 
 class SharedWorkplace:
@@ -41,8 +46,8 @@ class SharedWorkplace:
         """
         self._engine, self._metrics, self._timeout_s, self._stops = engine, metrics, timeout_s, stops
         self._most_apart = most_apart or Semaphore(_MOST_APART)
-        self._give_up: Callable[[], object] = bool
-        self._is_left = False
+        self._lock, self._is_left = Lock(), False
+        self._under_way: list[Callable[[], object]] = []
 
     def for_turn(self, stops: tuple[str, ...] = ()) -> "SharedWorkplace":
         """The same for one turn, which can be left, with stop strings of its own."""
@@ -52,8 +57,11 @@ class SharedWorkplace:
 
     def leave(self) -> None:
         """Nobody waits any more: what the turn is at in the engine is given up, and it begins nothing new."""
-        self._is_left = True
-        self._give_up()
+        with self._lock:
+            self._is_left = True
+            under_way = tuple(self._under_way)
+        for give_up in under_way:
+            give_up()
 
     def write(self, prompt: Sequence[int], config: ChatConfig) -> Generator[str, None, Finish]:
         """As `Workplace.write`.
@@ -68,13 +76,13 @@ class SharedWorkplace:
         self._metrics.tokens.labels("read").inc(len(prompt))
         piece = Piece()
         try:
-            self._begin(ticket.cancel)
-            piece = self._next(box, started)
-            self._metrics.first_token.observe(time.monotonic() - started)
-            while not piece.finish:
-                yield piece.text
+            with self._unless_left(ticket.cancel):
                 piece = self._next(box, started)
-            yield piece.text
+                self._metrics.first_token.observe(time.monotonic() - started)
+                while not piece.finish:
+                    yield piece.text
+                    piece = self._next(box, started)
+                yield piece.text
         finally:
             ticket.cancel()
             self._metrics.tokens.labels("written").inc(piece.tokens)
@@ -85,7 +93,9 @@ class SharedWorkplace:
             piece = box.get(timeout=max(0.0, started + self._timeout_s - time.monotonic()))
         except Empty:
             raise out_of_time(self._timeout_s) from None
-        if piece.finish in ("failed", "cancelled"):
+        if piece.finish == "cancelled":
+            raise client_left()
+        if piece.finish == "failed":
             raise engine_failed()
         return piece
 
@@ -98,8 +108,10 @@ class SharedWorkplace:
         """
         result = self._engine.call(work)
         try:
-            self._begin(result.cancel)
-            return result.result(timeout=self._timeout_s)
+            with self._unless_left(result.cancel):
+                return result.result(timeout=self._timeout_s)
+        except CancelledError:
+            raise client_left() from None
         except TimeoutError:
             raise out_of_time(self._timeout_s) from None
         finally:
@@ -111,21 +123,31 @@ class SharedWorkplace:
         Raises:
             RefusedError: it cannot begin in time, or the client left.
         """
-        if not self._most_apart.acquire(timeout=self._timeout_s):
-            raise out_of_time(self._timeout_s)
+        deadline = time.monotonic() + self._timeout_s
+        while not self._most_apart.acquire(timeout=min(_LOOK_S, self._timeout_s)):
+            if self._is_left:
+                raise client_left()
+            if time.monotonic() > deadline:
+                raise out_of_time(self._timeout_s)
         try:
-            self._begin(bool)
-            return work()
+            with self._unless_left(bool):
+                return work()
         finally:
             self._most_apart.release()
 
-    def _begin(self, give_up: Callable[[], object]) -> None:
-        """Say how to give up what begins.
+    @contextmanager
+    def _unless_left(self, give_up: Callable[[], object]) -> Iterator[None]:
+        """While something is under way, `leave` gives it up.
 
         Raises:
             RefusedError: the client left already.
         """
-        # First said, then asked: `leave` does both the other way round, so that one of the two sees the other.
-        self._give_up = give_up
-        if self._is_left:
-            raise RefusedError(499, "the client left.")
+        with self._lock:
+            if self._is_left:
+                raise client_left()
+            self._under_way.append(give_up)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.remove(give_up)

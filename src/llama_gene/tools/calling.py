@@ -7,9 +7,11 @@ limits of their arguments.
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from llama_gene.errors import DataError, LlamaGeneError
+
+T = TypeVar("T")
 
 
 def call_within(name: str, work: Callable[[], Any], timeout_s: float, setting: str) -> Any:
@@ -33,23 +35,35 @@ def call_within(name: str, work: Callable[[], Any], timeout_s: float, setting: s
         raise too_late(name, timeout_s, setting) from None
 
 
-def start_call(name: str, work: Callable[[], Any]) -> "Future[Any]":
+def start_call(name: str, work: Callable[[], T]) -> "Future[T]":
     """Begin a call; whatever the tool fails with, the outcome fails with one of our errors, caused by it."""
-    outcome: Future[Any] = Future()
+
+    def call() -> T:
+        try:
+            return work()
+        except LlamaGeneError:
+            raise
+        except BaseException as error:
+            raise DataError(
+                f"tool {name}: failed with {type(error).__name__}: {error}. Try other arguments."
+            ) from error
+
+    return start_thread(f"tool {name}", call)
+
+
+def start_thread(name: str, work: Callable[[], T]) -> "Future[T]":
+    """Begin some work in a thread of its own, which does not keep the program from ending."""
+    outcome: Future[T] = Future()
 
     def run() -> None:
-        outcome.set_running_or_notify_cancel()
+        if not outcome.set_running_or_notify_cancel():
+            return
         try:
             outcome.set_result(work())
-        except LlamaGeneError as error:
-            outcome.set_exception(error)
         except BaseException as error:  # noqa: BLE001  handed on to the one who waits, whatever it is
-            said = DataError(f"tool {name}: failed with {type(error).__name__}: {error}. Try other arguments.")
-            said.__cause__ = error
-            outcome.set_exception(said)
+            outcome.set_exception(error)
 
-    # A daemon, so that a call that hangs does not keep the program from ending.
-    Thread(target=run, name=f"tool {name}", daemon=True).start()
+    Thread(target=run, name=name, daemon=True).start()
     return outcome
 
 

@@ -8,13 +8,14 @@ the schema, never evaluated, and no tool takes the name of a file.
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from llama_gene.errors import DataError
 
+T = TypeVar("T")
 _SHOWN_LETTERS = 40
 
 
@@ -36,6 +37,11 @@ class Tool:
     _function: Callable[..., Any] = field(repr=False)
     _arguments: type[BaseModel] = field(repr=False)
     _result: TypeAdapter[Any] = field(repr=False)
+    _make: Callable[[Any], Callable[..., Any]] | None = field(default=None, repr=False)
+
+    def asking(self, whom: Any) -> "Tool":
+        """The same tool, which asks another one; a tool that asks nobody (`make_tool`) stays as it is."""
+        return self if self._make is None else replace(self, _function=self._make(whom))
 
     def call(self, arguments: Mapping[str, Any]) -> Any:
         """Check the arguments, then run the function.
@@ -116,6 +122,26 @@ def make_tool(function: Callable[..., Any], *, name: str = "", description: str 
         name or function.__name__, description or first_paragraph, _plain(arguments.model_json_schema()),
         _plain(result.json_schema(mode="serialization")), function, arguments, result,
     )  # fmt: skip
+
+
+def make_asking_tool(make: Callable[[T], Callable[..., Any]], whom: T, *, description: str = "") -> Tool:
+    """The tool of a function that asks somebody, such as a model.
+
+    Args:
+        make: Gives the function for whoever is asked; its name, arguments and result stay the same.
+        whom: Who is asked, until `Tool.asking` names another one.
+        description: As in `make_tool`.
+
+    >>> def adding(base: int):
+    ...     def add(number: int) -> int:
+    ...         \"\"\"A sum.\"\"\"
+    ...         return base + number
+    ...     return add
+    >>> tool = make_asking_tool(adding, 10)
+    >>> tool.call({"number": 4}), tool.asking(20).call({"number": 4})
+    (14, 24)
+    """
+    return replace(make_tool(make(whom), description=description), _make=make)
 
 
 def _plain(schema: Any) -> Any:
