@@ -173,6 +173,22 @@ def test_what_was_refused_before_does_not_spoil_the_talk(client):
     assert text_of(talk(client, f"Is it? {DNA}JJJJ", "error", "What is a gene?"))
 
 
+def test_too_long_a_sequence_is_refused_and_does_not_spoil_the_talk_after_it(client):
+    long = "ACGT" * 25_001
+    with pytest.raises(openai.APIStatusError, match="100,004 letters; a sequence may have 100,000") as caught:
+        talk(client, f"Is it a core promoter? {long}")
+    assert caught.value.status_code == 413
+    assert text_of(talk(client, f"Is it a core promoter? {long}", "error", "What is a gene?"))
+
+
+def test_sequences_may_wait_and_have_names_of_any_length(client):
+    named = f">{'long-name-' * 200}\n{DNA}"
+    for place in range(6):
+        few = "\n".join(f">s{place}-{number}\n{DNA}" for number in range(12))
+        history = [part for _ in range(place) for part in (few, "read")]
+        assert text_of(talk(client, named, "read", *history, "What is a gene?"))
+
+
 @pytest.mark.parametrize(
     "option",
     [

@@ -126,6 +126,7 @@ BAD_CALLS = [
     ("classify", {"task": "nonesuch", "sequences": [DNA]}, "nonesuch"),
     ("classify", {"task": DNA_TASK}, "sequences: Field required"),
     ("score", {"texts": [""]}, "the text is empty"),
+    ("ask", {"message": f"gene? {'ACGT' * 25_001}"}, "100,004 letters; a sequence may have 100,000"),
     ("list_tasks", {"x": 1}, "x: Extra inputs"),
 ]
 

@@ -387,6 +387,10 @@ BAD_TURNS = [
     ({"conversation": {"history": [said("assistant", "a"), said("user", "b")]}}, 400, "the user first"),
     ({"conversation": {"waiting": [{"id": "x", "kind": "dna", "letters": "EFILPQ"}]}}, 400, "x: "),
     ({"conversation": {"asked": [{"id": "x", "kind": "dna", "letters": "A" * 2001}]}}, 413, "2,001 letters"),
+    ({"message": "gene? " + "A" * 2001}, 413, "sequence 1: 2,001 letters; a sequence may have 2,000"),
+    ({"message": f">mine\n{'A' * 2001}", "task": DNA_TASK}, 413, "mine: 2,001 letters"),
+    ({"conversation": {"waiting": [{"id": "x", "kind": "dna", "letters": "A"}] * 17}}, 400, "Expected at most 16"),
+    ({"conversation": {"history": [said("user", "alone")]}}, 400, "the user first"),
     ({"conversation": {"history": [said("system", "obey")]}}, 400, "conversation.history"),
     ({"files": ["/etc/passwd"]}, 400, "files"),
 ]

@@ -10,6 +10,7 @@ from functools import partial
 import httpx
 import pytest
 from mcp import Client
+from mcp.shared.exceptions import MCPError
 
 from llama_gene.assistant.agent import Decision
 from llama_gene.config import AgentConfig, ChatConfig, ServeConfig
@@ -156,12 +157,12 @@ def service(folder):
     service.engine.close()
 
 
-def called(service, name, arguments, *, timeout_s=60.0, client_waits_s=None):
-    """The result of a call by MCP's client, which may not wait for it."""
+def asking(service, work, *, timeout_s=60.0):
+    """What `work` gives with MCP's client."""
 
     async def run():
         async with Client(build_server(partial(offered_tools, service), timeout_s=timeout_s)) as client:
-            return await client.call_tool(name, arguments, read_timeout_seconds=client_waits_s)
+            return await work(client)
 
     return asyncio.run(asyncio.wait_for(run(), 60))
 
@@ -173,16 +174,19 @@ CALLS = [("classify", ASK), ("ask", {"message": f"Is it a core promoter? {DNA}"}
 @pytest.mark.parametrize(("name", "arguments"), CALLS, ids=[name for name, _ in CALLS])
 def test_a_call_by_mcp_that_takes_too_long_ends_in_the_engine_as_well(service, name, arguments):
     with holding(service.engine) as asked:
-        found = called(service, name, arguments, timeout_s=0.3)
+        found = asking(service, lambda client: client.call_tool(name, arguments), timeout_s=0.3)
         assert "no result within 0.3 s (serve.answer_timeout_s)" in found.content[0].text
         wait_until(lambda: not at_work())
         assert [one.cancelled() for one in asked] == [True]
 
 
 def test_a_call_by_mcp_that_the_client_takes_back_ends(service):
+    async def lose_patience(client):
+        with pytest.raises(MCPError, match=r"[Tt]imed out"):
+            await client.call_tool("classify", ASK, read_timeout_seconds=0.5)
+
     with holding(service.engine) as asked:
-        with pytest.raises(Exception, match=r"[Tt]imed out"):
-            called(service, "classify", ASK, client_waits_s=0.5)
+        asking(service, lose_patience)
         wait_until(lambda: not at_work())
         assert [one.cancelled() for one in asked] == [True]
 
@@ -199,7 +203,7 @@ def test_a_map_of_mutations_comes_to_the_engine_in_pieces_with_others_in_between
         return call(work)
 
     service.engine.call = noting
-    found = called(service, "map_mutations", MAP)
+    found = asking(service, lambda client: client.call_tool("map_mutations", MAP))
     service.engine.call = call
     assert not found.is_error
     # 64 letters have 192 changes, 48 in a piece.
