@@ -2,10 +2,7 @@
 
 import json
 import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -311,22 +308,6 @@ def has_an_answer(address, case):
         case.body.update({"model": "model"} | ({"max_tokens": 2} if "max_tokens" in case.body else {}))
     answer = case.call(base_url=address, timeout=60)
     assert answer.status_code < 500, (case.operation.label, case.body, answer.text)
-
-
-@pytest.mark.slow
-def test_sigterm_lets_running_answers_end_and_exits_143(folder):
-    command = [sys.executable, "-m", "llama_gene.cli", "serve", folder, "--port", "0", "--set", "serve.cache_gib=0.1"]
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        address = server.stdout.readline().strip().removeprefix("serving on ")
-        with httpx.stream("POST", f"{address}/v1/chat/completions", json=LONG, timeout=60) as answer:
-            lines = answer.iter_lines()
-            next(lines)
-            server.send_signal(signal.SIGTERM)
-            rest = [line for line in lines if line]
-        assert rest[-1] == "data: [DONE]"
-        assert '"finish_reason": "' in rest[-2]
-        assert server.wait(60) == 143
-        assert server.stderr.read() == "llama-gene: stopped; 1 of 1 answers in work were finished.\n"
 
 
 def test_a_port_in_use_and_a_missing_model_are_told_in_one_line(folder, tmp_path, capsys):

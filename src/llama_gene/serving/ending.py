@@ -1,38 +1,65 @@
-"""What becomes of the answers that are in work when a signal ends the server: finished, or cut and told so."""
+"""What becomes of requests once a signal came: those in work are finished, or cut and told so; new ones are refused."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from threading import Thread
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llama_gene.serving.events import last_lines
+from llama_gene.serving.guard import HEADERS
 from llama_gene.serving.refusals import RefusedError, refusal
 
-_CUT = RefusedError(
-    503, "the server is closing and cut this answer. Ask again when it is back.", code="overloaded", retry_after_s=1.0
-)
+_refused = partial(RefusedError, 503, code="overloaded", retry_after_s=1.0)
+_CUT = _refused("the server is closing and cut this answer. Ask again when it is back.")
+_CLOSED = _refused("the server is closing. Ask again when it is back.")
+# How soon the end of the last answer is seen.
+_LOOK_S = 0.05
 
 
 @dataclass
 class Ending:
-    """Answers in work when the signal came: those that were finished, and those that took too long."""
+    """Whether the signal came, the answers in work, and of those it met how many were finished or took too long."""
 
+    is_closing: bool = False
+    in_work: int = 0
     finished: int = 0
     cut: int = 0
 
+    def begin(self, drain_s: float, stop: Callable[[], None]) -> None:
+        """Refuse what comes from now on, and stop once nothing is in work, or time is up.
 
-def counting(app: ASGIApp, ending: Ending, is_closing: Callable[[], bool]) -> ASGIApp:
-    """The same app, which counts the answers that end after the signal.
+        Args:
+            drain_s: Longest time that answers get.
+            stop: Ends the server; called in a thread of its own.
+        """
+        self.is_closing = True
+        Thread(target=self._wait, args=(drain_s, stop), name="ending", daemon=True).start()
+
+    def _wait(self, drain_s: float, stop: Callable[[], None]) -> None:
+        deadline = time.monotonic() + drain_s
+        while self.in_work and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+        stop()
+
+
+def ending_well(app: ASGIApp, ending: Ending) -> ASGIApp:
+    """The same app, which counts its answers, refuses new requests once it is closing, and tells who is cut.
 
     Args:
         app: Any.
         ending: Where they are counted.
-        is_closing: True once the signal came.
     """
 
     async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        if ending.is_closing and scope["type"] == "http":
+            await _refuse(_CLOSED, scope, receive, send)
+            return
         has_begun = False
+        ending.in_work += _is_answer(scope)
 
         async def noting(message: Message) -> None:
             nonlocal has_begun
@@ -41,7 +68,7 @@ def counting(app: ASGIApp, ending: Ending, is_closing: Callable[[], bool]) -> AS
 
         try:
             await app(scope, receive, noting)
-            ending.finished += is_closing() and _is_answer(scope)
+            ending.finished += ending.is_closing and _is_answer(scope)
         except asyncio.CancelledError:
             if scope["type"] != "http":
                 raise
@@ -50,9 +77,17 @@ def counting(app: ASGIApp, ending: Ending, is_closing: Callable[[], bool]) -> AS
             if has_begun:
                 await send({"type": "http.response.body", "body": last_lines(_CUT).encode()})
             else:
-                await refusal(_CUT)(scope, receive, send)
+                await _refuse(_CUT, scope, receive, send)
+        finally:
+            ending.in_work -= _is_answer(scope)
 
     return counted
+
+
+async def _refuse(error: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+    answer = refusal(error)
+    answer.headers.update({**HEADERS, "connection": "close"})
+    await answer(scope, receive, send)
 
 
 def _is_answer(scope: Scope) -> bool:

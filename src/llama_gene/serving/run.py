@@ -22,7 +22,7 @@ from llama_gene.errors import ConfigError, StoppedError
 from llama_gene.retrieval.index import Index
 from llama_gene.serving.answering import Service
 from llama_gene.serving.app import build_app
-from llama_gene.serving.ending import Ending, counting, describe_ending
+from llama_gene.serving.ending import Ending, describe_ending, ending_well
 from llama_gene.serving.engine import Engine
 from llama_gene.serving.guard import LOOPBACK
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
@@ -149,18 +149,28 @@ def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, anno
     host, port = listening.getsockname()[:2]
     ending = Ending()
     settings = uvicorn.Config(
-        counting(app, ending, lambda: server.should_exit), log_level="warning", access_log=False, server_header=False,
-        lifespan="on", timeout_graceful_shutdown=max(1, int(config.drain_s)), timeout_keep_alive=30,
+        ending_well(app, ending), log_level="warning", access_log=False, server_header=False, lifespan="on",
+        timeout_graceful_shutdown=1, timeout_keep_alive=30,
     )  # fmt: skip
     server = uvicorn.Server(settings)
+    signals: list[int] = []
+
+    def stop() -> None:
+        server.should_exit = True
+
+    def on_signal(number: int, _frame: object) -> None:
+        """The first one lets answers end, with the door open to refuse who comes; another one is in a hurry."""
+        signals.append(number)
+        if ending.is_closing:
+            stop()
+        else:
+            ending.begin(config.drain_s, stop)
+
+    # While the server runs it takes signals itself: by this.
+    server.handle_exit = on_signal  # type: ignore[method-assign]
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     listening.listen()  # who reads the address may connect at once
     announce(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
-    signals: list[int] = []
-    # The server takes signals while it runs, and sends them again at its end to whoever took them before.
-    before = {
-        number: signal.signal(number, lambda number, _frame: signals.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
     try:
         server.run(sockets=[listening])
     finally:
