@@ -34,6 +34,8 @@ _GENES_NAMED = 5
 # Drawing takes a byte or two for each cell.
 _MOST_CELLS_DRAWN = 4_000_000
 _MOST_NAMESAKES = 10
+# Files of these kinds are read as questions come; the others when the index is opened.
+_READ_LATER = (".sqlite", ".fasta", ".npy")
 _NO_VECTORS = np.zeros((0, 0), np.float16)
 
 
@@ -53,6 +55,7 @@ class Index:
     _connection: sqlite3.Connection
     _embedder: Embedder | None
     _vectors_ND: NDArray[np.float16]
+    _sizes: Mapping[str, int]
 
     def find_sequences(self, letters: str, kind: GeneKind, most: int = 10) -> tuple[SequenceHit, ...]:
         """The sequences that align best with the letters, DNA on both strands; empty where none does.
@@ -69,12 +72,13 @@ class Index:
         """
         query = _clean(letters, kind, self.config.longest_query)
         _check_most(most)
+        self._check_files()
         if not self.counts.get(f"{kind} records"):
             return ()
         method = self.choose_method(query, kind).method
         try:
             found = FINDERS[method](query, kind, fasta_path(self.folder, kind), self.config, most)
-        except (FileNotFoundError, EOFError, StopIteration, ValueError) as error:
+        except (OSError, EOFError, StopIteration, ValueError) as error:
             raise broken(self.folder, error) from None
         return tuple(self._describe(one, kind) for one in found)
 
@@ -101,6 +105,7 @@ class Index:
             return None
         query = reverse_complement(query) if hit.strand == "-" else query
         # Two records of a file can have one identifier; the one that aligns best is the one that was found.
+        self._check_files()
         drawn = [trace(query, target, hit.kind, "local") for target in self._letters(hit)]
         best = max(drawn, key=lambda one: one.score, default=None)
         if best is None or not best.first:
@@ -118,6 +123,20 @@ class Index:
             for (offset,) in rows:
                 file.seek(offset + hit.start)
                 yield file.read(hit.end - hit.start).decode("ascii")
+
+    def _check_files(self) -> None:
+        """Refuse an index whose files changed since it was opened: to read beyond the end of a mapped one is fatal.
+
+        Raises:
+            ArtifactError: one is gone, or has another size.
+        """
+        for name, wanted in self._sizes.items():
+            try:
+                size = (self.folder / name).stat().st_size
+            except OSError as error:
+                raise broken(self.folder, f"{name}: {error.strerror}") from None
+            if size != wanted:
+                raise broken(self.folder, f"{name} has {size:,} bytes, {wanted:,} when it was opened")
 
     def close(self) -> None:
         """Let go of the database."""
@@ -208,6 +227,7 @@ class Index:
 
     def _by_words(self, question: str, most: int) -> list[int]:
         _check_question(question, self.config.longest_query)
+        self._check_files()
         words = dict.fromkeys(content_words(question))
         if not words:
             return []
@@ -218,6 +238,7 @@ class Index:
 
     def _by_vectors(self, question: str, most: int) -> list[int]:
         _check_question(question, self.config.longest_query)
+        self._check_files()
         if not len(self._vectors_ND):
             return []
         if self._embedder is None:
@@ -264,11 +285,12 @@ def open_index(folder: Path, config: IndexConfig | None = None, load_encoder: Lo
         dimensions = int(manifest.facts["dimensions"])
         vectors_ND = load_vectors(folder, counts.get("passages", 0), dimensions) if dimensions else _NO_VECTORS
         embedder: Embedder | None = load_space(folder) if dimensions and encoder is None else None
+        sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.suffix in _READ_LATER}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise broken(folder, error) from None
     if encoder and load_encoder and dimensions:
         embedder = load_encoder(encoder)
-    return Index(folder, MappingProxyType(counts), config, connection, embedder, vectors_ND)
+    return Index(folder, MappingProxyType(counts), config, connection, embedder, vectors_ND, sizes)
 
 
 def _check_manifest(folder: Path, manifest: Manifest) -> None:
