@@ -9,9 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
-from schemathesis import GenerationMode
 
 from llama_gene import cli
 from llama_gene.config import ServeConfig
@@ -281,33 +278,6 @@ def test_a_full_line_says_when_to_come_back(folder):
 def test_no_whole_answer_in_time_is_said(folder):
     with serving(folder, answer_timeout_s=0.001) as address:
         says(post(address, "/v1/chat/completions", chat_body(max_tokens=400)), 504, "no whole answer within 0.001 s")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", list(GenerationMode))
-def test_fuzzing_every_endpoint_finds_no_5xx(address, mode):
-    schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
-    operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 11
-    # Nothing can be wrong with a request that takes nothing.
-    asked = operations if mode is GenerationMode.POSITIVE else [one for one in operations if one.method == "post"]
-    for operation in asked:
-        few = settings(max_examples=4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
-        @few
-        @given(case=operation.as_strategy(mode))
-        def ask(case):
-            has_an_answer(address, case)
-
-        ask()
-
-
-def has_an_answer(address, case):
-    # Most names of models would end at 404: half of the cases ask for the one there is, and for little of it.
-    if isinstance(case.body, dict) and len(str(case.body)) % 2:
-        case.body.update({"model": "model"} | ({"max_tokens": 2} if "max_tokens" in case.body else {}))
-    answer = case.call(base_url=address, timeout=60)
-    assert answer.status_code < 500, (case.operation.label, case.body, answer.text)
 
 
 def test_a_port_in_use_and_a_missing_model_are_told_in_one_line(folder, tmp_path, capsys):
