@@ -19,7 +19,7 @@ from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.toolbox import make_toolbox
 from llama_gene.config import AgentConfig, ChatConfig, ServeConfig
 from llama_gene.errors import ConfigError, StoppedError
-from llama_gene.retrieval.index import Index
+from llama_gene.retrieval.several import AnyIndex
 from llama_gene.serving.answering import Service
 from llama_gene.serving.app import build_app
 from llama_gene.serving.ending import Ending, describe_ending, ending_well
@@ -37,7 +37,7 @@ class Equipment:
     `planner` None: the model itself plans the calls.
     """
 
-    index: Index | None = None
+    index: AnyIndex | None = None
     specialists: tuple[Path, ...] = ()
     agent: AgentConfig = field(default_factory=AgentConfig)
     planner: Planner | None = None
@@ -167,7 +167,7 @@ def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, anno
             ending.begin(config.drain_s, stop)
 
     # While the server runs it takes signals itself: by this.
-    server.handle_exit = on_signal  # type: ignore[method-assign]
+    server.handle_exit = on_signal  # type: ignore[method-assign, assignment]
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     listening.listen()  # who reads the address may connect at once
     announce(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
