@@ -110,6 +110,18 @@ def test_a_bad_item_is_told_by_what_is_wrong_with_it(address, change, status, wo
     says(post(address, "/v1/classify", {"model": "model", **change}), status, words)
 
 
+TURNS = ASK["messages"]
+BAD_SCORES = [
+    {}, {"task": DNA_TASK}, {"messages": TURNS}, {"texts": ["A"], "task": DNA_TASK, "input": DNA},
+    {"task": DNA_TASK, "input": DNA, "messages": TURNS}, {"texts": ["A"], "candidates": ["yes"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BAD_SCORES, ids=[" ".join(change) or "nothing" for change in BAD_SCORES])
+def test_a_score_is_of_one_thing_and_of_all_of_it(address, change):
+    says(post(address, "/v1/score", {"model": "model", **change}), 400, "Give one of the three")
+
+
 def test_a_body_too_large_or_broken_is_refused_and_the_next_one_answered(address):
     says(post(address, "/v1/chat/completions", chat_body(user="x" * 10_000_000)), 413, "larger than 1 MB")
     headers = {"Content-Type": "application/json"}

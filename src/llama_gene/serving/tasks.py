@@ -151,12 +151,11 @@ async def answer_score(service: Service, body: ScoreBody, http: HttpRequest) -> 
         DataError: not exactly one of the three is asked for, or it is wrong.
     """
     check_model(service, body.model)
-    wanted = [
-        body.task is not None and body.input is not None,
-        body.messages is not None and body.candidates is not None,
-        body.texts is not None,
+    given = [
+        [part is not None for part in parts]
+        for parts in ((body.task, body.input), (body.messages, body.candidates), (body.texts,))
     ]
-    if sum(wanted) != 1:
+    if sum(map(any, given)) != 1 or sum(map(all, given)) != 1:
         raise DataError("expected one of: task and input; messages and candidates; texts. Give one of the three.")
     if body.texts is not None:
         found = await unless_gone(http, _score_texts(service, body.texts))
