@@ -66,6 +66,17 @@ def test_the_hardest_items_are_the_wrong_answers_that_were_surest():
     assert (found[0].probability, found[0].expected_probability, found[0].nearest) == (0.99, 0.01, 0.6)
 
 
+def test_of_three_labels_the_surest_wrong_answer_comes_first_however_unlikely_the_right_one_was():
+    labels = ("helix", "sheet", "coil")
+    items = [item(id=str(n), output="helix", labels=labels) for n in range(3)]
+    # The second gives the right answer the least, and the first its own answer the most.
+    probabilities = np.array([[0.10, 0.90, 0.00], [0.02, 0.50, 0.48], [0.30, 0.00, 0.70]])
+    found = hardest(items, ["sheet", "sheet", "coil"], probabilities, None)
+    assert [(one.id, one.probability, one.expected_probability) for one in found] == [
+        ("0", 0.9, 0.1), ("2", 0.7, 0.3), ("1", 0.5, 0.02),
+    ]  # fmt: skip
+
+
 def test_the_hardest_free_texts_have_the_fewest_words_in_common():
     items = function_items(3, seed=1)
     texts = [items[0].output, "no idea", items[2].output.split()[0]]

@@ -175,7 +175,7 @@ def hardest(
 
     Args:
         items: All of one task, N of them.
-        texts: The model's answers.
+        texts: The model's answers; of closed items labels.
         probabilities: Of each label, (N, L); None for free text.
         nearest: Identity of each item to its nearest training item.
     """
@@ -185,9 +185,9 @@ def hardest(
     if probabilities is not None and labels:
         rows = np.arange(len(items))
         of_expected = probabilities[rows, label_numbers([item.output for item in items], labels)]
-        of_answer = probabilities.max(axis=1)
+        of_answer = probabilities[rows, label_numbers(texts, labels)]
     wrong = np.flatnonzero(scores < 1)
-    sureness = -scores if of_expected is None else -of_expected
+    sureness = -scores if of_answer is None else of_answer
     order = wrong[np.argsort(-sureness[wrong], kind="stable")][:_HARDEST]
     return tuple(
         Example(
