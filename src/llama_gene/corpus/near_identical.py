@@ -43,7 +43,7 @@ class Sketch:
         return self._smallest
 
     def add(self, letters: str) -> None:
-        """Take in the words of one sequence of A, C, G and T."""
+        """Take in the words of one sequence of A, C, G and T, in either case."""
         codes = join([letters], "dna").letters
         start = 0
         while start < len(codes):
