@@ -20,6 +20,7 @@ from llama_gene.corpus.deduplicate import find_repeated
 from llama_gene.corpus.near_duplicates import find_near_duplicates
 from llama_gene.corpus.near_identical import group_near_identical
 from llama_gene.corpus.split import FileSplit, FileUnits, plan_split
+from llama_gene.storage import is_remote
 
 Keep = Mapping[int, NDArray[np.bool_]]
 
@@ -132,9 +133,9 @@ def _find_kept(chunks: Sequence[Chunk], config: CorpusConfig, spool: Path, ledge
 def _find_alike(
     chunks: Sequence[int], repeated_of: Sequence[NDArray[np.bool_]], config: CorpusConfig, spool: Path
 ) -> list[NDArray[np.bool_]]:
-    """Near duplicates of each chunk."""
+    """Near duplicates of each chunk; what that needs of the disk lies beside the spool where this is local."""
     paths = [signature_path(spool, chunk) for chunk in chunks]
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory(dir=None if is_remote(spool) else spool) as work:
         alike = find_near_duplicates(paths, config.near_duplicates, Path(work))
     return np.split(alike, np.cumsum([len(repeated) for repeated in repeated_of])[:-1])
 
