@@ -28,6 +28,7 @@ from llama_gene.corpus.split import count_regions
 from llama_gene.corpus.spool import RowWriter
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.batches import batches_of_letters
+from llama_gene.sequences.coding import PAIR_BORDER
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
 
@@ -224,7 +225,8 @@ class _Collector:
             runs = self._keep(records)
             if sketch:
                 for run in runs.texts:
-                    sketch.add(run)
+                    # Of a coding pair the DNA; a run of DNA has no border.
+                    sketch.add(run.partition(PAIR_BORDER)[0])
             self._spool(number, records, runs, rows)
         count(self.counts, kind, "records", "read", read)
         count(self.counts, kind, "letters", "read", letters)
