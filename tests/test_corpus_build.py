@@ -1,5 +1,6 @@
 """`corpus build` on small files: nothing lost, nothing leaked, the same bytes again."""
 
+import gzip
 import json
 from collections import Counter
 from itertools import pairwise
@@ -7,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from llama_gene.artifacts import read_manifest
 from llama_gene.config import CorpusConfig, Source
-from llama_gene.corpus.accounts import imbalances
+from llama_gene.corpus.accounts import imbalances, removed_reasons
 from llama_gene.corpus.build import build_corpus
 from llama_gene.errors import ArtifactError, ConfigError, DataError
 from llama_gene.sequences.alphabets import reverse_complement
@@ -318,6 +320,30 @@ def test_a_bad_record_stops_the_build_or_is_counted(folder):
     assert counts["protein records kept"] == 1
 
 
+def test_records_that_are_refused_are_in_the_books_with_their_letters(folder):
+    headless = "ACGTACGT\nAC GT\n"
+    (folder / "bad.fa").write_text(f"{headless}>a\n{'ACGTT' * 90}\n>a\nGGCCA\n>b\n\n>c\nAC-GTA\n>\nACG\n")
+    (folder / "bad.gz").write_bytes(b"\x1f\x8b")
+    (folder / "notes").mkdir()
+    (folder / "notes/latin.txt").write_bytes("é".encode("latin-1") * 7)
+    (folder / "notes/utf.txt").write_text("words and words " * 20)
+    sources = (("genes.fa", "dna"), ("bad.fa", "dna"), ("bad.gz", "dna"), ("notes", "text"))
+    counts = build_corpus(config(*sources), data=folder, seed=1, output=folder / "out").counts
+    assert imbalances(counts) == {}
+    found = {name: number for name, number in counts.items() if "removed" in name}
+    assert found == {
+        "dna records removed: no first header": 1, "dna letters removed: no first header": 12,
+        "dna records removed: duplicate id": 1, "dna letters removed: duplicate id": 5,
+        "dna records removed: empty record": 1,
+        "dna records removed: letters outside the alphabet": 1, "dna letters removed: letters outside the alphabet": 6,
+        "dna records removed: record without a name": 1, "dna letters removed: record without a name": 3,
+        "text records removed: not UTF-8": 1, "text letters removed: not UTF-8": 7,
+    }  # fmt: skip
+    assert counts["dna reading: unreadable file"] == 1, "of a file that cannot be read nothing is known"
+    assert counts["dna records read"] == 40 + 6
+    assert counts["dna letters read"] == sum(400 + n for n in range(40)) + 450 + 12 + 5 + 6 + 3
+
+
 def test_an_earlier_corpus_stays_when_a_later_build_fails(folder):
     build_corpus(config(("genes.fa", "dna")), data=folder, seed=1, output=folder / "out")
     before = (folder / "out/manifest.json").read_bytes()
@@ -360,6 +386,56 @@ def test_real_genomes_proteins_and_papers_make_a_balanced_corpus(data, tmp_path)
     assert all(manifest.counts[f"{kind} documents valid"] for kind in ("dna", "protein", "text"))
     assert manifest.counts["text letters train"] == pytest.approx(600_000, rel=0.03)
     assert json.loads((tmp_path / "out/manifest.json").read_text())["stage"] == read_manifest(tmp_path / "out").stage
+
+
+def count_plainly(path: Path) -> tuple[int, int]:
+    """Records and letters of a FASTA or GenBank file by its lines alone; of GFF3 those of the FASTA beside it."""
+    if ".gff" in path.name:
+        path = next(path.parent.glob("*.fa.gz"))
+    is_genbank = ".gb" in path.name
+    inside = not is_genbank
+    records = letters = 0
+    with gzip.open(path, "rb") as lines:
+        for line in lines:
+            if is_genbank and line.startswith((b"ORIGIN", b"//")):
+                inside = line.startswith(b"ORIGIN")
+            elif inside and not line.startswith(b">"):
+                letters += len(line.translate(None, b" \r\n0123456789"))
+            records += line.startswith(b"LOCUS" if is_genbank else b">")
+    return records, letters
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_all_genomes_proteins_and_texts_make_a_corpus_that_accounts_for_every_record_and_letter(data, tmp_path):
+    sources = (("genomes", "dna"), ("genomes/genbank", "coding"), ("proteins", "protein"), ("text", "text"))
+    chosen = CorpusConfig(sources=[Source(path=path, kind=kind) for path, kind in sources])
+    manifest = build_corpus(chosen, data=data, seed=1, output=tmp_path / "out")
+    counts = manifest.counts
+    genomes = [file for file in sorted((data / "genomes").rglob("*.gz")) if ".tsv" not in file.name]
+    assert (counts["dna records read"], counts["dna letters read"]) == tuple(
+        map(sum, zip(*map(count_plainly, genomes), strict=True))
+    )
+    rows = Counter[tuple[str, str, str]]()
+    for split in ("train", "valid"):
+        for file in sorted((tmp_path / "out" / split).glob("*.parquet")):
+            table = pq.read_table(file)
+            letters = pc.binary_length(table["text"]).to_numpy() - (pc.equal(table["kind"], "coding").to_numpy())
+            for source, kind in sources:
+                mine = pc.and_(pc.equal(table["source"], source), pc.equal(table["kind"], kind)).to_numpy()
+                rows[source, split, "documents"] += int(mine.sum())
+                rows[source, split, "letters"] += int(letters[mine].sum())
+    for facts, (source, kind) in zip(manifest.facts["sources"], sources, strict=True):
+        for unit in ("documents", "letters"):
+            for split in ("train", "valid"):
+                assert counts[f"{kind} {unit} {split}"] == rows[source, split, unit] > 0
+        for unit, stays in (
+            ("records", facts["records"]),
+            ("letters", rows[source, "train", "letters"] + rows[source, "valid", "letters"]),
+        ):
+            removed = removed_reasons(counts, kind, unit)
+            assert counts[f"{kind} {unit} read"] == stays + sum(removed.values()), (kind, unit)
+    assert imbalances(counts) == {}
 
 
 @pytest.mark.real_data

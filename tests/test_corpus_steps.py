@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llama_gene.config import KINDS, CleanConfig, Phase
 from llama_gene.corpus.best_fit import best_fit
-from llama_gene.corpus.clean import clean, count_letters
+from llama_gene.corpus.clean import clean
 from llama_gene.corpus.cut import cut_proteins, cut_text
 from llama_gene.corpus.deduplicate import RECORD, digests, find_repeated
 from llama_gene.corpus.kmers import DNA_WORD, join, words_in
@@ -18,6 +18,7 @@ from llama_gene.corpus.near_identical import SKETCH_WORDS, Sketch, group_near_id
 from llama_gene.corpus.split import FileUnits, choose_held_out, count_regions, plan_split, stretches
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.sequences.letters import count_letters
 from llama_gene.sequences.records import Record
 
 RULES = CleanConfig(text="keep")

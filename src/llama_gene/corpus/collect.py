@@ -29,6 +29,7 @@ from llama_gene.corpus.spool import RowWriter
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.batches import batches_of_letters
 from llama_gene.sequences.coding import PAIR_BORDER
+from llama_gene.sequences.files import Lost
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
 
@@ -208,7 +209,7 @@ class _Collector:
     def collect(self, number: int, file: InputFile, rows: RowWriter, sketch: Sketch | None) -> None:
         """Spool what is left of one file."""
         config, kind, source = self._config, self._kind, self._config.sources[file.source]
-        notes = Counter[str]()
+        notes, lost = Counter[str](), Lost()
         read = letters = 0
         found = read_records(
             file.path,
@@ -218,6 +219,7 @@ class _Collector:
             on_invalid=config.on_invalid,
             counts=notes,
             case="keep" if needs_case(config.clean) else "upper",
+            lost=lost,
         )
         for records in batches_of_letters(found, attrgetter("text"), _GROUP_LETTERS):
             read += len(records)
@@ -228,8 +230,12 @@ class _Collector:
                     # Of a coding pair the DNA; a run of DNA has no border.
                     sketch.add(run.partition(PAIR_BORDER)[0])
             self._spool(number, records, runs, rows)
-        count(self.counts, kind, "records", "read", read)
-        count(self.counts, kind, "letters", "read", letters)
+        # What the readers refuse was there, too: it comes in and leaves.
+        count(self.counts, kind, "records", "read", read + lost.records.total())
+        count(self.counts, kind, "letters", "read", letters + lost.letters.total())
+        for reason, times in lost.records.items():
+            count_removed(self.counts, kind, "records", reason, times)
+            count_removed(self.counts, kind, "letters", reason, lost.letters[reason])
         self.counts.update({f"{kind} reading: {note}": times for note, times in notes.items()})
 
     def _keep(self, records: Sequence[Record]) -> _Runs:

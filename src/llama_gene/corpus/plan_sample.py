@@ -19,11 +19,12 @@ import numpy as np
 from xopen import xopen
 
 from llama_gene.config import CorpusConfig, OnInvalid, Source, SourceFormat
-from llama_gene.corpus.clean import clean, count_letters, needs_case
+from llama_gene.corpus.clean import clean, needs_case
 from llama_gene.corpus.collect import InputFile
 from llama_gene.errors import DataError
 from llama_gene.sequences.detect import detect_format
 from llama_gene.sequences.files import Item, first_bytes, list_items, open_bytes
+from llama_gene.sequences.letters import count_letters
 from llama_gene.sequences.readers import read_records
 
 _FILES = 64

@@ -97,13 +97,14 @@ def _coding_of(item: Item, fasta: Path | None, table: int, inspector: Inspector)
             try:
                 yield _coding(rows, letters, table)
             except DataError as error:
-                inspector.refuse("bad coding region", f"{item.label}:{rows[0].line}: {error}")
+                inspector.refuse("bad coding region", f"{item.label}:{rows[0].line}: {error}", records=1)
     missing = sorted(set(groups) - seen)
     if missing:
         inspector.refuse(
             "annotated sequence is missing",
             f"{item.label}: {len(missing)} annotated sequences are not in the FASTA, first {missing[0]!r}. "
             "Expected the same names in both; name the right FASTA.",
+            records=sum(len(groups[name]) for name in missing),
         )
 
 

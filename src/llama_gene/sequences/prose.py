@@ -70,7 +70,8 @@ def parse_jats(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
         try:
             root = ElementTree.parse(stream).getroot()
         except (ElementTree.ParseError, ValueError, LookupError) as error:
-            inspector.refuse("broken XML", f"{item.label}: not well-formed XML ({error}). Fetch the file again.")
+            message = f"{item.label}: not well-formed XML ({error}). Fetch the file again."
+            inspector.refuse("broken XML", message, records=1)
             return
     title = _inline(root.find(".//article-meta//article-title"))
     blocks = [title]
@@ -87,7 +88,7 @@ def parse_jats(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
 def _documents(item: Item, inspector: Inspector, clean: Callable[[str], str]) -> Iterator[Entry]:
     with open_bytes(item) as stream:
         for number, (line, block) in enumerate(_text_blocks(stream), start=1):
-            text = decode(block, line, item, inspector)
+            text = decode(block, line, item, inspector, letters=len(block))
             if text is not None:
                 yield Entry(item.name if number == 1 else f"{item.name}#{number}", "", clean(text), {}, line)
 
@@ -106,7 +107,9 @@ def _text_blocks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield first, b"".join(lines)
 
 
-def decode(data: bytes, line: int, item: Item, inspector: Inspector) -> str | None:
+def decode(
+    data: bytes, line: int, item: Item, inspector: Inspector, *, records: int = 1, letters: int = 0
+) -> str | None:
     """UTF-8 text with plain line feeds; None after a refusal.
 
     Args:
@@ -114,6 +117,8 @@ def decode(data: bytes, line: int, item: Item, inspector: Inspector) -> str | No
         line: 1-based.
         item: Where they come from.
         inspector: What happens where they are not UTF-8.
+        records: Whole records that are lost then.
+        letters: Of these, as far as they can be told.
     """
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
@@ -123,6 +128,8 @@ def decode(data: bytes, line: int, item: Item, inspector: Inspector) -> str | No
             "not UTF-8",
             f"{item.label}:{bad}: byte 0x{data[error.start]:02x} is not UTF-8. Expected UTF-8 text; convert the file, "
             "for example with iconv -f LATIN1 -t UTF-8.",
+            records=records,
+            letters=letters,
         )
         return None
 

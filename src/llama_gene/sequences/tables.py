@@ -38,7 +38,7 @@ def parse_json(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
         yield from parse_jsonl(item, kind, inspector)
         return
     with open_bytes(item) as stream:
-        text = decode(stream.read(), 1, item, inspector)
+        text = decode(stream.read(), 1, item, inspector, records=0)
     if text is None:
         return
     try:
@@ -76,7 +76,7 @@ def parse_jsonl(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]
             try:
                 value = json.loads(text)
             except ValueError as error:
-                inspector.refuse("broken JSON", f"{item.label}:{number}: not JSON ({error}). Mend the line.")
+                inspector.refuse("broken JSON", f"{item.label}:{number}: not JSON ({error}). Mend the line.", records=1)
                 continue
             yield from _entry(Place(item, number, str(number)), value, kind, inspector)
 
@@ -90,6 +90,7 @@ def _entry(place: Place, value: Any, kind: Kind, inspector: Inspector) -> Iterat
             "no known field",
             f"{place.item.label}:{place.number}: no {kind} there. Expected an object with one of the "
             f"fields {', '.join(wanted)}; rename the field.",
+            records=1,
         )
         return
     annotations = {"title": title} if (title := _first(fields, ("title",))) else {}
