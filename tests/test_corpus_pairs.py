@@ -50,9 +50,10 @@ CODING = ("genomes", "coding")
 
 def test_every_pair_base_and_residue_is_accounted_for(tmp_path, names):
     counts = build(tmp_path, config(CODING, coding_max_bp=3000)).counts
-    assert counts["coding reading: no coding pair: the given translation is another"] == 1
-    assert counts["coding records read"] == len(GENES) + 2
-    assert counts["coding letters read"] == letters_of([*GENES, SHORT, GENES[4]])
+    assert counts["coding records read"] == len(GENES) + 3
+    assert counts["coding letters read"] == letters_of([*GENES, SHORT, WRONG, GENES[4]])
+    assert counts["coding records removed: no coding pair: the given translation is another"] == 1
+    assert counts["coding letters removed: no coding pair: the given translation is another"] == letters_of([WRONG])
     assert counts["coding records removed: duplicate"] == 1
     assert counts["coding letters removed: duplicate"] == letters_of([GENES[4]])
     assert counts["coding records removed: shorter than min_letters"] == 1
