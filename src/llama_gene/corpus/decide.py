@@ -57,7 +57,9 @@ def decide(
         book = load_array(book_path(spool, chunk.number))
         held = np.concatenate([split.held for split in of_chunk])
         write_plan(plan, chunk.number, keep[chunk.number], _spans(book, chunk, of_chunk), held)
-    ledger.facts["near_identical"] = [[files[number].label for number in group] for group in groups]
+    # A genome and its coding pairs may be sources both, and alike to the same others.
+    alike = dict.fromkeys(tuple(files[number].label for number in group) for group in groups)
+    ledger.facts["near_identical"] = [list(group) for group in alike]
     ledger.facts["sources"] = _describe_sources(config, files, units, letters, splits)
 
 
