@@ -21,7 +21,8 @@ from llama_gene.tasks.readers import UNKNOWN_STATE
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
 _MOST_SHARED = 0.5
-_MISSING = frozenset(("", "nan", "na", "n/a", "none", "null"))
+# What tables write where a value is missing, in lower case.
+MISSING = frozenset(("", "nan", "na", "n/a", "none", "null"))
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 
 
@@ -100,7 +101,7 @@ def _value(item: RawItem, inspector: Inspector) -> str | None:
 
 
 def _label(item: RawItem, names: Mapping[str, str], inspector: Inspector) -> str | None:
-    if item.answer not in names and item.answer.casefold() in _MISSING:
+    if item.answer not in names and item.answer.casefold() in MISSING:
         inspector.refuse(
             "no label", f"{item.where}: no label ({item.answer!r}). Mend the file or set on_invalid = 'skip'."
         )
