@@ -1,12 +1,11 @@
 """What the definitions of the tasks say for the report: title, source, published scores, row of Table 9."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llama_gene.tasks.split import CHOSEN
+from llama_gene.evaluation.items import read_definitions
 from llama_gene.tasks.table9 import row_name
 
 
@@ -35,10 +34,7 @@ class TaskNote:
 
 def read_notes(instructions: Path) -> dict[str, TaskNote]:
     """The notes of each task in a folder of `tasks build`, by name; none where the folder carries no definitions."""
-    path = instructions / CHOSEN
-    if not path.is_file():
-        return {}
-    return {name: _note(values) for name, values in json.loads(path.read_text(encoding="utf-8")).items()}
+    return {name: _note(values) for name, values in read_definitions(instructions).items()}
 
 
 def _note(values: Mapping[str, Any]) -> TaskNote:
