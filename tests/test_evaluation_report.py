@@ -236,7 +236,7 @@ def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_p
     assert cells[:3] == [f"{paper.llama_gene:.2f}", f"{paper.best:.2f}", "accuracy"]
     best = report["tasks"][0]["best_baseline"]
     assert cells[4].split()[0] == f"{report['tasks'][0]['comparisons'][1][best]['value']:.3f}"
-    assert cells[8] == "boxes"
+    assert cells[7] == "boxes"
     page = pages(tmp_path / "out")[0].read_text()
     assert "DNABERT-2" in page
     assert "<h3>By length</h3>" in page
