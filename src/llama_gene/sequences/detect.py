@@ -1,5 +1,7 @@
 """Tell the format of a file by its first bytes, and where they do not decide, by its name."""
 
+import json
+import re
 from typing import get_args
 
 from llama_gene.config import Kind, SourceFormat
@@ -25,6 +27,7 @@ _SIGNATURES: tuple[tuple[bytes, SourceFormat], ...] = (
     (b"<!DOCTYPE article", "jats"),
     (b"<article", "jats"),
 )
+_JSON = re.compile(rb"\{\s*[\"}]|\[\s*\{")
 FORMATS: tuple[SourceFormat, ...] = get_args(SourceFormat)
 
 
@@ -34,6 +37,8 @@ def detect_format(item: Item, start: bytes, kind: Kind) -> SourceFormat:
     >>> from pathlib import Path
     >>> detect_format(Item(Path("a.txt")), b">seq1", "dna"), detect_format(Item(Path("a.md.gz")), b"# Title", "text")
     ('fasta', 'markdown')
+    >>> detect_format(Item(Path("20260101_000.gz")), b'{"corpusid": 1, "title": "Cells"', "text")
+    'jsonl'
     """
     body = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     for signature, name in _SIGNATURES:
@@ -46,4 +51,17 @@ def detect_format(item: Item, start: bytes, kind: Kind) -> SourceFormat:
         return _SUFFIXES[suffix]
     if kind != "text" and body.startswith(b"@"):
         return "fastq"
+    if _JSON.match(body):
+        return "jsonl" if _is_object_by_line(body) else "json"
     return "text"
+
+
+def _is_object_by_line(body: bytes) -> bool:
+    """Whether the first line is an object, or may become one behind the bytes there are."""
+    line, is_whole, _ = body.partition(b"\n")
+    if line.startswith(b"[") or not is_whole:
+        return line.startswith(b"{")
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

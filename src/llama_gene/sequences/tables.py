@@ -11,9 +11,11 @@ from llama_gene.sequences.files import Inspector, Item, open_bytes, open_text
 from llama_gene.sequences.prose import decode
 
 SEQUENCE_FIELDS = ("sequence", "seq", "dna", "protein", "rna")
-_ID_FIELDS = ("id", "_id", "pmid", "pubid", "doi", "accession", "entry", "name")
+_ID_FIELDS = ("id", "_id", "pmid", "pubid", "corpusid", "doi", "accession", "entry", "name")
 _TITLE_FIELDS = ("title", "question")
 _TEXT_FIELDS = ("abstract", "contexts", "context", "text", "body", "content", "long_answer")
+# What S2ORC marks in the text of a paper; the rest are authors, figures, tables, formulas and references.
+_MARKED = ("title", "abstract", "sectionheader", "section_header", "paragraph")
 _LONGEST_CELL = 1 << 30
 
 
@@ -107,10 +109,33 @@ def _prose(fields: Mapping[str, Any]) -> str:
 
 def _flatten(value: Any) -> str:
     if isinstance(value, dict):
+        if isinstance(value.get("text"), str) and isinstance(value.get("annotations"), dict):
+            return _marked_text(value["text"], value["annotations"])
         return _prose({str(key).lower(): part for key, part in value.items()})
     if isinstance(value, list):
         return "\n\n".join(part for part in map(_flatten, value) if part)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _marked_text(text: str, annotations: Mapping[str, Any]) -> str:
+    """The title, headings and paragraphs that S2ORC marks in the text of a paper; where none are marked, all of it.
+
+    Marks are lists of {"start": 3, "end": 9}, as JSON within JSON; older shards have the numbers as strings.
+    """
+    spans = []
+    for name in _MARKED:
+        marks = annotations.get(name) or ()
+        try:
+            marks = json.loads(marks) if isinstance(marks, str) else marks
+            spans += [(int(mark["start"]), int(mark["end"])) for mark in marks]
+        except (ValueError, TypeError, KeyError):
+            continue
+    parts, last = [], 0
+    for start, end in sorted(spans):
+        if start >= last:
+            parts.append(text[start:end].strip())
+            last = end
+    return "\n\n".join(filter(None, parts)) or text.strip()
 
 
 def parse_table(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
