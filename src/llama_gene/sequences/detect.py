@@ -16,16 +16,21 @@ _SUFFIXES: dict[str, SourceFormat] = {
     **dict.fromkeys((".md", ".markdown"), "markdown"),
     **dict.fromkeys((".xml", ".nxml"), "jats"),
     ".json": "json",
+    ".parquet": "parquet",
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
     **dict.fromkeys((".tsv", ".csv", ".tab"), "table"),
 }  # fmt: skip
+# XML as JATS is: its root comes behind the declaration.
+_PUBMED = b"<PubmedArticleSet"
 _SIGNATURES: tuple[tuple[bytes, SourceFormat], ...] = (
     (b"LOCUS ", "genbank"),
     (b"##gff-version", "gff3"),
     (b"ID   ", "uniprot"),
+    (b"PAR1", "parquet"),
     (b"<?xml", "jats"),
     (b"<!DOCTYPE article", "jats"),
     (b"<article", "jats"),
+    (_PUBMED, "pubmed"),
 )
 _JSON = re.compile(rb"\{\s*[\"}]|\[\s*\{")
 FORMATS: tuple[SourceFormat, ...] = get_args(SourceFormat)
@@ -43,7 +48,7 @@ def detect_format(item: Item, start: bytes, kind: Kind) -> SourceFormat:
     body = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     for signature, name in _SIGNATURES:
         if body.startswith(signature):
-            return name
+            return "pubmed" if name == "jats" and _PUBMED in body else name
     if kind != "text" and body.startswith((b">", b";")):
         return "fasta"
     suffix = item.name[item.name.rfind(".") :].lower() if "." in item.name else ""
