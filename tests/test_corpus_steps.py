@@ -130,19 +130,27 @@ def test_a_source_of_one_unit_is_trained_on():
     assert not choose_held_out(1, 0.4, np.random.default_rng(0)).any()
 
 
-def test_genomes_split_by_region_gene_sets_by_record_and_twins_not_at_all():
+def test_a_source_of_few_records_splits_by_region_others_by_record_and_twins_not_at_all():
     files = [
         FileUnits(source=0, kind="dna", records=3, regions=int(count_regions(250_000, 100_000)) + 2),
-        FileUnits(source=0, kind="dna", records=40, regions=40),
-        FileUnits(source=0, kind="dna", records=1, regions=46, has_twin=True),
+        FileUnits(source=0, kind="dna", records=40, regions=46, has_twin=True),
+        FileUnits(source=0, kind="dna", records=16, regions=40),
         FileUnits(source=1, kind="text", records=12, regions=30),
         FileUnits(source=1, kind="text", records=12, regions=30),
         FileUnits(source=2, kind="text", records=2, regions=30),
         FileUnits(source=3, kind="protein", records=2, regions=2),
     ]
     plan = plan_split(files, share=0.1, region_below_records=20, seed=1)
-    assert [split.by for split in plan] == ["region", "record", "nothing", "record", "record", "region", "record"]
-    assert [len(split.held) for split in plan] == [5, 40, 0, 12, 12, 30, 2]
+    assert [split.by for split in plan] == ["region", "nothing", "region", "record", "record", "region", "record"]
+    assert [len(split.held) for split in plan] == [5, 0, 40, 12, 12, 30, 2]
+
+
+def test_a_genome_of_one_chromosome_a_file_is_split_as_one_of_all_in_one_file():
+    whole = [FileUnits(source=0, kind="dna", records=24, regions=240)]
+    parts = [FileUnits(source=0, kind="dna", records=1, regions=10) for _ in range(24)]
+    plans = [plan_split(files, share=0.1, region_below_records=20, seed=1) for files in (whole, parts)]
+    assert {split.by for plan in plans for split in plan} == {"record"}
+    assert np.array_equal(plans[0][0].held, np.concatenate([split.held for split in plans[1]]))
 
 
 def test_a_mutated_copy_and_a_piece_of_a_genome_are_grouped_with_it():

@@ -42,7 +42,7 @@ from llama_gene.storage import remove_tree, tree_bytes
 
 logger = logging.getLogger(__name__)
 
-_CODE = 3
+_CODE = 4
 _SCRATCH = "scratch"
 _MOST_SHARDS = 4096
 

@@ -1,10 +1,11 @@
 """Decide what is held out for validation, before anything is cut.
 
-A source is split by whole record. Where it has few records (a genome is one file of DNA, a text source is all of its
-files) it is split by region instead: consecutive stretches of each record. Of genomes that are nearly identical to
-another one all goes to training, since a held-out region of one would be read in the other. Proteins are always
-split by whole record. Of each source that has two units or more at least one is held out, and the units held out are
-spread over the source: one at a random place in each of as many equal stretches as there are units to hold out.
+A source, all files of one entry of the recipe, is split by whole record. A source of DNA or text that has few records
+is split by region instead: consecutive stretches of each record. Of genomes that are nearly identical to another one
+all goes to training, since a held-out region of one would be read in the other; their records do not count. Proteins
+and coding pairs are always split by whole record. Of each source that has two units or more at least one is held out,
+and the units held out are spread over the source: one at a random place in each of as many equal stretches as there are
+units to hold out.
 """
 
 from collections import Counter
@@ -63,7 +64,7 @@ def plan_split(files: Sequence[FileUnits], *, share: float, region_below_records
     Args:
         files: Files in reading order.
         share: Share of each source's units to hold out.
-        region_below_records: A genome or text source with fewer records is split by region.
+        region_below_records: A source of DNA or text with fewer records, twins apart, is split by region.
         seed: Seed of the choice.
 
     >>> genome = FileUnits(source=0, kind="dna", records=1, regions=50)
@@ -72,14 +73,13 @@ def plan_split(files: Sequence[FileUnits], *, share: float, region_below_records
     >>> [(file.by, int(file.held.sum())) for file in plan]
     [('region', 1), ('nothing', 0), ('nothing', 0)]
     """
-    text_records = Counter[int]()
+    records_of = Counter[int]()
     for file in files:
-        text_records[file.source] += file.records
+        records_of[file.source] += 0 if file.has_twin else file.records
     ways: list[SplitBy] = []
     units: list[int] = []
     for file in files:
-        records = text_records[file.source] if file.kind == "text" else file.records
-        way = "nothing" if file.has_twin else split_by(file.kind, records, region_below_records)
+        way = "nothing" if file.has_twin else split_by(file.kind, records_of[file.source], region_below_records)
         ways.append(way)
         units.append({"nothing": 0, "record": file.records, "region": file.regions}[way])
     held: list[NDArray[np.bool_]] = [np.zeros(0, dtype=np.bool_)] * len(files)
