@@ -5,37 +5,30 @@ import json
 import zipfile
 from collections import Counter
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from llama_gene.errors import DataError
 from llama_gene.sequences.gff import read_gff_coding
 from llama_gene.sequences.readers import read_records
-
-
-def pack(path, *lines):
-    """A gzipped file of these lines."""
-    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
-    return path
-
-
-def marks(text, *parts):
-    """Where these parts stand in a text, as S2ORC writes it down."""
-    return json.dumps([{"start": text.index(part), "end": text.index(part) + len(part)} for part in parts])
-
-
-PAPER = "On cells\n\nA. Author\n\nCells live.\n\n1 Methods\n\nWe looked (1).\n\nB. Other. Old cells. 1999."
+from published import (
+    BACTERIUM,
+    CDS,
+    PLAIN,
+    PLANT,
+    PUBMED,
+    STRUCTURED,
+    WITHOUT,
+    marks,
+    pack,
+    s2orc_paper,
+    write_ensembl,
+    write_parquet,
+)
 
 
 def test_a_shard_of_s2orc_gives_title_headings_and_paragraphs_but_no_authors_and_references(tmp_path):
-    annotations = {
-        "title": marks(PAPER, "On cells"), "author": marks(PAPER, "A. Author"), "abstract": marks(PAPER, "Cells live."),
-        "sectionheader": marks(PAPER, "Methods"), "paragraph": marks(PAPER, "We looked (1)."),
-        "bibentry": marks(PAPER, "B. Other. Old cells. 1999."), "table": None,
-    }  # fmt: skip
-    paper = {"corpusid": 7, "externalids": {"pubmed": "1"}, "content": {"text": PAPER, "annotations": annotations}}
-    path = pack(tmp_path / "20260101_000042_abcde.gz", json.dumps(paper), json.dumps(paper | {"corpusid": 8}))
+    papers = [json.dumps(s2orc_paper(number)) for number in (7, 8)]
+    path = pack(tmp_path / "20260101_000042_abcde.gz", *papers)
     first, second = read_records(path, "text")
     assert (first.id, second.id) == ("7", "8")
     assert first.text == "On cells\n\nCells live.\n\nMethods\n\nWe looked (1)."
@@ -82,28 +75,6 @@ def test_json_without_a_name_that_says_so_is_told_from_text(tmp_path):
     assert [record.text for record in read_records(page, "text")] == ["{:.no_toc}\n[link] and words"]
 
 
-PUBMED = """<?xml version="1.0" encoding="utf-8"?>
-<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2025//EN" "https://example.org/p.dtd">
-<PubmedArticleSet>
-{articles}</PubmedArticleSet>
-"""
-STRUCTURED = """<PubmedArticle><MedlineCitation Status="MEDLINE"><PMID Version="1">11</PMID>
- <Article><Journal><Title>Cells</Title></Journal><ArticleTitle>On <i>E. coli</i>.</ArticleTitle>
-  <Abstract><AbstractText Label="AIM" NlmCategory="OBJECTIVE">To see 10<sup>6</sup> cells.</AbstractText>
-   <AbstractText Label="UNLABELLED">We saw H<sub>2</sub>O.</AbstractText>
-   <AbstractText Label="FUNDING"/><CopyrightInformation>Not this.</CopyrightInformation></Abstract></Article>
- <OtherAbstract Language="fre"><AbstractText>Pas cela.</AbstractText></OtherAbstract></MedlineCitation>
- <PubmedData><ArticleIdList><ArticleId IdType="doi">10.1/x</ArticleId></ArticleIdList></PubmedData></PubmedArticle>
-"""
-WITHOUT = """<PubmedArticle><MedlineCitation><PMID Version="1">12</PMID>
- <Article><ArticleTitle>A letter.</ArticleTitle></Article></MedlineCitation></PubmedArticle>
-"""
-PLAIN = """<PubmedArticle><MedlineCitation><PMID Version="{version}">{number}</PMID>
- <Article><ArticleTitle>Short.</ArticleTitle><Abstract><AbstractText>Cells live.</AbstractText></Abstract></Article>
-</MedlineCitation></PubmedArticle>
-"""
-
-
 def test_a_pubmed_file_gives_title_and_abstract_of_each_article_and_counts_those_without(tmp_path):
     articles = STRUCTURED + WITHOUT + PLAIN.format(number=13, version=1) + PLAIN.format(number=13, version=2)
     counts = Counter()
@@ -123,11 +94,6 @@ def test_the_articles_before_a_cut_in_a_pubmed_file_are_read_and_the_cut_is_told
     assert counts == {"broken XML": 1}
     with pytest.raises(DataError, match=r"pubmed.xml: not well-formed XML .* Fetch the file again"):
         list(read_records(path, "text"))
-
-
-def write_parquet(path, rows, **options):
-    pq.write_table(pa.Table.from_pylist(rows), path, **options)
-    return path
 
 
 def test_rows_of_parquet_are_read_as_json_objects_are(tmp_path):
@@ -172,31 +138,6 @@ def test_parquet_without_a_known_column_says_what_is_looked_for(tmp_path):
     path = write_parquet(tmp_path / "a.parquet", [{"label": 1}])
     with pytest.raises(DataError, match=r"a.parquet: no column of protein. Expected a header with one of sequence"):
         list(read_records(path, "protein"))
-
-
-# A gene of three codons, its start GTG, on either strand of chromosome "Chromosome" or "1".
-CDS = "##gff-version 3\n{seqid}\tena\tCDS\t3\t14\t.\t+\t0\tID=CDS:{protein};Parent=transcript:t;protein_id={protein}\n"
-BACTERIUM = "GG" + "GTGGCTTGGTAA" + "CC"
-PLANT = "CC" + "ATGTGGTGGTAG" + "GG"
-
-
-def write_ensembl(folder):
-    """Two species in one folder, as `corpus fetch` lays them down."""
-    coli, maize = "Escherichia_coli_str_k_12.ASM584v2", "Zea_mays.Zm-B73.v5"
-    files = {
-        f"{coli}.60.gff3.gz": CDS.format(seqid="Chromosome", protein="AAC1"),
-        f"{coli}.dna.toplevel.fa.gz": f">Chromosome dna:chromosome\n{BACTERIUM}\n",
-        f"{coli}.dna_rm.toplevel.fa.gz": f">Chromosome dna_rm:chromosome\n{'N' * 16}\n",
-        f"{coli}.cds.all.fa.gz": ">AAC1 cds\nGTGGCTTGGTAA\n",
-        f"{coli}.pep.all.fa.gz": ">AAC1.2 pep chromosome:ASM584v2:Chromosome:3:14:1 gene:b1\nMAW\n",
-        f"{maize}.60.gff3.gz": CDS.format(seqid="1", protein="Zm1"),
-        f"{maize}.dna.toplevel.fa.gz": f">1 dna:chromosome\n{PLANT}\n",
-        f"{maize}.dna_sm.toplevel.fa.gz": f">1 dna_sm:chromosome\n{PLANT.lower()}\n",
-        "Zea_mays.Zm-B73.dna.toplevel.fa.gz": f">1 of an older assembly\n{'A' * 16}\n",
-    }
-    for name, content in files.items():
-        (folder / name).write_bytes(gzip.compress(content.encode()))
-    return folder / f"{coli}.60.gff3.gz", folder / f"{maize}.60.gff3.gz"
 
 
 def test_each_gff_of_an_ensembl_folder_finds_the_genome_and_proteins_of_its_assembly(tmp_path):
