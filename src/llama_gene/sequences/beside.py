@@ -56,7 +56,8 @@ def read_proteins(item: Item) -> dict[str, str]:
     ]
     if not fitting:
         return {}
-    chosen = max(fitting, key=lambda other: len(_assembly(_PROTEINS, other, stem)))
+    # Ensembl has predicted proteins, too (`.pep.abinitio.`), which are not those of the GFF3 file.
+    chosen = min(fitting, key=lambda other: (-len(_assembly(_PROTEINS, other, stem)), ".abinitio." in other.name))
     proteins: dict[str, str] = {}
     for title, letters in parse_fasta(chosen):
         name = title.partition(" ")[0]
