@@ -13,6 +13,7 @@ from llama_gene.sequences.readers import read_records
 from published import (
     BACTERIUM,
     CDS,
+    COLI,
     PLAIN,
     PLANT,
     PUBMED,
@@ -152,11 +153,20 @@ def test_each_gff_of_an_ensembl_folder_finds_the_genome_and_proteins_of_its_asse
 
 def test_a_coding_region_that_disagrees_with_the_protein_beside_it_is_no_pair(tmp_path):
     bacterium, _ = write_ensembl(tmp_path)
-    proteins = tmp_path / "Escherichia_coli_str_k_12.ASM584v2.pep.all.fa.gz"
+    proteins = tmp_path / f"{COLI}.pep.all.fa.gz"
     proteins.write_bytes(gzip.compress(b">AAC1 pep\nMAY\n"))
     counts = Counter()
     assert list(read_records(bacterium, "coding", on_invalid="skip", counts=counts)) == []
     assert counts["no coding pair: the given translation is another"] == 1
+
+
+def test_the_residue_of_a_first_codon_that_is_cut_is_no_disagreement(tmp_path):
+    bacterium, _ = write_ensembl(tmp_path)
+    line = CDS.format(seqid="Chromosome", protein="AAC1").replace("\t3\t14\t.\t+\t0", "\t4\t14\t.\t+\t2")
+    bacterium.write_bytes(gzip.compress(line.encode()))
+    proteins = tmp_path / f"{COLI}.pep.all.fa.gz"
+    proteins.write_bytes(gzip.compress(b">AAC1 pep\nXAW\n"))
+    assert [record.text for record in read_records(bacterium, "coding")] == ["GCTTGGTAA\nAW"]
 
 
 def test_a_gff_takes_no_genome_of_another_species_and_no_proteins_for_one(tmp_path):
@@ -165,8 +175,8 @@ def test_a_gff_takes_no_genome_of_another_species_and_no_proteins_for_one(tmp_pa
         file.unlink()
     with pytest.raises(DataError, match=r"Zea_mays.Zm-B73.v5.60.gff3.gz: no genome. Expected ##FASTA"):
         list(read_gff_coding(plant))
-    (tmp_path / "Escherichia_coli_str_k_12.ASM584v2.dna.toplevel.fa.gz").unlink()
-    (tmp_path / "Escherichia_coli_str_k_12.ASM584v2.dna_rm.toplevel.fa.gz").unlink()
+    (tmp_path / f"{COLI}.dna.toplevel.fa.gz").unlink()
+    (tmp_path / f"{COLI}.dna_rm.toplevel.fa.gz").unlink()
     with pytest.raises(DataError, match="no genome"):
         list(read_gff_coding(bacterium))
 

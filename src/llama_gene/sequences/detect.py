@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import get_args
 
 from llama_gene.config import Kind, SourceFormat
 from llama_gene.sequences.files import Item
@@ -30,10 +29,10 @@ _SIGNATURES: tuple[tuple[bytes, SourceFormat], ...] = (
     (b"<?xml", "jats"),
     (b"<!DOCTYPE article", "jats"),
     (b"<article", "jats"),
+    (b"<!DOCTYPE PubmedArticleSet", "pubmed"),
     (_PUBMED, "pubmed"),
 )
 _JSON = re.compile(rb"\{\s*[\"}]|\[\s*\{")
-FORMATS: tuple[SourceFormat, ...] = get_args(SourceFormat)
 
 
 def detect_format(item: Item, start: bytes, kind: Kind) -> SourceFormat:

@@ -250,6 +250,8 @@ def _with_protein(coding: CodingSequence, rows: list[Row], proteins: Mapping[str
     protein = proteins.get(coding.protein_id, "").rstrip("*")
     if not protein:
         return coding
+    if coding.codon_start > 1:
+        protein = protein.removeprefix("X")  # Ensembl's residue for a first codon of which a part is missing
     codes = (coding.table,) if "transl_table" in rows[0].attributes else dict.fromkeys((coding.table, *_CODES))
     read = (replace(coding, protein=protein, table=code) for code in codes)
     return next((one for one in read if translate_coding(one) == protein), replace(coding, protein=protein))
