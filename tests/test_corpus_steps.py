@@ -15,7 +15,7 @@ from llama_gene.corpus.deduplicate import RECORD, digests, find_repeated
 from llama_gene.corpus.kmers import DNA_WORD, join, words_in
 from llama_gene.corpus.mix import choose_mixture
 from llama_gene.corpus.near_identical import SKETCH_WORDS, Sketch, group_near_identical
-from llama_gene.corpus.split import FileUnits, choose_held_out, count_regions, plan_split, stretches
+from llama_gene.corpus.split import FileUnits, choose_by_letters, choose_held_out, count_regions, plan_split, stretches
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.sequences.records import Record
@@ -146,11 +146,25 @@ def test_a_source_of_few_records_splits_by_region_others_by_record_and_twins_not
 
 
 def test_a_genome_of_one_chromosome_a_file_is_split_as_one_of_all_in_one_file():
-    whole = [FileUnits(source=0, kind="dna", records=24, regions=240)]
-    parts = [FileUnits(source=0, kind="dna", records=1, regions=10) for _ in range(24)]
+    lengths = np.arange(24) * 50_000 + 100_000
+    whole = [FileUnits(source=0, kind="dna", records=24, regions=240, lengths=lengths)]
+    parts = [FileUnits(source=0, kind="dna", records=1, regions=10, lengths=lengths[at : at + 1]) for at in range(24)]
     plans = [plan_split(files, share=0.1, region_below_records=20, seed=1) for files in (whole, parts)]
     assert {split.by for plan in plans for split in plan} == {"record"}
     assert np.array_equal(plans[0][0].held, np.concatenate([split.held for split in plans[1]]))
+
+
+@given(st.lists(st.integers(1, 10**7), min_size=2, max_size=60), st.floats(0.001, 0.49), st.integers(0, 9))
+def test_held_out_records_of_dna_are_a_share_of_the_letters_or_the_shortest(lengths, share, seed):
+    lengths = np.array(lengths)
+    held = choose_by_letters(lengths, share, np.random.default_rng(seed))
+    most = lengths.sum() * share
+    fitting = lengths[lengths <= most].sum()
+    assert 0 < held.sum() < len(lengths)
+    if fitting:
+        assert min(fitting, most) <= lengths[held].sum() < 2 * most
+    else:
+        assert lengths[held].tolist() == [lengths.min()]
 
 
 def test_a_mutated_copy_and_a_piece_of_a_genome_are_grouped_with_it():
