@@ -165,10 +165,11 @@ def _units(chunks: Sequence[Chunk], spool: Path, keep: Keep, twins: set[int]) ->
         records = np.bincount(place, minlength=size)
         regions = np.bincount(place, book["regions"], minlength=size)
         letters += np.bincount(place, book["letters"], minlength=size).astype(np.int64).tolist()
-        units += [
-            FileUnits(file.source, file.kind, int(records[at]), int(regions[at]), has_twin=chunk.first + at in twins)
-            for at, file in enumerate(chunk.files)
-        ]
+        lengths = book["letters"].astype(np.int64) if chunk.kind == "dna" else np.zeros(0, np.int64)
+        for at, file in enumerate(chunk.files):
+            has_twin = chunk.first + at in twins
+            of_file = lengths[place == at] if len(lengths) else lengths
+            units.append(FileUnits(file.source, file.kind, int(records[at]), int(regions[at]), has_twin, of_file))
     return units, letters
 
 
