@@ -249,6 +249,17 @@ def test_the_model_goes_on_with_a_call_on_the_result_of_the_one_before(assistant
     assert finished.text == "The protein is SCH (genetic code 1, frame 1)."
 
 
+def test_a_result_that_the_model_cannot_read_whole_is_cut_and_said_all_the_same(assistant, monkeypatch):
+    coding = (Record("gene", "dna", "ATG" + "GCTAAAGGTCTGTTCGATGAACAC" * 30),)
+    prompts = said_by(monkeypatch, '{"tool": "codon_usage", "coding_sequences": "@input"}', "Often.")
+    patient = PATIENT.model_copy(update={"max_result_letters": 4000})
+    steps, finished = run(LocalPlanner(assistant, config=patient), sequences=coding, config=patient)
+    assert steps[0].error == ""
+    assert "characters more" in prompts[1]
+    assert finished.ended == "answered"
+    assert finished.text
+
+
 def test_a_call_that_was_made_already_ends_the_loop(assistant, monkeypatch):
     same = '{"tool": "gc_content", "dna": "@input"}'
     said_by(monkeypatch, same, same)
