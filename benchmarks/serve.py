@@ -1,11 +1,12 @@
-"""Answers per second of the batch engine against one `generate` per request, and a load test of the whole server.
+"""Answers per second of the batch engine against two ways of transformers, and a load test of the whole server.
 
 Throughput: a LLaMA of 10 million parameters and 40,000 rows with random weights, so that no answer stops early; many
-requests at a time go through our engine, and one by one through transformers' `generate`, greedy, batch 1. Both write
+requests at a time go through our engine, one by one through transformers' `generate`, greedy, batch 1, and together
+through its continuous batching (`generate_batch`), with as many at a time and a cache as large as they need. All write
 the same answers.
 
 Load: locust's clients stream chats from a server of their own process (`llama-gene serve`) without pause: errors,
-latency, fairness (answers of the slowest client by those of the fastest) and the server's memory at start and end.
+latency, fairness (answers of the slowest client by those of the fastest) and the server's memory, looked at ten times.
 Before it, clients of the assistant (`NAME:assistant`) ask the same server free questions, all at a time and one after
 the other.
 """
@@ -27,7 +28,7 @@ from typing import Any
 
 import httpx
 import torch
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel
 
 from _data import make_model, make_questions, make_tokenizer
 from _harness import (
@@ -51,7 +52,9 @@ from llama_gene.tokenizer.load import GeneTokenizer
 
 UNIT = "tokens_per_second"
 _LOAD_FILE = Path(__file__).parent / "_serve_load.py"
-_SETTLE_S = 1
+_LOOKS = 10
+ONE_BY_ONE, CONTINUOUS = "one_by_one", "transformers_continuous_batching"
+_PAGE, _BATCH_TOKENS = 32, 2048
 _ASSISTANT_CLIENTS = 16
 _WRITTEN = re.compile(r'^llama_gene_tokens_total\{side="written"\} (\S+)', re.MULTILINE)
 
@@ -78,14 +81,15 @@ def main() -> None:
     sizes = QUICK if arguments.quick else FULL
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = make_tokenizer(Path(folder))
-        pair = measure(sizes, tokenizer)
+        pairs = measure(sizes, tokenizer)
         load = load_server(sizes, arguments, tokenizer, Path(folder))
-    ours, peer = summary(pair.ours, UNIT), summary(pair.peer, UNIT)
+    ours = summary(pairs[ONE_BY_ONE].ours, UNIT)
+    peers = {name: summary(pair.peer, UNIT) for name, pair in pairs.items()}
     table = [
         ("what", "value"),
         ("ours, tokens/s", f"{ours[UNIT]:.0f}"),
-        ("one by one, tokens/s", f"{peer[UNIT]:.0f}"),
-        ("ratio", f"{pair.ratio:.2f}"),
+        *((f"{name.replace('_', ' ')}, tokens/s", f"{peer[UNIT]:.0f}") for name, peer in peers.items()),
+        *((f"ratio to {name.replace('_', ' ')}", f"{pair.ratio:.2f}") for name, pair in pairs.items()),
         *((name.replace("_", " "), str(value)) for name, value in load.items()),
     ]
     report(
@@ -95,14 +99,14 @@ def main() -> None:
             "at_a_time": ServeConfig().max_running, "clients": sizes.clients, "seconds": sizes.seconds,
         },
         ours={**ours, "load": load},
-        peers={"one_by_one": peer},
-        ratios={"one_by_one": pair.ratio},
+        peers=peers,
+        ratios={name: pair.ratio for name, pair in pairs.items()},
         table=table,
     )  # fmt: skip
 
 
-def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> Pair:
-    """Both ways on one model."""
+def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
+    """Ours beside each peer, on one model."""
     model = make_model(REAL_SHAPE, REAL_ROWS, tokenizer).eval()
     rng = random.Random(5)
     questions = [make_questions(1, length_bp=rng.randint(40, 100))[0] for _ in range(sizes.requests)]
@@ -112,13 +116,22 @@ def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> Pair:
         model, tokenizer, most_running=config.max_running, most_waiting=sizes.requests, cache_gib=config.cache_gib,
         step_tokens=config.step_tokens,
     )  # fmt: skip
+    settings = GenerationConfig(
+        do_sample=False, max_new_tokens=sizes.new_tokens, eos_token_id=tokenizer.eos_id, pad_token_id=tokenizer.eos_id,
+        suppress_tokens=list(range(tokenizer.size, REAL_ROWS)),
+    )  # fmt: skip
+    peers = {
+        ONE_BY_ONE: lambda: answer_each(model, prompts, settings),
+        CONTINUOUS: lambda: answer_continuously(model, prompts, settings, config.max_running),
+    }
     try:
-        return take_turns(
-            lambda: answer_together(engine, prompts, sizes.new_tokens),
-            lambda: answer_each(model, prompts, sizes.new_tokens, tokenizer),
-            units=sizes.requests * sizes.new_tokens,
-            rounds=sizes.rounds,
-        )
+        return {
+            name: take_turns(
+                lambda: answer_together(engine, prompts, sizes.new_tokens), answer,
+                units=sizes.requests * sizes.new_tokens, rounds=sizes.rounds if name == ONE_BY_ONE else 1,
+            )
+            for name, answer in peers.items()
+        }  # fmt: skip
     finally:
         engine.close()
 
@@ -137,18 +150,25 @@ def answer_together(engine: Engine, prompts: list[tuple[int, ...]], new_tokens: 
         event.wait()
 
 
-def answer_each(
-    model: PreTrainedModel, prompts: list[tuple[int, ...]], new_tokens: int, tokenizer: GeneTokenizer
-) -> None:
-    """The peer: one request after the other."""
-    settings = GenerationConfig(
-        do_sample=False, max_new_tokens=new_tokens, eos_token_id=tokenizer.eos_id, pad_token_id=tokenizer.eos_id,
-        suppress_tokens=list(range(tokenizer.size, REAL_ROWS)),
-    )  # fmt: skip
+def answer_each(model: PreTrainedModel, prompts: list[tuple[int, ...]], settings: GenerationConfig) -> None:
+    """A peer: one request after the other."""
     with torch.inference_mode():
         for prompt in prompts:
             ids_1T = torch.tensor([prompt])
             model.generate(input_ids=ids_1T, attention_mask=torch.ones_like(ids_1T), generation_config=settings)
+
+
+def answer_continuously(
+    model: PreTrainedModel, prompts: list[tuple[int, ...]], settings: GenerationConfig, most: int
+) -> None:
+    """A peer: transformers' continuous batching, with room for `most` requests at a time."""
+    pages = sum(-(-(len(prompt) + settings.max_new_tokens) // _PAGE) for prompt in prompts)
+    room = ContinuousBatchingConfig(
+        page_size=_PAGE, num_blocks=pages, max_batch_tokens=_BATCH_TOKENS, max_requests_per_batch=most
+    )
+    model.generate_batch(
+        [list(prompt) for prompt in prompts], generation_config=settings, continuous_batching_config=room, warmup=False
+    )
 
 
 def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, work: Path) -> dict[str, Any]:
@@ -164,14 +184,22 @@ def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, wo
             assistant = ask_assistant(address, folder.resolve().name, sizes.new_tokens)
             # Once at full width, so that what the server keeps is there before its memory is noted.
             run_clients(address, folder.resolve().name, sizes.clients, max(2, sizes.seconds // 10), work / "warm.json")
-            before = resident_mb(server.pid)
-            found = run_clients(address, folder.resolve().name, sizes.clients, sizes.seconds, work / "load.json")
-            time.sleep(_SETTLE_S)
-            after = resident_mb(server.pid)
+            with ThreadPoolExecutor(1) as pool:
+                held = pool.submit(watch_memory, server.pid, sizes.seconds)
+                found = run_clients(address, folder.resolve().name, sizes.clients, sizes.seconds, work / "load.json")
         finally:
             server.terminate()
             server.wait()
-    return {**found, "memory_start_mb": before, "memory_end_mb": after, **assistant}
+    return {**found, "memory_mb_each_tenth": held.result(), **assistant}
+
+
+def watch_memory(process: int, seconds: int) -> list[int]:
+    """Memory of a process in MB, at the start of that time and at the end of each tenth of it."""
+    held = [resident_mb(process)]
+    for _ in range(_LOOKS):
+        time.sleep(seconds / _LOOKS)
+        held.append(resident_mb(process))
+    return held
 
 
 def ask_assistant(address: str, model: str, new_tokens: int) -> dict[str, float]:

@@ -24,9 +24,11 @@ from llama_gene.assistant.local_planner import LocalPlanner
 from llama_gene.assistant.tool_commands import run_tool
 from llama_gene.config import AgentConfig, ChatConfig, TaskChoice
 from llama_gene.errors import ConfigError, NetworkError
+from llama_gene.retrieval.hits import PassageHit
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import load_task
 from llama_gene.tasks.tool_calls import Request, as_asked, read_arguments, read_request, write_call
+from llama_gene.tasks.tool_questions import say_result
 from llama_gene.tools import all_tools, make_tool
 from planning import environment, planning, wants
 
@@ -179,6 +181,21 @@ def test_a_number_that_no_tool_gave_is_told():
     steps, finished = run(script(Decision((call("gc_content", dna="@input"),)), Decision(text="GC is 44.4 % or 0.87.")))
     assert steps[0].result["gc_share"] == pytest.approx(4 / 9)
     assert finished.notices == ("No tool gave 0.87: the numbers of the steps are the ones to trust.",)
+
+
+def test_a_tool_searches_by_the_words_of_the_question_and_may_count_what_it_found():
+    class Shelf:
+        def find_sequences(self, letters, kind, most=10):
+            return []
+
+        def find_passages(self, question, most=5):
+            return [PassageHit("a.md:0-9", f"Asked: {question}", "a.md", 0.03)]
+
+    asked = Decision((call("search_passages", question="@question"),))
+    said = "Passages in the index: 1. a.md:0-9 (a.md): Asked: What protein?"
+    steps, finished = run(script(asked, Decision(text=said)), tools=all_tools(Shelf()))
+    assert say_result("search_passages", steps[0].result) == said
+    assert finished.notices == ()
 
 
 def test_a_tool_is_called_by_hand_with_the_waiting_sequence():

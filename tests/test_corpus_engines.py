@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from joblib.externals.loky import get_reusable_executor, process_executor
 
+from genes import make_gene, write_genbank
 from llama_gene import cli
 from llama_gene.config import EngineConfig, PackConfig
 from llama_gene.corpus.build import build_corpus
@@ -24,7 +27,7 @@ from llama_gene.storage import to_path
 from test_corpus_build import config, write_fasta
 from test_corpus_pack import write_tokenizer
 
-SOURCES = (("genomes", "dna"), ("proteins", "protein"), ("pages", "text"))
+SOURCES = (("genomes", "dna"), ("proteins", "protein"), ("pages", "text"), ("genes", "coding"))
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_fasta(folder / f"genomes/{number}.fa", {f"g{number}": draw("ACGT", 30_000), f"s{number}": shared})
         proteins = {f"p{number}.{at}": draw("ACDEFGHIKLMNPQRSTVWY", 60 + 9 * at) for at in range(30)}
         write_fasta(folder / f"proteins/{number}.faa", proteins)
+        genes = [make_gene(100 + 10 * at, seed=100 * number + at) for at in range(20)]
+        write_genbank(folder / f"genes/{number}.gbk", [make_gene(300, seed=400), *genes], seed=number)
     (folder / "pages").mkdir()
     for number in range(30):
         words = [draw("abcdefgh", 5) for _ in range(200)]
@@ -77,6 +82,8 @@ def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
 def test_there_are_several_tasks_in_every_pass(alone):
     for folder in ("corpus/train", "blocks/train"):
         assert sum(name.startswith(folder) for name in alone) > 3
+    shards = [pq.read_table(pa.BufferReader(shard)) for name, shard in alone.items() if name.endswith(".parquet")]
+    assert {kind for shard in shards for kind in shard["kind"].to_pylist()} == {"dna", "protein", "text", "coding"}
 
 
 @pytest.mark.slow
@@ -138,9 +145,10 @@ def kill_worker(task):  # type: ignore[no-untyped-def]
 
 @pytest.mark.slow
 def test_a_killed_worker_is_one_clear_line_and_the_next_run_goes_on(data, tmp_path, alone):
+    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     run = subprocess.run(
         [sys.executable, "-c", KILLED, data, tmp_path / "corpus"],
-        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}, check=False,
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths}, check=False,
     )  # fmt: skip
     assert run.returncode == 1
     assert (

@@ -22,6 +22,8 @@ from llama_gene.config import EvaluateConfig
 from llama_gene.errors import DataError
 from llama_gene.evaluation.evaluate import evaluate
 from llama_gene.evaluation.items import read_items
+from llama_gene.evaluation.notes import read_notes
+from llama_gene.tasks.definitions import load_task
 
 CONFIG = EvaluateConfig(bootstrap=100, generate_items=4, max_new_tokens=4, kmer_max=3, batch_items=8)
 
@@ -201,8 +203,36 @@ def test_accuracy_never_stands_without_mcc(made):
     means = {mean["metric"]: mean["tasks"] for mean in report["means"]}
     assert means["accuracy"] == means["mcc"] == ["boxes", "strength"]
     assert means["token_f1"] == ["function"]
-    text = (made / "report.md").read_text()
-    assert text.count("accuracy |") <= text.count("MCC")
+    for task in report["tasks"]:
+        assert task["generation"] is None or {"accuracy", "mcc"} <= set(task["generation"])
+    for heads in table_heads(made):
+        assert not any("accuracy" in head for head in heads) or any("mcc" in head for head in heads), heads
+
+
+def table_heads(made: Path) -> list[list[str]]:
+    """The heads of every table of report.md and report.html in lower case, each once."""
+    text = (made / "report.md").read_text().lower()
+    found = [head.strip("| ").split(" | ") for head in re.findall(r"^(\|.*)\n\|---", text, re.MULTILINE)]
+    page = (made / "report.html").read_text().lower()
+    found += [re.findall(r"<th [^>]*>([^<]*)", head) for head in re.findall(r"<thead>(.*?)</thead>", page, re.DOTALL)]
+    return [list(heads) for heads in dict.fromkeys(map(tuple, found))]
+
+
+def test_tables_of_accuracy_are_found_in_both_reports(made):
+    assert sum(any("accuracy" in head for head in heads) for heads in table_heads(made)) == 2
+
+
+def test_the_majority_has_its_interval_as_every_baseline(made):
+    majority = next(
+        found["majority"]
+        for task in json.loads((made / "report.json").read_text())["tasks"]
+        for found in task["comparisons"]
+        if (task["task"], found["metric"]) == ("boxes", "accuracy")
+    )
+    value, low, high = (f"{majority[name]:.3f}" for name in ("value", "low", "high"))
+    assert low < value < high
+    assert f"| {value} [{low}, {high}] |" in (made / "report.md").read_text()
+    assert f'{value} <span class="range">[{low}, {high}]</span>' in (made / "report.html").read_text()
 
 
 def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_path):
@@ -226,6 +256,22 @@ def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_p
     assert "Is it &lt;one&gt;?" in page
 
 
+def test_the_definition_names_the_score_that_leads(tmp_path):
+    splits = {name: motif_items(40, seed=seed) for seed, name in enumerate(("train", "valid", "test"))}
+    folder = write_instructions(tmp_path / "instructions", splits)
+    definition = load_task("promoter-core").model_dump(mode="json")
+    (folder / "tasks.json").write_text(json.dumps({"boxes": definition | {"metric": "macro_f1"}}))
+    model = write_answering_model(tmp_path / "model")
+    config = CONFIG.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
+    made = evaluate(config, model=model, instructions=folder, seed=1, output=tmp_path / "out")
+    (task,) = json.loads((tmp_path / "out" / "report.json").read_text())["tasks"]
+    assert (task["headline"], made.facts["headline"]["boxes"]["metric"]) == ("macro_f1", "macro_f1")
+    assert [found["metric"] for found in task["comparisons"]] == ["macro_f1", "mcc", "accuracy"]
+    (folder / "tasks.json").write_text(json.dumps({"boxes": definition | {"metric": "accuracy"}}))
+    with pytest.raises(DataError, match=r"task 'boxes': accuracy cannot decide\. Expected mcc or macro_f1; split and"):
+        read_notes(folder)
+
+
 def test_titles_are_escaped(made):
     page = (made / "report.html").read_text()
     assert "A &lt;small&gt; run" in page
@@ -239,7 +285,9 @@ def test_synthetic_data_is_called_synthetic_on_every_page(made, name):
 
 def test_the_table_names_each_task_with_its_baselines(made):
     text = (made / "report.md").read_text()
-    assert re.search(r"\| boxes \| classification \| \*\*MCC\*\* \| 24 \| -?[\d.]+ \[.*\] \| 0\.000 \|", text)
+    assert re.search(
+        r"\| boxes \| classification \| \*\*MCC\*\* \| 24 \| -?[\d.]+ \[.*\] \| 0\.000 \[0\.000, 0\.000\] \|", text
+    )
     assert "bits per base on validation 1.93 (before: 2.4)" in text
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 
 import pytest
 
@@ -104,6 +105,21 @@ def test_a_really_full_disk_ends_with_one_line_and_leaves_the_earlier_result(sma
     capsys.readouterr()
     refused(capsys, corpus_command(tmp_path, [("large.fa", "dna")], *where), "disk/corpus: the disk is full", FULL)
     assert contents(small_disk / "corpus") == before
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_while_near_duplicates_are_sought_ends_with_one_line(small_disk, tmp_path):
+    """The signatures of 250 records fit beside their letters; once more, those that may be alike do not."""
+    letters = "".join(random.Random(1).choices("ACGT", k=95))
+    ends = ("".join(end) for end in product("ACGT", repeat=5))
+    (tmp_path / "a.fa").write_text("".join(f">r{at}\n{letters}{next(ends)}\n" for at in range(250)))
+    command = corpus_command(tmp_path, [("a.fa", "dna")], "--output", small_disk / "corpus")
+    ended = run_apart(command)
+    _, told = ended.communicate()
+    assert ended.returncode == 2, (ended.returncode, told)
+    assert re.fullmatch(f"llama-gene: .*disk/corpus: the disk is full.*{FULL}.*\n", told)
+    spooled = small_disk / "corpus.partial" / "scratch" / "spool"
+    assert (spooled / "000000.signatures.npy").is_file(), "it was not full before"
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------

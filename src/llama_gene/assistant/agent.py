@@ -20,6 +20,7 @@ from llama_gene.config import AgentConfig
 from llama_gene.errors import DataError, LlamaGeneError
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.tool_calls import Request, cut_text, tell
+from llama_gene.tasks.tool_questions import say_result
 from llama_gene.tools import Tool
 from llama_gene.tools.calling import call_within
 from llama_gene.tools.references import fill_references
@@ -106,7 +107,10 @@ def run_agent(
         decision = yield from planner(question, sequences, steps, tools)
         notices += [notice for notice in decision.notices if notice not in notices]
         if not decision.requests:
-            grounds = [question, *(tell_result(step, config.max_result_letters) for step in steps)]
+            told = [tell_result(step, config.max_result_letters) for step in steps]
+            # The sentence of a tool may count what its result lists.
+            said = [say_result(step.tool, step.result) for step in steps if not step.error]
+            grounds = [question, *told, *said]
             if steps and (missing := unfounded_numbers(decision.text, grounds)):
                 notices.append(f"No tool gave {', '.join(missing)}: the numbers of the steps are the ones to trust.")
             ended: Literal["answered", "cut"] = "cut" if decision.is_cut else "answered"

@@ -20,7 +20,7 @@ from llama_gene.config import ChatConfig
 from llama_gene.errors import DataError
 from llama_gene.evaluation.specialist import Specialist, specialists_beside
 from llama_gene.model.folders import load_answerer, read_card
-from llama_gene.retrieval.index import Index
+from llama_gene.retrieval.several import AnyIndex
 from llama_gene.tasks import fitting
 from llama_gene.tasks.bins import bin_names
 from llama_gene.tasks.definitions import Task, load_task, read_task
@@ -50,7 +50,7 @@ class Assistant:
     measured: Mapping[str, Measured] = field(default_factory=dict)
     examples: Mapping[str, ExamplePool] = field(default_factory=dict)
     store: Store | None = None
-    index: Index | None = None
+    index: AnyIndex | None = None
     shared: Workplace | None = None
 
     @classmethod
@@ -60,7 +60,7 @@ class Assistant:
         config: ChatConfig | None = None,
         definitions: Sequence[Path] = (),
         *,
-        index: Index | None = None,
+        index: AnyIndex | None = None,
     ) -> "Assistant":
         """Load a model folder, onto the GPU where there is one.
 

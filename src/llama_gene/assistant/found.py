@@ -12,7 +12,7 @@ from llama_gene.config import ChatConfig, GeneKind
 from llama_gene.errors import LlamaGeneError
 from llama_gene.prompts import defuse
 from llama_gene.retrieval.hits import NO_HIT, PassageHit, SequenceHit, render_passages, render_sequences
-from llama_gene.retrieval.index import Index
+from llama_gene.retrieval.several import AnyIndex
 from llama_gene.sequences.alignment import Traced
 from llama_gene.sequences.records import Record
 from llama_gene.tokenizer.load import GeneTokenizer
@@ -57,7 +57,7 @@ class Found:
     passages_note: str = ""
 
 
-def look_up(index: Index, question: str, sequences: Sequence[Record], config: ChatConfig) -> Found:
+def look_up(index: AnyIndex, question: str, sequences: Sequence[Record], config: ChatConfig) -> Found:
     """Everything that the index holds about a question; what cannot be searched is said, and stops nothing.
 
     Args:
@@ -75,10 +75,10 @@ def look_up(index: Index, question: str, sequences: Sequence[Record], config: Ch
             note = "" if passages else NO_HIT
         except LlamaGeneError as error:
             note = str(error)
-    return Found(index.folder.name, tuple(neighbours), passages, note)
+    return Found(index.name, tuple(neighbours), passages, note)
 
 
-def _neighbours_of(index: Index, record: Record, most: int) -> Neighbours:
+def _neighbours_of(index: AnyIndex, record: Record, most: int) -> Neighbours:
     kind: GeneKind = "dna" if record.kind == "dna" else "protein"
     letters = record.text[: index.config.longest_query]
     asked = Neighbours(record.id, kind, len(letters))

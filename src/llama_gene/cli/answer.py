@@ -190,8 +190,11 @@ def chat_with(
         typer.Option("--specialist", help="Folder of `tasks specialist`, a tool of its own; may be repeated."),
     ] = [],  # noqa: B006
     index: Annotated[
-        Path | None, typer.Option("--index", help="Folder of `index`: what it holds is shown with each answer.")
-    ] = None,
+        list[Path],
+        typer.Option(
+            "--index", help="Folder of `index`: what it holds is shown with each answer; several are asked as one."
+        ),
+    ] = [],  # noqa: B006
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
     overrides: Set = [],  # noqa: B006
@@ -204,10 +207,10 @@ def chat_with(
     from llama_gene.assistant.terminal import chat
     from llama_gene.assistant.toolbox import uses_tools
     from llama_gene.model.encoder import load_encoder
-    from llama_gene.retrieval.index import open_index
+    from llama_gene.retrieval.several import open_indexes
 
     recipe = settings(config, overrides)
-    searched = open_index(index, recipe.index, load_encoder) if index else None
+    searched = open_indexes(index, recipe.index, load_encoder)
     assistant = Assistant.open(model, recipe.chat, definitions, index=searched)
     wanted = tools or specialist or uses_tools(assistant)
     toolbox = _toolbox(assistant, specialist, recipe.agent) if wanted else None

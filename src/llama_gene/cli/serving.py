@@ -15,7 +15,9 @@ _PANEL = "5 · Answers"
 Model = Annotated[Path, typer.Argument(help="Tuned model folder.", show_default=False)]
 Host = Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1, this machine alone].")]
 Port = Annotated[int | None, typer.Option(help="Port; 0: any free one [default: 8000].")]
-Index = Annotated[Path | None, typer.Option("--index", help="Folder of `index`, to search in.", show_default=False)]
+Indexes = Annotated[
+    list[Path], typer.Option("--index", help="Folder of `index`, to search in; several are asked as one.")
+]
 Specialists = Annotated[
     list[Path], typer.Option("--specialist", help="Folder of `tasks specialist`; each becomes a tool.")
 ]
@@ -37,7 +39,7 @@ def serve_model(
         str | None, typer.Option("--add-key", metavar="NAME", help="Make a key, note its hash in --keys, show it, end.")
     ] = None,
     engine: Annotated[str | None, typer.Option(help="auto, batch or vllm [default: auto].")] = None,
-    index: Index = None,
+    index: Indexes = [],  # noqa: B006
     specialist: Specialists = [],  # noqa: B006
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
@@ -77,7 +79,7 @@ def serve_tools(
     host: Host = None,
     port: Port = None,
     keys: Keys = None,
-    index: Index = None,
+    index: Indexes = [],  # noqa: B006
     specialist: Specialists = [],  # noqa: B006
     definitions: Definitions = [],  # noqa: B006
     config: Config = None,
@@ -99,14 +101,14 @@ def serve_tools(
         serve_mcp_pipes(service, tools)
 
 
-def _opened(index: Path | None, search: Any) -> Any:
-    """The index, where one is named."""
-    if index is None:
+def _opened(folders: list[Path], search: Any) -> Any:
+    """The indexes, where any is named."""
+    if not folders:
         return None
     from llama_gene.model.encoder import load_encoder
-    from llama_gene.retrieval.index import open_index
+    from llama_gene.retrieval.several import open_indexes
 
-    return open_index(index, search, load_encoder)
+    return open_indexes(folders, search, load_encoder)
 
 
 def _chosen(host: str | None, port: int | None, keys: Path | None, engine: str | None) -> list[str]:

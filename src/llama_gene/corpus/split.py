@@ -2,9 +2,10 @@
 
 A source is split by whole record. Where it has few records (a genome is one file of DNA, a text source is all of its
 files) it is split by region instead: consecutive stretches of each record. Of genomes that are nearly identical to
-another one all goes to training, since a held-out region of one would be read in the other. Proteins are always
-split by whole record. Of each source that has two units or more at least one is held out, and the units held out are
-spread over the source: one at a random place in each of as many equal stretches as there are units to hold out.
+another one all goes to training, since a held-out region or gene of one would be read in the other. Proteins and coding
+pairs are always split by whole record. Of each source that has two units or more at least one is held out, and the
+units held out are spread over the source: one at a random place in each of as many equal stretches as there are units
+to hold out.
 """
 
 from collections import Counter

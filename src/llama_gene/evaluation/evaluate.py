@@ -29,7 +29,7 @@ from llama_gene.model.machine import reuse_memory
 from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 5
+CODE = 6
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,7 @@ def _score_task(
     if exam.index is not None:
         context = network.config.max_position_embeddings
         items = add_evidence(config, items, exam.index, tokenizer, context=context)
+    note = exam.notes.get(task, TaskNote())
     train = exam.splits["train"].get(task, [])
     valid = exam.splits["valid"].get(task, []) if config.split == "test" else []
     answers = answer_items(config, network, tokenizer, items, train=train, valid=valid, seed=exam.seed, tool=tool)
@@ -189,12 +190,12 @@ def _score_task(
     return compare(
         config,
         answers,
-        find_baselines(config, exam.splits, task, seed=exam.seed, kept=exam.baselines),
+        find_baselines(config, exam.splits, task, seed=exam.seed, kept=exam.baselines, metric=note.metric),
         train=train,
         test=items,
         seed=exam.seed,
         others={name: with_values(config, run[task], train, items) for name, run in exam.runs.items()},
-        note=exam.notes.get(task, TaskNote()),
+        note=note,
     )
 
 
@@ -255,7 +256,7 @@ def _headline(report: TaskReport) -> dict[str, Any]:
     return {
         "metric": best.metric, "ours": best.ours.value, "low": best.ours.low, "high": best.ours.high,
         **{name: found.value for name, found in best.baselines.items()}, "best_baseline": report.best_baseline,
-        "difference": best.difference.value, "p": best.difference.p, "verdict": best.verdict, "n": report.n,
+        "difference": best.difference.value, "p": best.difference.p, "verdict": best.verdict, "n": best.ours.n,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from llama_gene.evaluation.items import Item
 from llama_gene.progress import show_progress
 from llama_gene.prompts import defuse
 from llama_gene.retrieval.hits import SequenceHit, render_sequences
-from llama_gene.retrieval.index import Index
+from llama_gene.retrieval.several import AnyIndex
 from llama_gene.retrieval.transfer import find_neighbours
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -23,7 +23,7 @@ _HEADING = "Alike sequences of an index:"
 
 
 def add_evidence(
-    config: EvaluateConfig, items: Sequence[Item], index: Index, tokenizer: GeneTokenizer, *, context: int
+    config: EvaluateConfig, items: Sequence[Item], index: AnyIndex, tokenizer: GeneTokenizer, *, context: int
 ) -> list[Item]:
     """The items of a task, those of the function family with the hits of their first sequence in the instruction.
 
@@ -48,7 +48,7 @@ def describe_evidence(config: EvaluateConfig, index: Path) -> str:
     return f"Function tasks were asked with up to {config.neighbours} hits of the index {index.name}{limit}."
 
 
-def _with_hits(config: EvaluateConfig, item: Item, index: Index, tokenizer: GeneTokenizer, context: int) -> Item:
+def _with_hits(config: EvaluateConfig, item: Item, index: AnyIndex, tokenizer: GeneTokenizer, context: int) -> Item:
     kind: GeneKind = "dna" if item.kinds[0] == "dna" else "protein"
     letters = item.sequences[0][: index.config.longest_query]
     hits = find_neighbours(index, letters, kind, identity_below=config.neighbours_below)[: config.neighbours]

@@ -18,6 +18,7 @@ from llama_gene.errors import ArtifactError, ConfigError, DataError
 from llama_gene.retrieval.aligners import FINDERS, Choice, choose_method
 from llama_gene.retrieval.build import CODE, ENCODER, STAGE
 from llama_gene.retrieval.found import Found
+from llama_gene.retrieval.fusion import Ranked, Ranking, fuse
 from llama_gene.retrieval.hits import PassageHit, SequenceHit
 from llama_gene.retrieval.store import broken, fasta_path, open_reader
 from llama_gene.retrieval.vectors import Embedder, LoadEncoder, Space, content_words, load_space, load_vectors, nearest
@@ -25,11 +26,9 @@ from llama_gene.sequences.alignment import Traced, trace
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters, reverse_complement
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
-# Reciprocal rank fusion with the constant of its authors (Cormack et al. 2009, SIGIR).
-_FUSION = 60
 # Too little to change the order of what full text found.
 _FILLING = 1e-6
-_LOOKED_AT = 50
+LOOKED_AT = 50
 _GENES_NAMED = 5
 # Drawing takes a byte or two for each cell.
 _MOST_CELLS_DRAWN = 4_000_000
@@ -54,6 +53,11 @@ class Index:
     _embedder: Embedder | None
     _vectors_ND: NDArray[np.float16]
 
+    @property
+    def name(self) -> str:
+        """What it is called beside its hits."""
+        return self.folder.name
+
     def find_sequences(self, letters: str, kind: GeneKind, most: int = 10) -> tuple[SequenceHit, ...]:
         """The sequences that align best with the letters, DNA on both strands; empty where none does.
 
@@ -68,10 +72,10 @@ class Index:
             ArtifactError: the index is broken.
         """
         query = _clean(letters, kind, self.config.longest_query)
-        _check_most(most)
+        check_most(most)
         if not self.counts.get(f"{kind} records"):
             return ()
-        method = self.choose_method(query, kind).method
+        method = who_searches(self.config, query, kind, self.counts).method
         try:
             found = FINDERS[method](query, kind, fasta_path(self.folder, kind), self.config, most)
         except (FileNotFoundError, EOFError, StopIteration, ValueError) as error:
@@ -80,8 +84,7 @@ class Index:
 
     def choose_method(self, letters: str, kind: GeneKind) -> Choice:
         """Who would look for these letters, and why; errors as `find_sequences`."""
-        query = _clean(letters, kind, self.config.longest_query)
-        return choose_method(self.config, kind, query, self.counts.get(f"{kind} letters", 0))
+        return who_searches(self.config, letters, kind, self.counts)
 
     def align(self, letters: str, hit: SequenceHit) -> Traced | None:
         """The rows of the alignment with a hit, to be looked at; None where it is too long to draw.
@@ -172,51 +175,53 @@ class Index:
             DataError: no words, or more than `config.longest_query` letters.
             ArtifactError: the index is broken.
         """
-        _check_most(most)
-        looked_at = max(_LOOKED_AT, most)
-        return self._fuse({"words": self._by_words(question, looked_at),
-                           "vectors": self._by_vectors(question, looked_at)}, most)  # fmt: skip
+        check_most(most)
+        return self._fuse(self.rank_passages(question, max(LOOKED_AT, most)), most)
 
     def passages_by_words(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
         """As `find_passages`, by full text (BM25) alone."""
-        _check_most(most)
+        check_most(most)
         return self._fuse({"words": self._by_words(question, most)}, most)
 
     def passages_by_vectors(self, question: str, most: int = 5) -> tuple[PassageHit, ...]:
         """As `find_passages`, by vectors alone."""
-        _check_most(most)
+        check_most(most)
         return self._fuse({"vectors": self._by_vectors(question, most)}, most)
 
-    def _fuse(self, rankings: Mapping[str, Sequence[int]], most: int) -> tuple[PassageHit, ...]:
-        """The best passages of several rankings together, by the weighted sum of their reciprocal ranks."""
-        scores: dict[int, float] = {}
-        found_by: dict[int, tuple[str, ...]] = {}
-        for name, numbers in rankings.items():
-            weight = self._vector_weight if name == "vectors" else 1.0
-            for rank, number in enumerate(numbers, start=1):
-                scores[number] = scores.get(number, 0.0) + weight / (_FUSION + rank)
-                found_by[number] = (*found_by.get(number, ()), name)
-        best = sorted(scores, key=lambda number: (-scores[number], number))[:most]
-        return tuple(self._passage(number, scores[number], found_by[number]) for number in best)
+    def rank_passages(self, question: str, most: int) -> dict[Ranking, list[Ranked[int]]]:
+        """The numbers of the passages that full text and vectors find, each by its score; errors as `find_passages`.
+
+        Args:
+            question: Plain words.
+            most: Passages of each ranking at most.
+        """
+        return {"words": self._by_words(question, most), "vectors": self._by_vectors(question, most)}
+
+    def _fuse(self, rankings: Mapping[Ranking, Sequence[Ranked[int]]], most: int) -> tuple[PassageHit, ...]:
+        return tuple(self.passage(*fused) for fused in fuse(rankings, self.vector_weight, most))
 
     @property
-    def _vector_weight(self) -> float:
+    def vector_weight(self) -> float:
+        """What a rank among the vectors counts beside one among the words."""
         asked = self.config.vector_weight
         if asked is None:
             return _FILLING if isinstance(self._embedder, Space) else 1.0
         return max(asked, _FILLING)
 
-    def _by_words(self, question: str, most: int) -> list[int]:
+    def _by_words(self, question: str, most: int) -> list[Ranked[int]]:
         _check_question(question, self.config.longest_query)
         words = dict.fromkeys(content_words(question))
         if not words:
             return []
         # Quoted, since bare words such as NEAR and AND are operators.
         query = " OR ".join(f'"{word}"' for word in words)
-        rows = self._rows("SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", query, most)
-        return [number for (number,) in rows]
+        # SQLite's BM25 is better the lower it is.
+        rows = self._rows(
+            "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", query, most
+        )
+        return [Ranked(number, score) for number, score in rows]
 
-    def _by_vectors(self, question: str, most: int) -> list[int]:
+    def _by_vectors(self, question: str, most: int) -> list[Ranked[int]]:
         _check_question(question, self.config.longest_query)
         if not len(self._vectors_ND):
             return []
@@ -228,9 +233,11 @@ class Index:
         query_D = self._embedder.embed([question])[0]
         if not query_D.any():
             return []
-        return [place + 1 for place, _ in nearest(self._vectors_ND, query_D, most, self.config.least_likeness)]
+        found = nearest(self._vectors_ND, query_D, most, self.config.least_likeness)
+        return [Ranked(place + 1, cosine) for place, cosine in found]
 
-    def _passage(self, number: int, score: float, found_by: tuple[str, ...]) -> PassageHit:
+    def passage(self, number: int, score: float, found_by: tuple[str, ...]) -> PassageHit:
+        """A passage by its number, as a hit."""
         name, text, source, title, start, end = self._row(
             "SELECT id, text, source, title, start, stop FROM passages WHERE number = ?", number
         )
@@ -308,6 +315,17 @@ def _encoder_of(folder: Path, manifest: Manifest, config: IndexConfig) -> Path |
     return encoder
 
 
+def who_searches(config: IndexConfig, letters: str, kind: GeneKind, counts: Mapping[str, int]) -> Choice:
+    """Who looks for letters in what is counted here, and why.
+
+    Raises:
+        DataError: no letters, too many, or letters of another kind.
+        ConfigError: the method asked for is not installed, or does not find this kind.
+    """
+    query = _clean(letters, kind, config.longest_query)
+    return choose_method(config, kind, query, counts.get(f"{kind} letters", 0))
+
+
 def _clean(letters: str, kind: GeneKind, longest: int) -> str:
     cleaned = clean_letters("".join(letters.split()), _ALPHABETS[kind])
     if not cleaned.letters:
@@ -334,6 +352,9 @@ def _check_question(question: str, longest: int) -> None:
         )
 
 
-def _check_most(most: int) -> None:
+def check_most(most: int) -> None:
+    """Raises:
+    ConfigError: no hit is asked for.
+    """
     if most < 1:
         raise ConfigError(f"search: most = {most}. Expected 1 or more hits.")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from llama_gene.config import GeneKind
 from llama_gene.retrieval.hits import SequenceHit
-from llama_gene.retrieval.index import Index
+from llama_gene.retrieval.several import AnyIndex
 
 _LOOKED_AT = 500
 
@@ -21,7 +21,7 @@ class Transfer(NamedTuple):
 
 
 def transfer_annotation(
-    index: Index, letters: str, kind: GeneKind, field: str, *, identity_below: float = 1.1
+    index: AnyIndex, letters: str, kind: GeneKind, field: str, *, identity_below: float = 1.1
 ) -> Transfer | None:
     """The annotation of the nearest neighbour that has one and is not too alike; None where there is no such.
 
@@ -42,6 +42,6 @@ def transfer_annotation(
     return None
 
 
-def find_neighbours(index: Index, letters: str, kind: GeneKind, *, identity_below: float) -> tuple[SequenceHit, ...]:
+def find_neighbours(index: AnyIndex, letters: str, kind: GeneKind, *, identity_below: float) -> tuple[SequenceHit, ...]:
     """The hits of lower identity than a limit, best first; arguments and errors as `transfer_annotation`."""
     return tuple(hit for hit in index.find_sequences(letters, kind, _LOOKED_AT) if hit.identity < identity_below)

@@ -17,7 +17,7 @@ from llama_gene.assistant.conversation import SYNTHETIC
 from llama_gene.assistant.events import Conversation, Manner, Notice
 from llama_gene.assistant.inputs import checked_record
 from llama_gene.prompts import Message, defuse
-from llama_gene.retrieval.index import Index
+from llama_gene.retrieval.several import AnyIndex
 from llama_gene.sequences.records import Record
 from llama_gene.serving.answering import Service, unless_gone
 from llama_gene.serving.bodies import Body
@@ -106,10 +106,10 @@ def _about(service: Service) -> dict[str, Any]:
     }
 
 
-def _index_record(index: Index | None) -> dict[str, Any] | None:
+def _index_record(index: AnyIndex | None) -> dict[str, Any] | None:
     if index is None:
         return None
-    return {"name": index.folder.name, "counts": {kind: index.counts.get(kind, 0) for kind in _HELD}}
+    return {"name": index.name, "counts": {kind: index.counts.get(kind, 0) for kind in _HELD}}
 
 
 async def _turn_events(service: Service, body: TurnBody) -> AsyncGenerator[dict[str, Any]]:
