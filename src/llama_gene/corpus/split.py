@@ -2,8 +2,8 @@
 
 A source, all files of one entry of the recipe, is split by whole record. A source of DNA or text that has few records
 is split by region instead: consecutive stretches of each record. Of genomes that are nearly identical to another one
-all goes to training, since a held-out region or gene of one would be read in the other; their records do not count. Proteins
-and coding pairs are always split by whole record.
+all goes to training, since a held-out region or gene of one would be read in the other; their records do not count.
+Proteins and coding pairs are always split by whole record.
 
 Of each source that has two units or more at least one is held out. The units held out are spread over the source: one
 at a random place in each of as many equal stretches as there are units to hold out. Whole records of DNA are chosen by
