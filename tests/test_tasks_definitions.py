@@ -34,8 +34,9 @@ def test_the_five_families_are_registered() -> None:
     assert families == {"classification", "structure", "multi-sequence", "function", "regression"}
 
 
-def test_every_registered_task_names_its_source() -> None:
-    assert [task.name for task in list_tasks() if not task.source or not task.definition] == []
+@pytest.mark.parametrize("fact", ["definition", "source", "licence", "citation"])
+def test_every_registered_task_says_where_it_comes_from(fact: str) -> None:
+    assert [task.name for task in list_tasks() if not getattr(task, fact)] == []
 
 
 def test_a_definition_that_names_no_metric_is_decided_by_the_usual_one(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.baseline_answers import CODE, DECIDING, TaskBaselines, beside, find_baselines
 from llama_gene.evaluation.baselines import BASELINE_NAMES
-from llama_gene.evaluation.items import Item, read_splits
+from llama_gene.evaluation.items import Item, read_splits, refuse_equal_splits
 from llama_gene.evaluation.metrics import Estimate, draw_scores, estimate, unit_of_items
 from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.scorer import measure_answers
@@ -32,11 +32,13 @@ def run_baselines(
         kept: Folder of kept answers; None: `baselines` beside the instructions, where a model's evaluation finds them.
 
     Raises:
-        DataError: no items, or a label that training never showed.
+        DataError: no items, items that are those of training, or a label that training never showed.
     """
 
     def build(work: Path, ledger: Ledger) -> None:
         splits, notes = read_splits(instructions, config.split), read_notes(instructions)
+        if not config.allow_leaks:
+            refuse_equal_splits(splits, config.split, instructions)
         scores: dict[str, Any] = {}
         for task, asked in show_progress(list(splits[config.split].items()), "Baselines"):
             metric = notes.get(task, TaskNote()).metric
@@ -46,7 +48,7 @@ def run_baselines(
         ledger.facts["best"] = {task: one["best"] for task, one in scores.items()}
         write_json(work / SCORES, scores)
 
-    settings = config.model_dump(mode="json", include=DECIDING | {"split", "bootstrap"})
+    settings = config.model_dump(mode="json", include=DECIDING | {"split", "bootstrap", "allow_leaks"})
     return build_stage(
         "baselines", output, build, config=settings, inputs={"instructions": instructions}, seed=seed, code=CODE
     )

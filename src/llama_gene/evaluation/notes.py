@@ -1,12 +1,12 @@
 """What the definitions of the tasks say for the report: title, source, published scores, row of Table 9."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llama_gene.errors import DataError
+from llama_gene.evaluation.items import read_definitions
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.split import CHOSEN
 from llama_gene.tasks.table9 import row_name
@@ -42,12 +42,9 @@ def read_notes(instructions: Path) -> dict[str, TaskNote]:
     Raises:
         DataError: a definition of an earlier version names a score that cannot decide.
     """
-    path = instructions / CHOSEN
-    if not path.is_file():
-        return {}
-    definitions = json.loads(path.read_text(encoding="utf-8"))
+    definitions = read_definitions(instructions)
     for name, values in definitions.items():
-        _check_metric(f"{path}: task {name!r}", values)
+        _check_metric(f"{instructions / CHOSEN}: task {name!r}", values)
     return {name: _note(values) for name, values in definitions.items()}
 
 
