@@ -19,8 +19,10 @@ from llama_gene.corpus.pack import pack_corpus
 from llama_gene.corpus.plan import plan_corpus
 from llama_gene.corpus.plan_totals import CorpusPlan
 from llama_gene.errors import DataError
+from llama_gene.sequences.readers import read_records
 from llama_gene.tokenizer.extend import read_base
 from llama_gene.tokenizer.vocabulary import write_vocabulary
+from published import PLAIN, PUBMED, write_parquet
 from running import run
 
 PACK = PackConfig(weights={}, block_tokens=256)
@@ -189,6 +191,27 @@ def test_a_file_that_can_only_be_read_whole_is_assumed_where_it_is_large(tmp_pat
     assert plan.sources[0].letters == pytest.approx(180_000, rel=0.15)
     assert not plan.sources[0].is_measured
     assert any("assumed, because nothing of it could be read in part" in note for note in plan.notes)
+
+
+def pubmed_article(number: int) -> str:
+    return PLAIN.format(number=10_000 + number, version=1)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.xml"])
+def test_a_large_file_of_rows_or_articles_is_planned_from_its_beginning(tmp_path, name):
+    path = tmp_path / name
+    if name == "a.xml":
+        path.write_text(PUBMED.format(articles="".join(map(pubmed_article, range(4000)))))
+    else:
+        write_parquet(path, [{"text": letters("abcdefgh", 400, seed=number)} for number in range(4000)])
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    file = plan_sample.InputFile(0, "text", path, name)
+    ((sample, size),) = plan_sample.read_heads(file, Source(path=name, kind="text"), 100_000, parts)
+    records = len(list(read_records(sample.path, "text", format=sample.format, on_invalid="skip")))
+    assert 100 < records < 1000
+    assert size < 150_000
+    assert sample.used_bytes == pytest.approx(path.stat().st_size * records / 4000, rel=0.01)
 
 
 def test_the_verb_prints_one_json_document(data, capsys):

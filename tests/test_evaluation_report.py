@@ -274,6 +274,26 @@ def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_p
     assert "Is it &lt;one&gt;?" in page
 
 
+def test_the_first_term_and_the_accuracy_of_labels_have_rows_of_their_own(tmp_path):
+    def of_two_tasks(count):
+        terms = [replace(one, task="product", terms=(one.output,)) for one in function_items(count, seed=count)]
+        return [*terms, *motif_items(count, seed=count, task="enzyme", family="function")]
+
+    splits = {name: of_two_tasks(count) for name, count in {"train": 40, "valid": 20, "test": 21}.items()}
+    folder = write_instructions(tmp_path / "instructions", splits)
+    row = {"table9": "protein function"}
+    (folder / "tasks.json").write_text(json.dumps({"product": row, "enzyme": row}))
+    config = CONFIG.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
+    evaluate(config, model=write_answering_model(tmp_path / "m"), instructions=folder, seed=1, output=tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [task["headline"] for task in report["tasks"]] == ["fmax", "mcc"]
+    rows = [(one["metric"], one["tasks"], one["mcc"] is None) for one in report["table9"] if one["tasks"]]
+    assert rows == [("first_term", ["product"], True), ("accuracy", ["enzyme"], False)]
+    means = {mean["metric"]: mean["tasks"] for mean in report["means"]}
+    assert (means["first_term"], means["accuracy"], means["mcc"]) == (["product"], ["enzyme"], ["enzyme"])
+    assert "| protein function | 0.71 | 0.81 | first term true |" in (tmp_path / "out" / "report.md").read_text()
+
+
 def test_the_definition_names_the_score_that_leads(tmp_path):
     splits = {name: motif_items(40, seed=seed) for seed, name in enumerate(("train", "valid", "test"))}
     folder = write_instructions(tmp_path / "instructions", splits)

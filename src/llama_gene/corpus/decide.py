@@ -57,7 +57,9 @@ def decide(
         book = load_array(book_path(spool, chunk.number))
         held = np.concatenate([split.held for split in of_chunk])
         write_plan(plan, chunk.number, keep[chunk.number], _spans(book, chunk, of_chunk), held)
-    ledger.facts["near_identical"] = [[files[number].label for number in group] for group in groups]
+    # A genome and its coding pairs may be sources both, and alike to the same others.
+    alike = dict.fromkeys(tuple(files[number].label for number in group) for group in groups)
+    ledger.facts["near_identical"] = [list(group) for group in alike]
     ledger.facts["sources"] = _describe_sources(config, files, units, letters, splits)
 
 
@@ -163,10 +165,11 @@ def _units(chunks: Sequence[Chunk], spool: Path, keep: Keep, twins: set[int]) ->
         records = np.bincount(place, minlength=size)
         regions = np.bincount(place, book["regions"], minlength=size)
         letters += np.bincount(place, book["letters"], minlength=size).astype(np.int64).tolist()
-        units += [
-            FileUnits(file.source, file.kind, int(records[at]), int(regions[at]), has_twin=chunk.first + at in twins)
-            for at, file in enumerate(chunk.files)
-        ]
+        lengths = book["letters"].astype(np.int64) if chunk.kind == "dna" else np.zeros(0, np.int64)
+        for at, file in enumerate(chunk.files):
+            has_twin = chunk.first + at in twins
+            of_file = lengths[place == at] if len(lengths) else lengths
+            units.append(FileUnits(file.source, file.kind, int(records[at]), int(regions[at]), has_twin, of_file))
     return units, letters
 
 

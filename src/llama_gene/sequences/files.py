@@ -180,12 +180,25 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     Raises:
         DataError: it is not there, or is no whole Parquet file.
     """
+    return _open_parquet(path, "Expected a whole stage folder; run the stage that makes it again.")
+
+
+def open_table(item: Item) -> pq.ParquetFile:
+    """A Parquet file from elsewhere; its index is at its end, so a member of a zip has to be unpacked first.
+
+    Raises:
+        DataError: it is no whole Parquet file, or lies in a zip.
+    """
+    if item.member:
+        raise DataError(f"{item.label}: a Parquet file inside a zip. Unpack the archive and name its folder.")
+    return _open_parquet(item.path, "Expected a whole file; fetch it again.")
+
+
+def _open_parquet(path: Path, advice: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path.open("rb") if is_remote(path) else path)
-    except (pa.ArrowInvalid, FileNotFoundError) as error:
-        raise DataError(
-            f"{path}: not a Parquet file ({error}). Expected a whole stage folder; run the stage that makes it again."
-        ) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file ({error}). {advice}") from None
 
 
 def first_bytes(item: Item, size: int = 4096) -> bytes:

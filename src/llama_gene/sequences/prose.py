@@ -1,4 +1,7 @@
-"""English from plain text, Markdown and JATS XML: titles and paragraphs stay; tables, formulas and references go."""
+"""English from plain text, Markdown, JATS and PubMed XML.
+
+Titles and paragraphs stay; tables, formulas and references go.
+"""
 
 import html
 import re
@@ -82,6 +85,44 @@ def parse_jats(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
     identifier = next((tag.text for tag in root.iterfind(".//article-meta/article-id[@pub-id-type='doi']")), None)
     text = "\n\n".join(block for block in blocks if block)
     yield Entry((identifier or item.name).strip(), title, text, {"title": title} if title else {}, 1)
+
+
+def parse_pubmed(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
+    """The articles of a PubMed file that have an abstract, each its title and sections, one at a time."""
+    with open_bytes(item) as stream:
+        try:
+            events = ElementTree.iterparse(stream, events=("start", "end"))
+            _, root = next(events)
+            for event, element in events:
+                if event == "end" and element.tag == "PubmedArticle":
+                    entry = _pubmed_entry(element)
+                    if entry.letters:
+                        yield entry
+                    else:
+                        inspector.note("article without abstract left out")
+                    root.clear()  # or the tree of a file of 30,000 articles is held
+        except (ElementTree.ParseError, ValueError, LookupError) as error:
+            inspector.refuse(
+                "broken XML",
+                f"{item.label}: not well-formed XML ({error}). Fetch the file again. What follows was not read.",
+            )
+
+
+def _pubmed_entry(article: ElementTree.Element) -> Entry:
+    """Title and abstract of a `PubmedArticle`; without letters where there is no abstract."""
+    number = article.find("MedlineCitation/PMID")
+    version = "1" if number is None else number.get("Version", "1")
+    name = ("" if number is None else number.text or "") + ("" if version == "1" else f".{version}")
+    title = _inline(article.find("MedlineCitation/Article/ArticleTitle"))
+    sections = list(filter(None, map(_section, article.iterfind("MedlineCitation/Article/Abstract/AbstractText"))))
+    text = "\n\n".join(filter(None, [title, *sections])) if sections else ""
+    return Entry(name, title, text, {"title": title} if title else {})
+
+
+def _section(part: ElementTree.Element) -> str:
+    """A part of an abstract, behind its label where it has one: `METHODS: We looked.`"""
+    label, text = part.get("Label", ""), _inline(part)
+    return f"{label}: {text}" if text and label and label != "UNLABELLED" else text
 
 
 def _documents(item: Item, inspector: Inspector, clean: Callable[[str], str]) -> Iterator[Entry]:

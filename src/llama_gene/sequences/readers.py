@@ -14,9 +14,9 @@ from llama_gene.sequences.fasta import Entry, find_letter, header_annotations, p
 from llama_gene.sequences.files import Inspector, Item, first_bytes, list_files, list_items
 from llama_gene.sequences.genbank import parse_genbank
 from llama_gene.sequences.gff import parse_gff
-from llama_gene.sequences.prose import parse_jats, parse_markdown, parse_text
+from llama_gene.sequences.prose import parse_jats, parse_markdown, parse_pubmed, parse_text
 from llama_gene.sequences.records import Record
-from llama_gene.sequences.tables import parse_json, parse_jsonl, parse_lines, parse_table
+from llama_gene.sequences.tables import parse_json, parse_jsonl, parse_lines, parse_parquet, parse_table
 from llama_gene.sequences.uniprot import parse_uniprot
 
 __all__ = ["list_files", "read_records"]
@@ -30,12 +30,14 @@ _PARSERS: dict[str, Callable[[Item, Kind, Inspector], Iterator[Entry]]] = {
     "table": parse_table,
     "json": parse_json,
     "jsonl": parse_jsonl,
+    "parquet": parse_parquet,
     "markdown": parse_markdown,
     "jats": parse_jats,
+    "pubmed": parse_pubmed,
     "text": parse_text,
 }
 _AS_DNA = str.maketrans("Uu", "Tt")
-_TEXT_ONLY = ("markdown", "jats")
+_TEXT_ONLY = ("markdown", "jats", "pubmed")
 _ANNOTATED = ("genbank", "gff3")
 _SEQUENCE_ONLY = ("fasta", "fastq", "genbank", "gff3")
 
@@ -73,7 +75,7 @@ def read_records(
     Letters come in upper case, U of DNA as T, a final `*` of a protein dropped, each counted. GenBank and GFF3 give
     the genome for "dna", the translations for "protein", and for "coding" the coding DNA of each gene, a line feed and
     its protein; a UniProt flat file gives its FUNCTION text for "text".
-    Memory holds one record (or one XML or JSON file) at a time, and the ids of one file unless repeats are kept.
+    Memory holds one record (or one JATS or JSON file) at a time, and the ids of one file unless repeats are kept.
 
     Args:
         path: The file.
@@ -163,12 +165,12 @@ def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # n
     if not start.strip():
         reading.refuse("empty file", f"the file is empty. Expected {reading.kind} records; fetch it again.")
         return None
-    if b"\0" in start:
+    chosen = detect_format(reading.item, start, reading.kind) if format == "auto" else format
+    if b"\0" in start and chosen != "parquet":
         reading.refuse(
             "binary file", f"binary data. Expected {reading.kind} records in a text format; name the right file."
         )
         return None
-    chosen = detect_format(reading.item, start, reading.kind) if format == "auto" else format
     if chosen == "fasta" and not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b">", b";")):
         if b"\n>" in start.replace(b"\r", b"\n"):
             reading.refuse(
