@@ -4,7 +4,7 @@ The peer is how the paper's scripts answer: greedy decoding of 8 tokens, one que
 `generate`). Both get the same prompts and the same model with random weights, so no answer stops early; a tuned model
 that ends its answer after fewer tokens gains the peer that part. Both run in a process that keeps the memory it frees,
 as the stage "evaluate" does. Quick: the demo's shape. Else also 10 million parameters and 40,000 rows, and the memory
-that many questions take: the scores alone, about 1 kB a question, may grow.
+that many questions take: what is kept of each (its scores, about 3 kB a question as measured) may grow, no more.
 """
 
 import tempfile

@@ -11,6 +11,7 @@ page between its markers.
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +25,11 @@ from llama_gene.demo.organism import write_demo
 from llama_gene.errors import LlamaGeneError
 from llama_gene.evaluation.baseline_stage import SCORES, run_baselines
 from llama_gene.evaluation.baselines import BASELINE_NAMES
-from llama_gene.evaluation.plots import METRIC_NAMES
 from llama_gene.progress import show_progress
 from llama_gene.tasks.build import build_tasks
 from llama_gene.tasks.definitions import Task, list_tasks
-from llama_gene.tasks.split import split_tasks
+from llama_gene.tasks.score_names import METRIC_NAMES
+from llama_gene.tasks.split import CHOSEN, split_tasks
 
 SEED = 1
 LIMITS = {"train": 2000, "valid": 300, "test": 1000}
@@ -38,7 +39,9 @@ CONFIG = EvaluateConfig(cnn_letters=2_000_000)
 QUICK_CONFIG = EvaluateConfig(bootstrap=200, cnn_letters=30_000)
 _START, _END = "<!-- baselines:start -->", "<!-- baselines:end -->"
 # A little is asked of the closed tasks alone; of free text both readings.
-_SHOWN = ("spearman", "mcc", "accuracy", "token_f1", "exact", "fmax")
+_SHOWN = (
+    "spearman", "per_residue_mcc", "per_residue_accuracy", "mcc", "accuracy", "fmax", "first_term", "token_f1", "exact"
+)  # fmt: skip
 
 
 def main() -> None:
@@ -177,6 +180,7 @@ def measure_reuse(task: str, found: Mapping[str, Any], folder: Path, config: Eva
     with tempfile.TemporaryDirectory() as elsewhere:
         other = Path(elsewhere) / "instructions"
         other.mkdir()
+        shutil.copy(folder / task / "instructions" / CHOSEN, other)
         for split in ("train", "valid", "test"):
             lines = (folder / task / "instructions" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
             records = ({**json.loads(line), "instruction": "Say it in other words."} for line in lines)
@@ -190,10 +194,11 @@ def measure_reuse(task: str, found: Mapping[str, Any], folder: Path, config: Eva
 
 
 def rows(found: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any], str, Mapping[str, Any]]]:
-    """Task, what is known of it, score and its values: of each task the score that decides, and accuracy with MCC."""
+    """Task, what is known of it, score and its values: the score that decides, and accuracy with MCC, per residue of
+    structure."""
     for name, one in found.items():
         for metric in _SHOWN:
-            if metric in one.get("scores", {}):
+            if metric in one.get("scores", {}) and f"per_residue_{metric}" not in one["scores"]:
                 yield name, one, metric, one["scores"][metric]
 
 
@@ -234,17 +239,19 @@ def rewrite(page: Path, found: Mapping[str, Mapping[str, Any]]) -> None:
 
 def page_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """One table a family, and the tasks that were not run."""
+    answered = {name for one in found.values() for name in one.get("methods", ())}
+    methods = {name: title for name, title in BASELINE_NAMES.items() if name in answered}
     for family in dict.fromkeys(one["family"] for one in found.values()):
         members = {name: one for name, one in found.items() if one["family"] == family}
         yield f"\n### {family}\n"
-        yield f"| task | split | train | test | score | {' | '.join(BASELINE_NAMES.values())} | published |"
-        yield "|---|---|--:|--:|---|" + "---|" * len(BASELINE_NAMES) + "---|"
+        yield f"| task | split | train | test | score | {' | '.join(methods.values())} | published |"
+        yield "|---|---|--:|--:|---|" + "---|" * len(methods) + "---|"
         last = ""
         for name, one, metric, values in rows(members):
             start = ("", "", "", "")
             if name != last:
                 start = (name, one["split"], f"{one['items']['train']:,}", f"{one['n']:,}")
-            cells = (cell(values.get(method), starred=method == one["best"]) for method in BASELINE_NAMES)
+            cells = (cell(values.get(method), starred=method == one["best"]) for method in methods)
             others = "; ".join(
                 f"{other['system']} {other['value']:.3f}" for other in one["published"] if other["metric"] == metric
             )
@@ -252,7 +259,7 @@ def page_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             last = name
         for name, one in members.items():
             if "not_run" in one:
-                yield f"| {name} | not run: {one['not_run']} |" + " |" * (4 + len(BASELINE_NAMES))
+                yield f"| {name} | not run: {one['not_run']} |" + " |" * (4 + len(methods))
 
 
 if __name__ == "__main__":

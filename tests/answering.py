@@ -16,7 +16,7 @@ LABELS = ("Non-promoter", "promoter")
 MOTIF = "TATAAT"
 
 
-def write_answering_model(folder: Path, *, hidden: int = 32, seed: int = 1) -> Path:
+def write_answering_model(folder: Path, *, hidden: int = 32, seed: int = 1, positions: int = 512) -> Path:
     """A two-layer LLaMA with random weights and a letter-level tokenizer, as a plain Hugging Face folder."""
     folder.mkdir(parents=True, exist_ok=True)
     letters = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
@@ -33,7 +33,7 @@ def write_answering_model(folder: Path, *, hidden: int = 32, seed: int = 1) -> P
     torch.manual_seed(seed)
     sizes = LlamaConfig(
         vocab_size=320, hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=512, initializer_range=0.3, bos_token_id=256, eos_token_id=257,
+        max_position_embeddings=positions, initializer_range=0.3, bos_token_id=256, eos_token_id=257,
     )  # fmt: skip
     LlamaForCausalLM(sizes).save_pretrained(folder)
     return folder

@@ -5,8 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import ClassVar
 
 import pytest
 
@@ -32,6 +30,7 @@ from llama_gene.tasks.definitions import load_task
 from llama_gene.tasks.tool_calls import Request, as_asked, read_arguments, read_request, write_call
 from llama_gene.tasks.tool_questions import say_result
 from llama_gene.tools import all_tools, make_tool
+from planning import environment, planning, wants
 
 DNA = (Record("gene", "dna", "ATGGCATGA"),)
 PATIENT = AgentConfig(max_steps=3, timeout_s=30)
@@ -267,6 +266,17 @@ def test_the_model_goes_on_with_a_call_on_the_result_of_the_one_before(assistant
     assert finished.text == "The protein is SCH (genetic code 1, frame 1)."
 
 
+def test_a_result_that_the_model_cannot_read_whole_is_cut_and_said_all_the_same(assistant, monkeypatch):
+    coding = (Record("gene", "dna", "ATG" + "GCTAAAGGTCTGTTCGATGAACAC" * 30),)
+    prompts = said_by(monkeypatch, '{"tool": "codon_usage", "coding_sequences": "@input"}', "Often.")
+    patient = PATIENT.model_copy(update={"max_result_letters": 4000})
+    steps, finished = run(LocalPlanner(assistant, config=patient), sequences=coding, config=patient)
+    assert steps[0].error == ""
+    assert "characters more" in prompts[1]
+    assert finished.ended == "answered"
+    assert finished.text
+
+
 def test_a_call_that_was_made_already_ends_the_loop(assistant, monkeypatch):
     same = '{"tool": "gc_content", "dna": "@input"}'
     said_by(monkeypatch, same, same)
@@ -342,41 +352,10 @@ def test_a_model_that_writes_a_control_token_into_its_call_does_no_harm(assistan
 # A server as planner.
 
 
-class Server(BaseHTTPRequestHandler):
-    """Answers with the replies it was given, and keeps what it was asked."""
-
-    replies: ClassVar[list[dict]] = []
-    asked: ClassVar[list[dict]] = []
-
-    def do_POST(self):
-        type(self).asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        message = {"role": "assistant", "content": None} | type(self).replies.pop(0)
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
-        body = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def server():
-    served = HTTPServer(("127.0.0.1", 0), type("Fresh", (Server,), {"replies": [], "asked": []}))
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    yield served
-    served.shutdown()
-    served.server_close()
-
-
-def environment(port: int) -> dict[str, str]:
-    return {"LLAMA_GENE_PLANNER_URL": f"http://127.0.0.1:{port}/v1", "LLAMA_GENE_PLANNER_MODEL": "big"}
-
-
-def wants(name: str, arguments: str) -> dict:
-    return {"tool_calls": [{"id": "x", "type": "function", "function": {"name": name, "arguments": arguments}}]}
+    with planning() as served:
+        yield served
 
 
 def test_a_larger_model_calls_the_same_tools_with_the_same_checks(server):
@@ -409,6 +388,8 @@ def test_a_server_that_is_not_there_is_said_without_the_key(server):
     server.shutdown()
     server.server_close()
     planner = open_planner(PATIENT, environment(port) | {"LLAMA_GENE_PLANNER_KEY": "secret-key"})
-    with pytest.raises(NetworkError, match=r"planner 'big' at http://127\.0\.0\.1") as caught:
+    with pytest.raises(
+        NetworkError, match=r"planner 'big' at http://127\.0\.0\.1.*: Connection error\. Check"
+    ) as caught:
         run(planner)
     assert "secret-key" not in str(caught.value)

@@ -218,6 +218,11 @@ def test_tools_are_listed_and_called_by_hand_on_the_sequence_that_waits(assistan
     assert "'rm': no such tool" in shown
 
 
+def test_a_tool_called_by_hand_after_a_question_is_about_the_sequence_of_that_question(assistant):
+    shown = talk(assistant, "Is it a promoter? ATGGCATGAATG", '/tool translate {"dna": "@input"}')
+    assert '"protein": "MA*M"' in shown
+
+
 def test_a_question_is_answered_with_tools_and_every_step_is_shown(assistant):
     def plan(question, sequences, steps, tools):
         yield from ()

@@ -210,6 +210,14 @@ def test_a_free_question_is_answered_by_a_call_and_remembered(assistant, monkeyp
     assert again.text == reply.text
 
 
+def test_a_question_for_an_explanation_is_not_about_the_sequence_of_before(assistant, monkeypatch):
+    writes(monkeypatch, CALL, "Done.", "A gene is read from there.")
+    first = reply_to(assistant, f"How much? {DNA}", manner=Manner(tools="on"))
+    second = reply_to(assistant, "What is a promoter?", first.conversation, Manner(tools="on"))
+    assert (second.notices, second.text, second.steps) == ((), "A gene is read from there.", ())
+    assert second.conversation.asked == first.conversation.asked
+
+
 def test_tools_are_used_only_where_they_are_wanted(assistant, monkeypatch):
     writes(monkeypatch, CALL)
     assert reply_to(assistant, f"How much? {DNA}").text == CALL

@@ -1,6 +1,5 @@
 """`corpus build` on small files: nothing lost, nothing leaked, the same bytes again."""
 
-import json
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from llama_gene.artifacts import read_manifest
 from llama_gene.config import CorpusConfig, Source
 from llama_gene.corpus.accounts import imbalances
 from llama_gene.corpus.build import build_corpus
@@ -318,6 +316,30 @@ def test_a_bad_record_stops_the_build_or_is_counted(folder):
     assert counts["protein records kept"] == 1
 
 
+def test_records_that_are_refused_are_in_the_books_with_their_letters(folder):
+    headless = "ACGTACGT\nAC GT\n"
+    (folder / "bad.fa").write_text(f"{headless}>a\n{'ACGTT' * 90}\n>a\nGGCCA\n>b\n\n>c\nAC-GTA\n>\nACG\n")
+    (folder / "bad.gz").write_bytes(b"\x1f\x8b")
+    (folder / "notes").mkdir()
+    (folder / "notes/latin.txt").write_bytes("é".encode("latin-1") * 7)
+    (folder / "notes/utf.txt").write_text("words and words " * 20)
+    sources = (("genes.fa", "dna"), ("bad.fa", "dna"), ("bad.gz", "dna"), ("notes", "text"))
+    counts = build_corpus(config(*sources), data=folder, seed=1, output=folder / "out").counts
+    assert imbalances(counts) == {}
+    found = {name: number for name, number in counts.items() if "removed" in name}
+    assert found == {
+        "dna records removed: no first header": 1, "dna letters removed: no first header": 12,
+        "dna records removed: duplicate id": 1, "dna letters removed: duplicate id": 5,
+        "dna records removed: empty record": 1,
+        "dna records removed: letters outside the alphabet": 1, "dna letters removed: letters outside the alphabet": 6,
+        "dna records removed: record without a name": 1, "dna letters removed: record without a name": 3,
+        "text records removed: not UTF-8": 1, "text letters removed: not UTF-8": 7,
+    }  # fmt: skip
+    assert counts["dna reading: unreadable file"] == 1, "of a file that cannot be read nothing is known"
+    assert counts["dna records read"] == 40 + 6
+    assert counts["dna letters read"] == sum(400 + n for n in range(40)) + 450 + 12 + 5 + 6 + 3
+
+
 def test_an_earlier_corpus_stays_when_a_later_build_fails(folder):
     build_corpus(config(("genes.fa", "dna")), data=folder, seed=1, output=folder / "out")
     before = (folder / "out/manifest.json").read_bytes()
@@ -338,35 +360,3 @@ def test_what_a_killed_build_left_does_not_disturb_the_next(folder, monkeypatch)
     clean = build_corpus(config(*SOURCES), data=folder, seed=1, output=folder / "clean")
     assert killed.counts == clean.counts
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["manifest.json", "train", "valid"]
-
-
-@pytest.mark.real_data
-@pytest.mark.slow
-def test_real_genomes_proteins_and_papers_make_a_balanced_corpus(data, tmp_path):
-    sources = (
-        ("genomes/yeast/R64-1-1.fa.gz", "dna"),
-        ("genomes/bacteria/GCF_000148585.2.fa.gz", "dna"),
-        ("proteins/proteomes/archaea_178306.faa.gz", "protein"),
-        ("text/craft", "text"),
-    )
-    chosen = CorpusConfig(
-        sources=[Source(path=path, kind=kind) for path, kind in sources],
-        max_letters={"dna": 1_200_000, "text": 600_000},
-    )
-    manifest = build_corpus(chosen, data=data, seed=1, output=tmp_path / "out")
-    assert imbalances(manifest.counts) == {}
-    assert manifest.counts["dna records read"] == 18
-    assert manifest.counts["files split by region"] == 2
-    assert all(manifest.counts[f"{kind} documents valid"] for kind in ("dna", "protein", "text"))
-    assert manifest.counts["text letters train"] == pytest.approx(600_000, rel=0.03)
-    assert json.loads((tmp_path / "out/manifest.json").read_text())["stage"] == read_manifest(tmp_path / "out").stage
-
-
-@pytest.mark.real_data
-@pytest.mark.slow
-def test_the_near_identical_escherichia_and_shigella_genomes_are_found(data, tmp_path):
-    names = ("GCF_002949675.1", "GCF_003697165.2", "GCF_006742205.1")
-    sources = [Source(path=f"genomes/bacteria/{name}.fa.gz", kind="dna") for name in names]
-    chosen = CorpusConfig(sources=sources, max_letters={"dna": 100_000})
-    found = build_corpus(chosen, data=data, seed=1, output=tmp_path / "out").facts["near_identical"]
-    assert found == [[f"genomes/bacteria/{name}.fa.gz" for name in names[:2]]]

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_gene.config import CleanConfig
-from llama_gene.corpus.clean import clean, count_letters, needs_case
+from llama_gene.corpus.clean import clean, needs_case
 from llama_gene.corpus.clean_dna import clean_dna
 from llama_gene.corpus.clean_text import clean_text
 from llama_gene.corpus.complexity import low_complexity_dna, low_complexity_protein
 from llama_gene.sequences.files import list_files
+from llama_gene.sequences.letters import count_letters
 from llama_gene.sequences.readers import read_records
 from llama_gene.sequences.records import Record
 

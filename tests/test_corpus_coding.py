@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_gene.config import CleanConfig
-from llama_gene.corpus.clean import clean, count_letters
+from llama_gene.corpus.clean import clean
 from llama_gene.corpus.cut import cut_coding
 from llama_gene.errors import DataError
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.sequences.coding import coding_pair
 from llama_gene.sequences.files import Inspector
+from llama_gene.sequences.letters import count_letters
 from llama_gene.sequences.readers import read_records
 from llama_gene.sequences.records import CodingSequence, CodonException, Record
 
@@ -22,6 +23,13 @@ def pair_of(dna, **fields):
     inspector = Inspector()
     entry = coding_pair(CodingSequence("chr", "b1", "a product", dna, **fields), inspector)
     return (entry.letters if entry else ""), dict(inspector.counts)
+
+
+def test_a_region_that_gives_no_pair_is_a_lost_record_with_its_bases_and_residues():
+    inspector = Inspector()
+    assert coding_pair(CodingSequence("chr", "b1", "", "ATGGCTTGGTAA", protein="MCW"), inspector) is None
+    reason = "no coding pair: the given translation is another"
+    assert (inspector.lost.records, inspector.lost.letters) == ({reason: 1}, {reason: 15})
 
 
 OURS = {"coding pairs with our translation, since none is given": 1}

@@ -77,9 +77,12 @@ def test_proteins_are_rows_and_what_leaves_is_counted(tmp_path):
         ]
     ]
     assert told["counts"] == {
-        "protein records read": 3, "protein letters read": 76, "protein records removed: shorter than min_letters": 1,
-        "protein letters removed: shorter than min_letters": 3, "protein reading: records upper-cased": 1,
-        "protein reading: final stops dropped": 1, "protein reading: letters outside the alphabet": 1,
+        "protein records read": 4, "protein letters read": 79,
+        "protein records removed: letters outside the alphabet": 1,
+        "protein letters removed: letters outside the alphabet": 3,
+        "protein records removed: shorter than min_letters": 1, "protein letters removed: shorter than min_letters": 3,
+        "protein reading: records upper-cased": 1, "protein reading: final stops dropped": 1,
+        "protein reading: letters outside the alphabet": 1,
     }  # fmt: skip
 
 

@@ -1,19 +1,24 @@
-"""The same bytes from every engine, from object storage, and after a kill."""
+"""The same bytes from every engine, from object storage, and from a cluster that loses a node."""
 
+import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from joblib.externals.loky import get_reusable_executor, process_executor
 
+import waiting
+from genes import make_gene, write_genbank
 from llama_gene import cli
 from llama_gene.config import EngineConfig, PackConfig
 from llama_gene.corpus.build import build_corpus
@@ -24,7 +29,7 @@ from llama_gene.storage import to_path
 from test_corpus_build import config, write_fasta
 from test_corpus_pack import write_tokenizer
 
-SOURCES = (("genomes", "dna"), ("proteins", "protein"), ("pages", "text"))
+SOURCES = (("genomes", "dna"), ("proteins", "protein"), ("pages", "text"), ("genes", "coding"))
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_fasta(folder / f"genomes/{number}.fa", {f"g{number}": draw("ACGT", 30_000), f"s{number}": shared})
         proteins = {f"p{number}.{at}": draw("ACDEFGHIKLMNPQRSTVWY", 60 + 9 * at) for at in range(30)}
         write_fasta(folder / f"proteins/{number}.faa", proteins)
+        genes = [make_gene(100 + 10 * at, seed=100 * number + at) for at in range(20)]
+        write_genbank(folder / f"genes/{number}.gbk", [make_gene(300, seed=400), *genes], seed=number)
     (folder / "pages").mkdir()
     for number in range(30):
         words = [draw("abcdefgh", 5) for _ in range(200)]
@@ -77,6 +84,8 @@ def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
 def test_there_are_several_tasks_in_every_pass(alone):
     for folder in ("corpus/train", "blocks/train"):
         assert sum(name.startswith(folder) for name in alone) > 3
+    shards = [pq.read_table(pa.BufferReader(shard)) for name, shard in alone.items() if name.endswith(".parquet")]
+    assert {kind for shard in shards for kind in shard["kind"].to_pylist()} == {"dna", "protein", "text", "coding"}
 
 
 @pytest.mark.slow
@@ -111,83 +120,58 @@ def test_a_worker_that_holds_more_than_before_stays(tmp_path):
     get_reusable_executor().shutdown()
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import llama_gene.corpus.build as build
-from llama_gene.config import CorpusConfig, EngineConfig, Source
-import llama_gene.corpus.collect as collect
-from test_corpus_build import config
-from test_corpus_engines import SOURCES, kill_worker
-collect._CHUNK_BYTES, build.BATCH_LETTERS = 25_000, 20_000
-build.make_part = kill_worker
-data, output = map(Path, sys.argv[1:])
-build.build_corpus(config(*SOURCES, shard_letters=40_000), data=data, seed=1, output=output,
-                   engine=EngineConfig(workers=2))
-"""
-
-
-def kill_worker(task):  # type: ignore[no-untyped-def]
-    """Stands for a pass that needs more memory than there is, at its third task."""
-    if task.chunk.number == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    from llama_gene.corpus.documents import make_part
-
-    return make_part(task)
-
-
-@pytest.mark.slow
-def test_a_killed_worker_is_one_clear_line_and_the_next_run_goes_on(data, tmp_path, alone):
-    run = subprocess.run(
-        [sys.executable, "-c", KILLED, data, tmp_path / "corpus"],
-        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}, check=False,
-    )  # fmt: skip
-    assert run.returncode == 1
-    assert (
-        "ArtifactError: a worker process was killed, perhaps for want of memory. What is finished is kept" in run.stderr
-    )
-    kept = tmp_path / "corpus.partial/scratch/done"
-    finished = {file: file.stat().st_mtime_ns for file in kept.rglob("*.json")}
-    assert len([file for file in finished if file.parent.name == "reading"]) == len(
-        list((kept / "reading").glob("*.json"))
-    )
-    assert finished
-    seen = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("llama_gene.corpus.build.collect_chunk", seen.append)
-        made = make(data, tmp_path, EngineConfig(workers=2))
-    assert not seen, "what was read is not read again"
-    assert made == alone
-
-
-@pytest.mark.slow
-def test_a_ray_cluster_that_loses_a_node_writes_the_same_bytes(data, tmp_path, alone):
+@pytest.fixture
+def ray_of_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """Ray, whose workers find the functions of the tests, too."""
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'llama-gene[cluster]'")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
+    yield ray
+    ray.shutdown()
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_that_loses_a_node_at_work_writes_the_same_bytes(
+    data, tmp_path, alone, ray_of_tests, monkeypatch
+):
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    os.environ["PYTHONPATH"] = paths
+    # Workers get it from the node, which gets it from here.
+    monkeypatch.setenv("WAITING", str(tmp_path / "waiting"))
+    (tmp_path / "waiting").mkdir()
+    monkeypatch.setattr("llama_gene.corpus.engine._remember", waiting.wait_and_do)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
     try:
         second = cluster.add_node(num_cpus=1, object_store_memory=10**8)
-        ray.init(address=cluster.address, log_to_driver=False)
-        lost = threading.Thread(target=_lose, args=(cluster, second, tmp_path / "corpus.partial/scratch/done"))
-        lost.start()
-        made = make(data, tmp_path, EngineConfig(name="ray", address=cluster.address))
-        lost.join()
+        ray_of_tests.init(address=cluster.address, log_to_driver=False)
+        with ThreadPoolExecutor() as pool:
+            lost = pool.submit(_lose, cluster, second, tmp_path)
+            made = make(data, tmp_path, EngineConfig(name="ray", address=cluster.address))
         assert made == alone
-        assert second not in cluster.list_all_nodes()
+        nodes = [line.split()[0] for line in (tmp_path / "waiting" / lost.result()).read_text().splitlines()]
+        assert len(nodes) == 2, "what the lost node was at was done again"
+        assert nodes[0] == second.node_id != nodes[1]
     finally:
-        ray.shutdown()
+        ray_of_tests.shutdown()
         cluster.shutdown()
 
 
-def _lose(cluster, node, done: Path) -> None:  # type: ignore[no-untyped-def]
-    """Take a node away once the second pass has begun."""
-    while not list(done.glob("cutting/*.json")):
-        time.sleep(0.05)
-    cluster.remove_node(node, allow_graceful=False)
+def _lose(cluster, node, folder: Path) -> str:  # type: ignore[no-untyped-def]
+    """Take a node away while it is at a task; the name of that task."""
+    deadline = time.monotonic() + 120
+    try:
+        while not (names := [file.name for file in (folder / "waiting").iterdir() if node.node_id in file.read_text()]):
+            assert time.monotonic() < deadline, "the node never came to a task"
+            time.sleep(0.05)
+        assert not (folder / "corpus.partial/scratch/done/cutting" / f"{names[0]}.json").exists()
+        cluster.remove_node(node, allow_graceful=False)
+        # Ray ends the node, but its workers find out only later; where a machine is lost they go with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int((folder / "waiting" / names[0]).read_text().split()[1]), signal.SIGKILL)
+        assert not (folder / "corpus.partial/scratch/done/cutting" / f"{names[0]}.json").exists()
+    finally:
+        (folder / "waiting" / waiting.GO).touch()
+    return names[0]
 
 
 @pytest.fixture
@@ -215,18 +199,31 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
+def upload(folder: Path, place: Path) -> None:
+    """Every file of a folder."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            (place / file.relative_to(folder).as_posix()).write_bytes(file.read_bytes())
+
+
 @pytest.mark.slow
 def test_object_storage_holds_the_same_bytes(data, bucket, alone):
     place = to_path(f"{bucket}/raw")
-    for file in data.rglob("*"):
-        if file.is_file():
-            (place / file.relative_to(data).as_posix()).write_bytes(file.read_bytes())
+    upload(data, place)
     output = to_path(f"{bucket}/made")
     made = make(place, output, EngineConfig(workers=2))
     assert made == alone
     manifest = (output / "corpus/manifest.json").read_text()
     build_corpus(config(*SOURCES, shard_letters=40_000), data=place, seed=1, output=output / "corpus")
     assert (output / "corpus/manifest.json").read_text() == manifest, "what is up to date is left alone"
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_that_reads_and_writes_object_storage_writes_the_same_bytes(data, bucket, alone, ray_of_tests):
+    ray_of_tests.init(num_cpus=2, object_store_memory=10**8, include_dashboard=False, log_to_driver=False)
+    place = to_path(f"{bucket}/raw")
+    upload(data, place)
+    assert make(place, to_path(f"{bucket}/made"), EngineConfig(name="ray")) == alone
 
 
 @pytest.mark.slow

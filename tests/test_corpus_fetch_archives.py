@@ -8,12 +8,16 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from fetching import Faults, fetch_config, serving
+from llama_gene.config import CorpusConfig, Source
+from llama_gene.corpus.build import build_corpus
 from llama_gene.corpus.fetch.fetch import fetch_corpus
 from llama_gene.corpus.fetch.sum_kernel import add_bytes
 from llama_gene.errors import ConfigError, DataError, MissingError, NetworkError
+from published import COLI, ENSEMBL, PLAIN, PUBMED, STRUCTURED, WITHOUT, packed, s2orc_paper, write_parquet
 
 GENOME = gzip.compress(b">chr1\n" + b"ACGT" * 500 + b"\n", mtime=0)
 
@@ -374,3 +378,68 @@ def test_globs_choose_files_of_a_dataset(hub, tmp_path):
         fetch(hub, tmp_path, {**entry, "files": ["*.parquet"]})
     with pytest.raises(MissingError, match=r"datasets/me/none/revision/main: not there \(404\)"):
         fetch(hub, tmp_path, {**entry, "dataset": "me/none"})
+
+
+# --- From archives to documents --------------------------------------------------------------------------------------
+
+
+def serve_four(archive, tmp_path):
+    """One file of each kind that is not plain sequence, and what names it in a recipe."""
+    name = "pubmed26n0001.xml.gz"
+    baseline = packed(PUBMED.format(articles=STRUCTURED + WITHOUT + PLAIN.format(number=13, version=1)))
+    archive.files["/pubmed/"] = f'<a href="{name}">{name}</a>'.encode()
+    archive.files |= {f"/pubmed/{name}": baseline, f"/pubmed/{name}.md5": f"MD5({name})= {md5(baseline)}\n".encode()}
+
+    archive.files["/shards/20260101_000042"] = packed(f"{json.dumps(s2orc_paper(7))}\n")
+    listing = json.dumps({"files": [f"{archive.url}/shards/20260101_000042?X-Amz-Signature=abc"]})
+    archive.files["/semantic_scholar/release/latest/dataset/s2orc"] = listing.encode()
+
+    rows = [{"id": f"row{number}", "text": f"Page {number} of a set."} for number in range(3)]
+    table = write_parquet(tmp_path / "train.parquet", rows).read_bytes()
+    large = {
+        "rfilename": "data/train.parquet",
+        "size": len(table),
+        "lfs": {"sha256": hashlib.sha256(table).hexdigest()},
+    }
+    about = {"sha": "c0ffee", "siblings": [large], "cardData": {"license": "mit"}}
+    archive.files["/huggingface/api/datasets/own/set/revision/main?blobs=true"] = json.dumps(about).encode()
+    archive.files["/huggingface/datasets/own/set/resolve/c0ffee/data/train.parquet"] = table
+
+    species = COLI.partition(".")[0].lower()
+    row = species_row("Coli", species, "GCA_1.1", "bacteria_core_60_113_1")
+    archive.files["/ensembl_genomes/bacteria/release-60/species_EnsemblBacteria.txt"] = f"{COLUMNS}\n{row}\n".encode()
+    for folder, ending in (("fasta/{}/dna", ".dna."), ("fasta/{}/pep", ".pep."), ("gff3/{}", ".gff3.")):
+        place = f"/ensembl_genomes/bacteria/release-60/{folder.format(species)}"
+        files = {file: packed(text) for file, text in ENSEMBL.items() if file.startswith(COLI) and ending in file}
+        archive.files |= {f"{place}/{file}": content for file, content in files.items()}
+        archive.files[f"{place}/CHECKSUMS"] = "\n".join(f"{unix_sum(c)} {f}" for f, c in files.items()).encode()
+    return (
+        {"name": "abstracts", "archive": "pubmed"},
+        {"name": "papers", "archive": "s2orc"},
+        {"name": "pages", "archive": "huggingface", "dataset": "own/set"},
+        {
+            "name": "genes", "archive": "ensembl", "division": "bacteria", "release": "60", "species": [species],
+            "files": ["dna", "pep", "gff3"],
+        },
+    )  # fmt: skip
+
+
+def test_what_is_fetched_becomes_documents(archive, tmp_path, monkeypatch):
+    monkeypatch.setenv("S2_API_KEY", "secret")
+    config = fetch_config(archive, *serve_four(archive, tmp_path))
+    fetch_corpus(config, seed=1, output=tmp_path / "data")
+    kinds = {"abstracts": "text", "papers": "text", "pages": "text", "genes/*.gff3.gz": "coding"}
+    sources = [Source(path=path, kind=kind) for path, kind in kinds.items()]
+    manifest = build_corpus(
+        CorpusConfig(sources=sources, min_letters=1), data=tmp_path / "data", seed=1, output=tmp_path / "corpus"
+    )
+    shards = sorted((tmp_path / "corpus").glob("*/*.parquet"))
+    found = {row["text"] for shard in shards for row in pq.read_table(shard).to_pylist()}
+    assert found == {
+        "On E. coli.\n\nAIM: To see 10^6 cells.\n\nWe saw H2O.", "Short.\n\nCells live.",
+        "On cells\n\nCells live.\n\nMethods\n\nWe looked (1).",
+        "Page 0 of a set.", "Page 1 of a set.", "Page 2 of a set.", "GTGGCTTGGTAA\nMAW",
+    }  # fmt: skip
+    assert manifest.counts["text records read"] == 6
+    assert manifest.counts["text reading: article without abstract left out"] == 1
+    assert manifest.counts["coding records read"] == 1

@@ -62,6 +62,13 @@ def test_an_edited_text_goes_and_case_and_punctuation_do_not_matter(tmp_path):
     assert goes(texts, "text", tmp_path) == [False, False, True, True]
 
 
+def test_the_disk_of_files_that_are_mapped_is_taken_when_they_are_made(tmp_path):
+    find_near_duplicates([np.tile(np.arange(128, dtype=np.uint32), (5000, 1))], CONFIG, tmp_path)
+    for name in ("buckets.npy", "candidates.npy", "kept.npy"):
+        told = (tmp_path / name).stat()
+        assert told.st_blocks * 512 >= told.st_size
+
+
 def test_records_without_words_stay_and_none_is_no_error(tmp_path):
     assert goes(["ACGT", "ACGT", "NNNN", ""], "dna", tmp_path) == [False] * 4
     assert goes([], "dna", tmp_path) == []

@@ -1,5 +1,6 @@
 """`corpus pack`: whole documents in blocks, none lost, every id known."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -140,6 +141,30 @@ def test_training_keeps_near_its_token_limit_and_says_what_was_left_out(corpus, 
     counts = manifest.counts
     left_out = counts["train documents left out: over the mixture or the token limit"]
     assert left_out + counts["train documents"] == counts["train documents in the corpus"] == len(rows(corpus, "train"))
+
+
+def test_what_each_kind_leaves_out_is_counted_in_documents_and_letters(corpus, tokenizer, tmp_path):
+    phases = (Phase(share=1, weights={"text": 1}), Phase(share=2, weights={"dna": 3, "text": 1}))
+    config = packing(block_tokens=64, max_tokens=4000, phases=phases)
+    counts = pack_corpus(config, corpus=corpus, tokenizer=tokenizer, seed=1, output=tmp_path / "p").counts
+    limit = "left out: over the mixture or the token limit"
+    for kind in ("dna", "protein", "text"):
+        texts = [row["text"].encode() for row in rows(corpus, "train") if row["kind"] == kind]
+        packed = [entry for entry in documents(tmp_path / "p", "train") if entry[0] == kind]
+        ended = sum(ids[-1] == EOS for _, ids, _ in packed)
+        assert len(texts) - ended == counts[f"train {kind} documents {limit}"] > 0
+        assert sum(map(len, texts)) - sum(entry[2] for entry in packed) == counts[f"train {kind} letters {limit}"]
+
+
+def test_a_corpus_that_lost_a_document_is_refused(corpus, tokenizer, tmp_path):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    shard = next((tmp_path / "corpus/train").iterdir())
+    table = pq.read_table(shard)
+    pq.write_table(table.slice(0, len(table) - 1), shard)
+    kind = table["kind"][-1].as_py()
+    whole = sum(row["kind"] == kind for row in rows(corpus, "train"))
+    with pytest.raises(DataError, match=rf"train: {whole - 1} {kind} documents, but the manifest counts {whole}\. Exp"):
+        pack_corpus(packing(), corpus=tmp_path / "corpus", tokenizer=tokenizer, seed=1, output=tmp_path / "p")
 
 
 def test_the_mixture_is_weighed_by_tokens(corpus, tokenizer, tmp_path):

@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from llama_gene.config import KINDS, CleanConfig, Phase
 from llama_gene.corpus.best_fit import best_fit
-from llama_gene.corpus.clean import clean, count_letters
+from llama_gene.corpus.clean import clean
 from llama_gene.corpus.cut import cut_proteins, cut_text
 from llama_gene.corpus.deduplicate import RECORD, digests, find_repeated
 from llama_gene.corpus.kmers import DNA_WORD, join, words_in
 from llama_gene.corpus.mix import choose_mixture
 from llama_gene.corpus.near_identical import SKETCH_WORDS, Sketch, group_near_identical
-from llama_gene.corpus.split import FileUnits, choose_held_out, count_regions, plan_split, stretches
+from llama_gene.corpus.split import FileUnits, choose_by_letters, choose_held_out, count_regions, plan_split, stretches
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.alphabets import reverse_complement
+from llama_gene.sequences.letters import count_letters
 from llama_gene.sequences.records import Record
 
 RULES = CleanConfig(text="keep")
@@ -130,19 +131,41 @@ def test_a_source_of_one_unit_is_trained_on():
     assert not choose_held_out(1, 0.4, np.random.default_rng(0)).any()
 
 
-def test_genomes_split_by_region_gene_sets_by_record_and_twins_not_at_all():
+def test_a_source_of_few_records_splits_by_region_others_by_record_and_twins_not_at_all():
     files = [
         FileUnits(source=0, kind="dna", records=3, regions=int(count_regions(250_000, 100_000)) + 2),
-        FileUnits(source=0, kind="dna", records=40, regions=40),
-        FileUnits(source=0, kind="dna", records=1, regions=46, has_twin=True),
+        FileUnits(source=0, kind="dna", records=40, regions=46, has_twin=True),
+        FileUnits(source=0, kind="dna", records=16, regions=40),
         FileUnits(source=1, kind="text", records=12, regions=30),
         FileUnits(source=1, kind="text", records=12, regions=30),
         FileUnits(source=2, kind="text", records=2, regions=30),
         FileUnits(source=3, kind="protein", records=2, regions=2),
     ]
     plan = plan_split(files, share=0.1, region_below_records=20, seed=1)
-    assert [split.by for split in plan] == ["region", "record", "nothing", "record", "record", "region", "record"]
-    assert [len(split.held) for split in plan] == [5, 40, 0, 12, 12, 30, 2]
+    assert [split.by for split in plan] == ["region", "nothing", "region", "record", "record", "region", "record"]
+    assert [len(split.held) for split in plan] == [5, 0, 40, 12, 12, 30, 2]
+
+
+def test_a_genome_of_one_chromosome_a_file_is_split_as_one_of_all_in_one_file():
+    lengths = np.arange(24) * 50_000 + 100_000
+    whole = [FileUnits(source=0, kind="dna", records=24, regions=240, lengths=lengths)]
+    parts = [FileUnits(source=0, kind="dna", records=1, regions=10, lengths=lengths[at : at + 1]) for at in range(24)]
+    plans = [plan_split(files, share=0.1, region_below_records=20, seed=1) for files in (whole, parts)]
+    assert {split.by for plan in plans for split in plan} == {"record"}
+    assert np.array_equal(plans[0][0].held, np.concatenate([split.held for split in plans[1]]))
+
+
+@given(st.lists(st.integers(1, 10**7), min_size=2, max_size=60), st.floats(0.001, 0.49), st.integers(0, 9))
+def test_held_out_records_of_dna_are_a_share_of_the_letters_or_the_shortest(lengths, share, seed):
+    lengths = np.array(lengths)
+    held = choose_by_letters(lengths, share, np.random.default_rng(seed))
+    most = lengths.sum() * share
+    fitting = lengths[lengths <= most].sum()
+    assert 0 < held.sum() < len(lengths)
+    if fitting:
+        assert min(fitting, most) <= lengths[held].sum() < 2 * most
+    else:
+        assert lengths[held].tolist() == [lengths.min()]
 
 
 def test_a_mutated_copy_and_a_piece_of_a_genome_are_grouped_with_it():

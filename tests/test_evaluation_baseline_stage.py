@@ -8,7 +8,7 @@ import pytest
 from answering import function_items, item, motif_items, strength_items, write_instructions
 from llama_gene import cli
 from llama_gene.config import EvaluateConfig
-from llama_gene.errors import ArtifactError
+from llama_gene.errors import ArtifactError, DataError
 from llama_gene.evaluation import baseline_answers
 from llama_gene.evaluation.baseline_answers import choose_best, find_baselines
 from llama_gene.evaluation.baseline_stage import run_baselines
@@ -109,6 +109,19 @@ def test_the_best_is_chosen_on_validation_whatever_the_test_says(tmp_path):
     found = find(tmp_path, {name: {"boxes": items} for name, items in splits.items()}, config)["boxes"]
     assert found.best != "majority"
     assert found.valid["majority"] == 0.0
+
+
+def test_the_score_that_a_definition_names_chooses_the_best(tmp_path, fitted):
+    usual, named = (
+        find_baselines(CONFIG, ALL, "boxes", seed=1, kept=tmp_path, metric=metric) for metric in ("mcc", "macro_f1")
+    )
+    # A constant answer has no MCC; of two labels one has an F1.
+    assert usual.valid["majority"] == 0.0
+    assert named.valid["majority"] == pytest.approx(1 / 3, abs=0.1)
+    assert fitted == ["boxes", "boxes"]
+    assert find_baselines(CONFIG, ALL, "boxes", seed=1, kept=tmp_path, metric="macro_f1") == named
+    with pytest.raises(DataError, match="task 'boxes': its definition says that fmax decides, and its items have only"):
+        find_baselines(CONFIG, ALL, "boxes", seed=1, kept=tmp_path, metric="fmax")
 
 
 def test_without_validation_items_a_fifth_of_the_training_groups_stands_for_them(tmp_path):

@@ -294,6 +294,16 @@ def test_without_a_model_before_nothing_is_said_to_be_lost(folder: Path) -> None
     assert all(one.before is None and one.right_before is None for one in report.questions)
 
 
+def test_pubmedqa_without_its_file_is_said_to_be_missing_and_how_to_give_it(folder: Path) -> None:
+    def notes(file: str) -> str:
+        config = EvaluateConfig(controls=SMALL.model_copy(update={"pubmedqa": file}))
+        return " ".join(begin_controls(config, EnglishSources(data=folder)).english.notes)
+
+    assert "PubMedQA was not asked" in notes("")
+    assert "evaluate.controls.pubmedqa" in notes("")
+    assert "not asked" not in notes("pubmedqa.json")
+
+
 def test_settings_that_ask_nothing_give_no_controls(folder: Path) -> None:
     config = EvaluateConfig(controls=ControlsConfig(text_bytes=0, questions=0))
     assert begin_controls(config, EnglishSources()).report(*load_pair(folder / "tuned"), name="tuned", seed=1) is None

@@ -1,6 +1,7 @@
 """Exported tasks run in the LM Evaluation Harness and score as they do here."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from answering import function_items, item, motif_items, write_answering_model, 
 from llama_gene import cli
 from llama_gene.config import EvaluateConfig
 from llama_gene.errors import DataError, TokenizerError
+from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.evaluation.evaluate import evaluate
 from llama_gene.evaluation.harness import export_harness
+from llama_gene.evaluation.items import read_items
+from llama_gene.evaluation.shots import add_shots
 from llama_gene.prompts import RESPONSE_HEADING
 from llama_gene.tokenizer.load import load_tokenizer
 
@@ -21,10 +25,13 @@ NESTED = ("Conform", "Conform to", "Not Conform")
 
 def nested_items(count: int, split: str) -> list[Any]:
     """Labels of which one begins another."""
+    letters = [{"train": "ACGT", "valid": "ACCT", "test": "AGGT"}[split] * (place % 9 + 1) for place in range(count)]
     return [
-        item(id=f"c{place}", task="nested", labels=NESTED, input="ACGT" * (place % 9 + 1), output=NESTED[place % 3],
-             split=split)
-        for place in range(count)
+        item(
+            id=f"c{place}", task="nested", labels=NESTED, input=text, sequences=(text,), output=NESTED[place % 3],
+            split=split,
+        )
+        for place, text in enumerate(letters)
     ]  # fmt: skip
 
 
@@ -34,9 +41,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("harness")
     model = write_answering_model(folder / "model")
     splits = {
-        name: [*motif_items(count, seed=count), *nested_items(count, name), *function_items(4, seed=count)]
+        name: [
+            *motif_items(count, seed=count, split=name), *nested_items(count, name),
+            *(replace(one, split=name) for one in function_items(4, seed=count)),
+        ]
         for name, count in {"train": 20, "valid": 6, "test": 16}.items()
-    }
+    }  # fmt: skip
     export_harness(write_instructions(folder / "instructions", splits), tokenizer=model, output=folder / "harness")
     return folder
 
@@ -115,6 +125,20 @@ def test_context_and_choice_are_prompt_and_answer(exported):
             assert ids[-1] == tokenizer.eos_id
         assert not row["context"][-1].isspace()
         assert NESTED[row["answer"]] in NESTED
+
+
+def test_examples_stand_in_the_context_as_they_stand_in_the_prompt(exported, tmp_path):
+    instructions, model = exported / "instructions", exported / "model"
+    export_harness(instructions, tokenizer=model, output=tmp_path / "harness", shots=2, seed=1)
+    tokenizer = load_tokenizer(model)
+    items = {name: list(read_items(instructions / f"{name}.jsonl")) for name in ("train", "test")}
+    for task in ("boxes", "function"):
+        asked, train = ([one for one in items[name] if one.task == task] for name in ("test", "train"))
+        shown = add_shots(asked, train, 2, seed=1, fits=lambda _: True)
+        for row, one in zip(rows(tmp_path, task), shown, strict=True):
+            whole = row["context"] + (":\n" if "choices" in row else "")
+            assert tokenizer.encode_prompt(whole) == prompt_ids(one, tokenizer)
+            assert whole.count(RESPONSE_HEADING) == 3
 
 
 def test_free_text_is_written_behind_the_whole_prompt(exported):

@@ -21,7 +21,10 @@ from llama_gene.artifacts import build_stage
 from llama_gene.config import EvaluateConfig
 from llama_gene.errors import DataError
 from llama_gene.evaluation.evaluate import evaluate
-from llama_gene.evaluation.items import read_items
+from llama_gene.evaluation.items import Span, read_items, refuse_equal_splits
+from llama_gene.evaluation.notes import read_notes
+from llama_gene.tasks.definitions import load_task
+from llama_gene.tasks.table9 import TABLE9
 
 CONFIG = EvaluateConfig(bootstrap=100, generate_items=4, max_new_tokens=4, kmer_max=3, batch_items=8)
 
@@ -168,7 +171,13 @@ def test_a_task_page_asks_nothing_of_the_network_and_describes_its_pictures(made
         ids = [values["id"] for _, values in parser.found if "id" in values]
         assert len(ids) == len(set(ids))
     shown = {page.name: page.read_text() for page in pages(made)}
-    for heading in ("Which labels are confused", "Can its probabilities be believed?", "By GC share", "Hardest items"):
+    for heading in (
+        "Which labels are confused",
+        "Can its probabilities be believed?",
+        "By GC share",
+        "Hardest items",
+        "by the mean likelihood of a label's tokens (length-normalised)",
+    ):
         assert heading in shown["01-boxes.html"], heading
     assert "By likeness to training" in shown["03-function.html"]
     assert "Which labels are confused" not in shown["03-function.html"]
@@ -180,7 +189,7 @@ def test_what_a_task_or_model_says_is_escaped_on_its_page(tmp_path):
     sizes = {"train": 40, "valid": 20, "test": 20}
     splits = {
         name: [
-            item(id=f"{odd}{n}", output=labels[n % 2], labels=labels, task="a/../b <i>", sequences=("ACGT" * 9,))
+            item(id=f"{odd}{n}", output=labels[n % 2], labels=labels, task="a/../b <i>", sequences=("ACGT" * count,))
             for n in range(count)
         ]
         for name, count in sizes.items()
@@ -201,12 +210,41 @@ def test_accuracy_never_stands_without_mcc(made):
     means = {mean["metric"]: mean["tasks"] for mean in report["means"]}
     assert means["accuracy"] == means["mcc"] == ["boxes", "strength"]
     assert means["token_f1"] == ["function"]
-    text = (made / "report.md").read_text()
-    assert text.count("accuracy |") <= text.count("MCC")
+    for task in report["tasks"]:
+        assert task["generation"] is None or {"accuracy", "mcc"} <= set(task["generation"])
+    for heads in table_heads(made):
+        assert not any("accuracy" in head for head in heads) or any("mcc" in head for head in heads), heads
+
+
+def table_heads(made: Path) -> list[list[str]]:
+    """The heads of every table of report.md and report.html in lower case, each once."""
+    text = (made / "report.md").read_text().lower()
+    found = [head.strip("| ").split(" | ") for head in re.findall(r"^(\|.*)\n\|---", text, re.MULTILINE)]
+    page = (made / "report.html").read_text().lower()
+    found += [re.findall(r"<th [^>]*>([^<]*)", head) for head in re.findall(r"<thead>(.*?)</thead>", page, re.DOTALL)]
+    return [list(heads) for heads in dict.fromkeys(map(tuple, found))]
+
+
+def test_tables_of_accuracy_are_found_in_both_reports(made):
+    assert sum(any("accuracy" in head for head in heads) for heads in table_heads(made)) == 2
+
+
+def test_the_majority_has_its_interval_as_every_baseline(made):
+    majority = next(
+        found["majority"]
+        for task in json.loads((made / "report.json").read_text())["tasks"]
+        for found in task["comparisons"]
+        if (task["task"], found["metric"]) == ("boxes", "accuracy")
+    )
+    value, low, high = (f"{majority[name]:.3f}" for name in ("value", "low", "high"))
+    assert low < value < high
+    assert f"| {value} [{low}, {high}] |" in (made / "report.md").read_text()
+    assert f'{value} <span class="range">[{low}, {high}]</span>' in (made / "report.html").read_text()
 
 
 def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_path):
     splits = {name: motif_items(40, seed=seed) for seed, name in enumerate(("train", "valid", "test"))}
+    splits["test"][:9] = [replace(one, sequences=(one.sequences[0][:30],)) for one in splits["test"][:9]]
     note = {
         "definition": "Is it <one>?", "table9": "DNA classification",
         "published": [{"system": "DNABERT-2", "metric": "mcc", "value": 0.694, "note": "official test set"}],
@@ -220,10 +258,56 @@ def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_p
     assert len(rows) == 11
     assert rows["DNA classification"]["tasks"] == ["boxes"]
     assert rows["DNA classification"]["ours"]["value"] == report["tasks"][0]["comparisons"][1]["ours"]["value"]
-    assert "Beside the paper's Table 9" in (tmp_path / "out" / "report.html").read_text()
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "Beside the paper's Table 9" in html
+    row = html.partition('<th scope="row">DNA classification</th>')[2].partition("</tr>")[0]
+    cells = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td.*?>(.*?)</td>", row)]
+    paper = TABLE9["DNA classification"]
+    assert cells[:3] == [f"{paper.llama_gene:.2f}", f"{paper.best:.2f}", "accuracy"]
+    best = report["tasks"][0]["best_baseline"]
+    assert cells[4].split()[0] == f"{report['tasks'][0]['comparisons'][1][best]['value']:.3f}"
+    assert cells[7] == "boxes"
     page = pages(tmp_path / "out")[0].read_text()
     assert "DNABERT-2" in page
+    assert "<h3>By length</h3>" in page
+    assert '<tr><td>30</td><td class="number">9</td>' in page
     assert "Is it &lt;one&gt;?" in page
+
+
+def test_the_first_term_and_the_accuracy_of_labels_have_rows_of_their_own(tmp_path):
+    def of_two_tasks(count):
+        terms = [replace(one, task="product", terms=(one.output,)) for one in function_items(count, seed=count)]
+        return [*terms, *motif_items(count, seed=count, task="enzyme", family="function")]
+
+    splits = {name: of_two_tasks(count) for name, count in {"train": 40, "valid": 20, "test": 21}.items()}
+    folder = write_instructions(tmp_path / "instructions", splits)
+    row = {"table9": "protein function"}
+    (folder / "tasks.json").write_text(json.dumps({"product": row, "enzyme": row}))
+    config = CONFIG.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
+    evaluate(config, model=write_answering_model(tmp_path / "m"), instructions=folder, seed=1, output=tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [task["headline"] for task in report["tasks"]] == ["fmax", "mcc"]
+    rows = [(one["metric"], one["tasks"], one["mcc"] is None) for one in report["table9"] if one["tasks"]]
+    assert rows == [("first_term", ["product"], True), ("accuracy", ["enzyme"], False)]
+    means = {mean["metric"]: mean["tasks"] for mean in report["means"]}
+    assert (means["first_term"], means["accuracy"], means["mcc"]) == (["product"], ["enzyme"], ["enzyme"])
+    assert "| protein function | 0.71 | 0.81 | first term true |" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_definition_names_the_score_that_leads(tmp_path):
+    splits = {name: motif_items(40, seed=seed) for seed, name in enumerate(("train", "valid", "test"))}
+    folder = write_instructions(tmp_path / "instructions", splits)
+    definition = load_task("promoter-core").model_dump(mode="json")
+    (folder / "tasks.json").write_text(json.dumps({"boxes": definition | {"metric": "macro_f1"}}))
+    model = write_answering_model(tmp_path / "model")
+    config = CONFIG.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
+    made = evaluate(config, model=model, instructions=folder, seed=1, output=tmp_path / "out")
+    (task,) = json.loads((tmp_path / "out" / "report.json").read_text())["tasks"]
+    assert (task["headline"], made.facts["headline"]["boxes"]["metric"]) == ("macro_f1", "macro_f1")
+    assert [found["metric"] for found in task["comparisons"]] == ["macro_f1", "mcc", "accuracy"]
+    (folder / "tasks.json").write_text(json.dumps({"boxes": definition | {"metric": "accuracy"}}))
+    with pytest.raises(DataError, match=r"task 'boxes': accuracy cannot decide\. Expected mcc or macro_f1; split and"):
+        read_notes(folder)
 
 
 def test_titles_are_escaped(made):
@@ -239,7 +323,9 @@ def test_synthetic_data_is_called_synthetic_on_every_page(made, name):
 
 def test_the_table_names_each_task_with_its_baselines(made):
     text = (made / "report.md").read_text()
-    assert re.search(r"\| boxes \| classification \| \*\*MCC\*\* \| 24 \| -?[\d.]+ \[.*\] \| 0\.000 \|", text)
+    assert re.search(
+        r"\| boxes \| classification \| \*\*MCC\*\* \| 24 \| -?[\d.]+ \[.*\] \| 0\.000 \[0\.000, 0\.000\] \|", text
+    )
     assert "bits per base on validation 1.93 (before: 2.4)" in text
 
 
@@ -292,6 +378,30 @@ def test_a_label_never_seen_in_training_is_refused_before_any_answer(tmp_path):
     splits = {"train": motif_items(10, seed=1, output="Non-promoter"), "test": [item(id="t9")]}
     with pytest.raises(DataError, match=r"task 'boxes', item 't9': label 'promoter' is never seen in training"):
         small_run(tmp_path, splits)
+
+
+def test_a_test_set_that_is_the_training_set_is_refused_unless_asked(tmp_path):
+    items = motif_items(12, seed=1)
+    new = motif_items(10, seed=2)
+    with pytest.raises(
+        DataError, match=r"task 'boxes': 12 of 22 test items stand in training, too.*allow_leaks = true"
+    ):
+        small_run(tmp_path, {"train": items, "test": [*items, *new]})
+    refuse = refuse_equal_splits
+    refuse({"train": {"boxes": items}, "test": {"boxes": [*items[:10], *new]}}, "test", tmp_path)
+    refuse({"train": {"other": items}, "test": {"boxes": items}}, "test", tmp_path)
+    (tmp_path / "tasks.json").write_text(json.dumps({"boxes": {"split": {"allow_leaks": True}}}))
+    refuse({"train": {"boxes": items}, "test": {"boxes": items}}, "test", tmp_path)
+    asked = CONFIG.model_copy(update={"allow_leaks": True})
+    folder = write_instructions(tmp_path / "instructions", {"train": items, "test": items})
+    evaluate(asked, model=tmp_path / "model", instructions=folder, seed=1, output=tmp_path / "allowed")
+
+
+def test_the_same_chain_asked_at_other_places_and_the_same_words_without_sequences_are_the_same():
+    span = Span("MKVL", 0, 1, 0, (None,))
+    first = item(sequences=("MK",), span=span)
+    assert first.shown == item(sequences=("KV",), span=replace(span, start=1, end=2)).shown
+    assert item(sequences=(), input="a").shown == item(sequences=(), input="a").shown != item(sequences=()).shown
 
 
 def test_an_empty_test_split_is_refused(tmp_path):

@@ -42,6 +42,35 @@ def test_the_papers_rule_takes_not_conform_for_conform(tmp_path):
     assert score_file(write(tmp_path / "a.json", rows(*PAIRS)), rule="paper").accuracy == 0.75
 
 
+def test_the_papers_rule_reads_the_expected_answer_as_the_file_spells_it(tmp_path):
+    pairs = (("conform", "conform"), ("conform", "it does conform"), ("conform", "Conform"), ("Conform", "conform"))
+    found = score_file(write(tmp_path / "a.json", rows(*pairs)), rule="paper")
+    assert found.tasks[0].right == (True, True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "right"),
+    [
+        ("NPP", "non-NPP", True),  # its "non" is no "Non"
+        ("promoter", "Non-promoter", False),
+        ("Non-promoter", "Non-promoter, promoter", True),
+        ("promoter", "a promoter AGCC GGG", True),
+        ("promoter", "Promoter", False),
+        ("promoter", "promoter. None else", False),
+        ("promoter", "", False),
+    ],
+)
+def test_the_papers_rule_is_the_label_inside_and_no_non_beside_it(tmp_path, expected, given, right):
+    asked = "one of the following: NPP, non-NPP, promoter, Non-promoter."
+    found = score_file(write(tmp_path / "a.json", rows((expected, given), instruction=asked)), rule="paper")
+    assert found.accuracy == right
+
+
+def test_an_answer_in_another_language_is_unread(tmp_path):
+    found = score_file(write(tmp_path / "a.json", rows(("Conform", "符合"), ("Not Conform", "nicht konform"))))
+    assert (found.n, found.unread, found.accuracy) == (2, 2, 0)
+
+
 def test_mcc_counts_what_names_no_label_as_another_class(tmp_path):
     # expected C C N N, read C N N none: covariance 2 * 4 - (2 * 1 + 2 * 2) = 2; spreads 16 - 8 = 8 and 16 - 6 = 10
     pairs = (("Conform", "Conform"), *PAIRS[:1], *PAIRS[2:])
@@ -121,6 +150,15 @@ def test_tasks_of_a_file_are_scored_apart_and_their_mcc_is_averaged(tmp_path):
     assert (found.accuracy, found.mcc, found.n) == (pytest.approx(8 / 12), pytest.approx(0), 12)
 
 
+def test_kinds_are_never_pooled_into_one_accuracy(tmp_path):
+    labels = task_rows("labels", [("a", "a"), ("b", "b")] * 3)
+    numbers = task_rows("numbers", [("0.25", "0.25"), ("0.5", "0.75"), ("0.75", "0.75")])
+    found = score_file(write(tmp_path / "a.json", [*labels, *numbers]))
+    assert (found.accuracy, found.exact, found.intervals["accuracy"]) == (None, None, (None, None))
+    assert [task.scores["accuracy"].value for task in found.tasks] == [1, pytest.approx(2 / 3)]
+    assert found.record()["notes"][0].startswith("the tasks expect labels, numbers, so there is no accuracy or exact")
+
+
 def test_questions_with_other_labels_are_other_tasks_without_being_told(tmp_path):
     yes = "one of the following: yes, no."
     low = "one of the following: low, high."
@@ -169,6 +207,31 @@ def test_numbers_are_scored_by_correlation_and_an_answer_without_one_counts_as_t
     assert task.scores["r2"].value == pytest.approx(1 - residual)
     assert "1 answers hold no number" in task.notes[0]
     assert task.scores["spearman"].low < task.scores["spearman"].value < task.scores["spearman"].high
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", "inf", "-inf", "1e999", "NA", "None"])
+def test_an_expected_number_that_is_none_is_refused_with_its_row(tmp_path, missing):
+    rows = [{"output": str(number / 8), "response": "0.5"} for number in range(6)]
+    rows[3]["output"] = missing
+    with pytest.raises(DataError, match=rf"a\.json: row 4: expects '{missing}' .*\(1 such rows\)\. .*finite number"):
+        score_file(write(tmp_path / "a.json", rows))
+
+
+def test_a_nan_among_classes_is_refused_and_none_may_be_one_of_them(tmp_path):
+    def file(word):
+        return write(tmp_path / "a.json", task_rows("t", [("0", "0"), ("1", "1"), (word, word)] * 2))
+
+    with pytest.raises(DataError, match=r"row 3: expects 'nan' .*\(2 such rows\)"):
+        score_file(file("nan"))
+    assert score_file(file("none")).tasks[0].labels == ("0", "1", "none")
+    assert score_file(file("nan"), wanted=Wanted(labels="0,1,nan")).accuracy == 1
+
+
+def test_an_answer_without_end_is_no_number(tmp_path):
+    rows = [{"output": str(number / 8), "response": str(number / 8)} for number in range(6)]
+    rows[3]["response"] = "1e999"
+    (task,) = score_file(write(tmp_path / "a.json", rows)).tasks
+    assert (task.unread, task.scores["accuracy"].value) == (1, pytest.approx(5 / 6))
 
 
 def test_numbers_that_are_classes_are_labels(tmp_path):

@@ -164,6 +164,8 @@ def test_the_command_shows_each_task_and_what_it_read(tmp_path, capsys):
     assert run(["score", str(write(tmp_path / "a.json", rows)), "--rule", "paper"]) == 0
     shown = capsys.readouterr().out
     assert "rule paper" in shown
+    assert "accuracy – 1.000" in " ".join(shown.split())
+    assert "note: the tasks expect numbers, text, so there is no accuracy or exact over all" in shown
     assert "tasks told apart by column 'task'" in shown
     assert "expected: column 'output'; given: column 'response'" in shown
 

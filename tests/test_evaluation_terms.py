@@ -92,8 +92,8 @@ def test_a_task_of_terms_is_judged_by_fmax_first_term_and_words():
     texts = (CYTOSOL, "DNA binding", "none")
     measured = measure_answers(items, Answers("model", texts))
     drawn = draw_scores(measured, units=np.arange(3), resamples=50, seed=1)
-    assert list(drawn) == ["fmax", "accuracy", "token_f1", "rouge_l", "exact"]
-    assert drawn["accuracy"].value == pytest.approx(2 / 3)
+    assert list(drawn) == ["fmax", "first_term", "token_f1", "rouge_l", "exact"]
+    assert drawn["first_term"].value == pytest.approx(2 / 3)
     assert score_each(items, texts).tolist() == [1.0, 1.0, 0.0]
     answers = ModelAnswers(texts, None, (), {})
     assert [json.loads(prediction_line(one, place, answers))["correct"] for place, one in enumerate(items)] == [

@@ -1,5 +1,6 @@
-"""A full disk, Ctrl-C and SIGTERM: one line, the right exit code, and whatever was finished before is still whole."""
+"""A full disk, a killed worker, Ctrl-C and SIGTERM: one line, the right exit code, and what was finished stays."""
 
+import os
 import random
 import re
 import shutil
@@ -7,11 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
+from pathlib import Path
 
 import pytest
 
-from llama_gene.artifacts import read_manifest
+from llama_gene.artifacts import MANIFEST, read_manifest
+from llama_gene.corpus import engine
 from models import make_blocks, make_model, make_vocabulary, write_fasta
+from noting import note_and_do
 from running import contents, corpus_command, refused, run
 
 # --- a full disk -----------------------------------------------------------------------------------------------------
@@ -104,6 +109,112 @@ def test_a_really_full_disk_ends_with_one_line_and_leaves_the_earlier_result(sma
     capsys.readouterr()
     refused(capsys, corpus_command(tmp_path, [("large.fa", "dna")], *where), "disk/corpus: the disk is full", FULL)
     assert contents(small_disk / "corpus") == before
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """A folder with the settings of a corpus of several sources, and that corpus in several shards."""
+    folder = tmp_path_factory.mktemp("shards")
+    for number in range(8):
+        write_fasta(folder / f"{number}.fa", "ACGT", records=30, length=1000, seed=number)
+    assert run(shards_command(folder)) == 0
+    return folder
+
+
+def shards_command(folder, *more):
+    sources = [(f"{number}.fa", "dna") for number in range(8)]
+    return corpus_command(folder, sources, "--set", "corpus.shard_letters=20000", *more)
+
+
+def results(folder):
+    """All files of a stage but its manifest, which holds the time."""
+    return {file: data for file, data in contents(folder).items() if file.name != MANIFEST}
+
+
+@pytest.mark.slow
+def test_packing_goes_on_behind_the_shards_that_were_finished_when_the_disk_was_full(tmp_path, parts, shards):
+    command = ["corpus", "pack", "--corpus", shards / "corpus", "--tokenizer", parts[0], "--output"]
+    assert run([*command, tmp_path / "undisturbed"]) == 0
+    sizes = [file.stat().st_size for file in sorted((tmp_path / "undisturbed/train").iterdir())]
+    largest = sizes.index(max(sizes))
+    assert 0 < largest < len(sizes) - 1, "some shards come before the one for which there is no room, some behind"
+    assert_one_line(run_limited(max(sizes) - 1, [*command, tmp_path / "blocks"]), f"{tmp_path / 'blocks'}: ", FULL)
+    names = [f"train/00-{number:05d}.arrow" for number in range(largest)]
+    finished = {name: (tmp_path / "blocks.partial" / name).stat() for name in names}
+    assert run([*command, tmp_path / "blocks"]) == 0
+    assert results(tmp_path / "blocks") == results(tmp_path / "undisturbed")
+    for name, before in finished.items():
+        after = (tmp_path / "blocks" / name).stat()
+        assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns), f"{name} was made again"
+
+
+# --- a killed worker -------------------------------------------------------------------------------------------------
+
+NOTED = """
+import sys
+from llama_gene import cli
+from llama_gene.corpus import engine
+from noting import note_and_do
+engine._remember = note_and_do
+sys.exit(cli.run(sys.argv[1:]))
+"""
+
+
+def run_noted(monkeypatch, begun, arguments):
+    """The tasks that a command which ends well begins, each once."""
+    monkeypatch.setattr(engine, "_remember", note_and_do)
+    monkeypatch.setenv("BEGUN", str(begun))
+    assert run([*arguments, "--set", "engine.workers=1"]) == 0
+    tasks = begun.read_text().split()
+    assert len(set(tasks)) == len(tasks)
+    return set(tasks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "task"),
+    [
+        pytest.param("build", "reading/000004", id="build, while it reads"),
+        pytest.param("build", "cutting/000004", id="build, while it cuts"),
+        pytest.param("pack", "packing-train/000004", id="pack"),
+    ],
+)
+def test_a_killed_worker_is_one_line_and_the_next_run_makes_what_is_missing(
+    tmp_path, parts, shards, monkeypatch, stage, task
+):
+    pack = ["corpus", "pack", "--corpus", shards / "corpus", "--tokenizer", parts[0]]
+    command = {"build": shards_command(shards), "pack": pack}[stage]
+    every = run_noted(monkeypatch, tmp_path / "every", [*command, "--output", tmp_path / "undisturbed"])
+    again = [*command, "--output", tmp_path / "out"]
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    killed = subprocess.run(
+        [sys.executable, "-c", NOTED, *map(str, again), "--set", "engine.workers=2"],
+        env=os.environ | {"PYTHONPATH": here, "BEGUN": str(tmp_path / "killed"), "KILLED_AT": task},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert_one_line(killed, r"a worker process was killed.*What is finished is kept: run the same command again")
+    kept = list((tmp_path / "out.partial").glob("**/done/*/*.json"))
+    finished = {f"{file.parent.name}/{file.stem}" for file in kept}
+    assert task not in finished
+    assert any(name.startswith(task.partition("/")[0]) for name in finished), "the pass was under way"
+    made = run_noted(monkeypatch, tmp_path / "again", again)
+    assert made == every - finished
+    assert results(tmp_path / "out") == results(tmp_path / "undisturbed")
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_while_near_duplicates_are_sought_ends_with_one_line(small_disk, tmp_path):
+    """The signatures of 250 records fit beside their letters; once more, those that may be alike do not."""
+    letters = "".join(random.Random(1).choices("ACGT", k=95))
+    ends = ("".join(end) for end in product("ACGT", repeat=5))
+    (tmp_path / "a.fa").write_text("".join(f">r{at}\n{letters}{next(ends)}\n" for at in range(250)))
+    command = corpus_command(tmp_path, [("a.fa", "dna")], "--output", small_disk / "corpus")
+    ended = run_apart(command)
+    _, told = ended.communicate()
+    assert ended.returncode == 2, (ended.returncode, told)
+    assert re.fullmatch(f"llama-gene: .*disk/corpus: the disk is full.*{FULL}.*\n", told)
+    spooled = small_disk / "corpus.partial" / "scratch" / "spool"
+    assert (spooled / "000000.signatures.npy").is_file(), "it was not full before"
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------

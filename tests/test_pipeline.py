@@ -209,6 +209,23 @@ def test_every_folder_opens_with_datasets_transformers_and_peft_alone(small_run,
     assert done.returncode == 0, done.stderr
 
 
+# --- what tasks ask is not read -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_leaves_out_of_its_corpus_what_its_tasks_ask_and_says_for_which(small_run):
+    manifest = read_manifest(small_run / "runs" / "demo" / "corpus")
+    asked = {choice.name for choice in load_recipe(RECIPE).tasks.choices}
+    assert "exclude" in manifest.inputs
+    assert set(manifest.facts["task_items"]) == asked
+    # Genes of the demo are in its corpus, so what a task asks about genes is there to be left out.
+    for kind in ("dna", "protein"):
+        removed = manifest.counts[f"{kind} documents removed: holds a task item"]
+        by_task = {task: manifest.counts.get(f"{kind} documents that hold an item of {task}", 0) for task in asked}
+        assert 0 < removed <= sum(by_task.values())
+        assert by_task["demo-central-dogma"] > 0
+
+
 # --- the command line ------------------------------------------------------------------------------------------------
 
 SHORT = (

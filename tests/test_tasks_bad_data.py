@@ -127,6 +127,10 @@ def test_a_swapped_pair_with_the_opposite_label_is_a_conflict(tmp_path):
     lines = "".join(f"p{place} p{place + 1} {place % 2}\n" for place in range(39)) + "p1 p0 1\n"
     folder = write_task(tmp_path, definition, {"p.txt": lines, "s.txt": sequences})
     assert run(folder, "pairs").counts["pairs: equal sequences with different answers"] == 2
+    first, second = (line.split()[1] for line in sequences.splitlines()[:2])
+    asked = [sorted(row["sequences"]) for found in rows_of(folder).values() for row in found]
+    assert len(asked) == 38
+    assert sorted((first, second)) not in asked
 
 
 # Classes

@@ -34,8 +34,21 @@ def test_the_five_families_are_registered() -> None:
     assert families == {"classification", "structure", "multi-sequence", "function", "regression"}
 
 
-def test_every_registered_task_names_its_source() -> None:
-    assert [task.name for task in list_tasks() if not task.source or not task.definition] == []
+@pytest.mark.parametrize("fact", ["definition", "source", "licence", "citation"])
+def test_every_registered_task_says_where_it_comes_from(fact: str) -> None:
+    assert [task.name for task in list_tasks() if not getattr(task, fact)] == []
+
+
+def test_a_definition_that_names_no_metric_is_decided_by_the_usual_one(tmp_path: Path) -> None:
+    assert read_task(write(tmp_path, GOOD)).decided_by == "mcc"
+    assert read_task(write(tmp_path, 'metric = "macro_f1"' + GOOD)).decided_by == "macro_f1"
+
+
+def test_registered_tasks_are_decided_by_the_usual_score_of_their_answers() -> None:
+    assert [task.name for task in list_tasks() if task.metric != task.may_decide[0]] == []
+    decided = {task.name: task.decided_by for task in list_tasks()}
+    assert decided["rna-structure"] == decided["secondary-structure"] == "per_residue_mcc"
+    assert (decided["enzyme-number"], decided["enzyme-class"], decided["gb1"]) == ("fmax", "mcc", "spearman")
 
 
 def test_a_folder_of_definitions_adds_tasks(tmp_path: Path) -> None:
@@ -68,6 +81,13 @@ def test_an_unknown_task_gets_the_nearest_name() -> None:
         ('inputs = [{ kind = "dna" }]', 'inputs = [{ kind = "dna" }, { kind = "dna" }]', "takes 1 input"),
         ('inputs = [{ kind = "dna" }]', 'inputs = [{ kind = "dna" }]\nwordings = ["Is {what} it?"]', "{what}"),
         ("name =", "name = = ", "not TOML"),
+        (
+            "name =",
+            'metric = "accuracy"\nname =',
+            "accuracy cannot decide for this classification task. Expected mcc or",
+        ),
+        ("name =", 'metric = "spearman"\nname =', "spearman cannot decide"),
+        ("name =", 'metric = "precision"\nname =', "metric: Input should be"),
     ],
 )
 def test_a_bad_definition_is_explained_in_one_line(tmp_path: Path, old: str, new: str, said: str) -> None:

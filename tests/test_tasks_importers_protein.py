@@ -10,6 +10,8 @@ import pytest
 
 from importing import add, write
 from llama_gene.errors import DataError
+from llama_gene.sequences.files import Inspector
+from llama_gene.tasks.cleaning import clean_items
 from llama_gene.tasks.importers.lmdb import load_plain
 
 GAF = "!gaf-version: 2.2\n" + "".join(
@@ -292,3 +294,43 @@ def test_go_annotations_are_joined_to_their_proteins_and_named(tmp_path: Path) -
     assert cafa.answers("cafa-molecular-function") == [("MKV", "GO:0003677", "")]
     with pytest.raises(DataError, match="no FASTA of the annotated proteins"):
         add(tmp_path / "cafa", "goa", name="bare")
+
+
+def uniprot_record(name: str, accession: str, lines: str, letters: str) -> str:
+    """A record of UniProt's flat text, its sequence in blocks of ten."""
+    blocks = " ".join(letters[start : start + 10] for start in range(0, len(letters), 10))
+    return (
+        f"ID   {name:<24}Reviewed;{len(letters):>12} AA.\nAC   {accession};\n"
+        "DT   01-JAN-2000, integrated into UniProtKB/Swiss-Prot.\nDT   01-JAN-2000, sequence version 1.\n"
+        f"DT   01-JAN-2026, entry version 7.\n{lines}PE   1: Evidence at protein level;\n"
+        f"SQ   SEQUENCE   {len(letters)} AA;  2000 MW;  0123456789ABCDEF CRC64;\n     {blocks}\n//\n"
+    )
+
+
+UNIPROT = uniprot_record(
+    "ONE_TEST", "P00001",
+    "DE   RecName: Full=Imaginary kinase;\nDE            EC=2.7.11.1;\n"
+    "OS   Testus primus.\n"
+    "CC   -!- FUNCTION: Moves phosphate to serine (PubMed:1). Does so slowly.\nCC       {ECO:0000269|PubMed:1}.\n"
+    "DR   GO; GO:0005524; F:ATP binding; IEA:X.\nDR   GO; GO:0005634; C:nucleus; IDA:X.\n",
+    "MKVLAATTGGLLIIFFWWHH",
+) + uniprot_record(
+    "TWO_TEST", "P00002", "DE   RecName: Full=Imaginary pore;\nOS   Testus secundus.\n"
+    "DR   GO; GO:0016020; C:membrane; IEA:X.\n", "MAAGGLLFFI",
+)  # fmt: skip
+
+
+def test_uniprot_flat_text_is_asked_for_function_terms_enzyme_number_and_name(tmp_path: Path) -> None:
+    found = add(write(tmp_path / "up", {"two.dat": UNIPROT}), "uniprot")
+    first, second = "MKVLAATTGGLLIIFFWWHH", "MAAGGLLFFI"
+    assert {name: found.answers(name) for name in found.tasks} == {
+        "uniprot-function": [(first, "Moves phosphate to serine. Does so slowly.", "")],
+        "uniprot-go": [
+            (first, "ATP binding(GO:0005524); nucleus(GO:0005634)", ""), (second, "membrane(GO:0016020)", "")
+        ],
+        "uniprot-ec": [(first, "2.7.11.1", "")],
+        "uniprot-product": [(first, "Imaginary kinase", ""), (second, "Imaginary pore", "")],
+    }  # fmt: skip
+    assert {(task.licence, task.source) for task in found.tasks.values()} == {("CC BY 4.0", "UniProtKB")}
+    (asked,) = clean_items(found.tasks["uniprot-function"], found.items("uniprot-function"), Inspector("error"))
+    assert asked.target == "Moves phosphate to serine."  # its first sentence

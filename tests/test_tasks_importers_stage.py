@@ -13,7 +13,7 @@ from llama_gene.config import TaskChoice, TasksConfig
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.sequences.files import Inspector
 from llama_gene.tasks.cleaning import clean_items
-from llama_gene.tasks.definitions import load_task
+from llama_gene.tasks.definitions import Task, load_task
 from llama_gene.tasks.importers.add import add_published
 from llama_gene.tasks.importers.catalogue import IMPORTERS
 from llama_gene.tasks.importers.formats import FORMATS
@@ -22,6 +22,12 @@ from llama_gene.tasks.split import split_tasks
 from running import refused, run
 
 BED = "".join(f"chr{n % 4}\t{n}\t{n + 20}\t{'open' if n % 2 else 'closed'}\t0\t+\n" for n in range(40))
+MARKS = ("h3", "h3k14ac", "h3k36me3", "h3k4me1", "h3k4me2", "h3k4me3", "h3k79me3", "h3k9ac", "h4", "h4ac")
+GB1 = {"flip-gb1-sampled": "gb1"} | {
+    f"flip-gb1-{split}": f"gb1-{split.replace('_', '-')}"
+    for split in ("one_vs_rest", "two_vs_rest", "three_vs_rest", "low_vs_high")
+}
+Targets = dict[tuple[tuple[str, ...], float | None], set[str]]
 GENOME = "".join(f">chr{n}\n{'ACGTTGCAAGCTTTGACCGT' * 5}\n" for n in range(4))
 
 
@@ -109,16 +115,30 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     [
         ("gue", "tasks/gue/prom", {"gue-prom_300_all": "promoter-300", "gue-prom_300_tata": "promoter-tata"}),
         ("gue", "tasks/gue/mouse", {"gue-mouse-3": "tf-mouse-3"}),
+        ("gue", "tasks/gue/tf", {"gue-tf-0": "tf-0", "gue-tf-4": "tf-4"}),
+        ("gue", "tasks/gue/EMP", {f"gue-{mark}": f"histone-{mark}" for mark in MARKS}),
         ("gue", "tasks/gue/splice", {"gue-reconstructed": "splice-gue"}),
         ("deeploc", "tasks/deeploc", {"deeploc-imported": "deeploc"}),
         ("multiloc", "tasks/multiloc", {"multiloc-imported": "multiloc"}),
-        ("flip", "tasks/flip/gb1.zip", {"flip-gb1-sampled": "gb1"}),
+        ("flip", "tasks/flip/gb1.zip", GB1),
         ("flip", "tasks/flip/secondary_structure.zip", {"flip-secondary_structure-sampled": "secondary-structure"}),
         ("bprna", "tasks/rna_structure", {"bprna": "rna-structure"}),
         ("rpi", "tasks/rna_protein", {"rpi-rpi1807": "rna-protein", "rpi-rpi2241": "rna-protein-2241"}),
         ("rost", "tasks/ppi_yeast", {"rost-pairs": "ppi-yeast"}),
-        ("deepstarr", "tasks/enhancer_activity", {"deepstarr-developmental": "enhancer-activity"}),
-        ("mpra", "tasks/promoter_strength", {"mpra-dream_yeast_train": "promoter-strength-yeast"}),
+        (
+            "deepstarr", "tasks/enhancer_activity",
+            {
+                "deepstarr-developmental": "enhancer-activity",
+                "deepstarr-housekeeping": "enhancer-activity-housekeeping",
+            },
+        ),
+        (
+            "mpra", "tasks/promoter_strength",
+            {
+                "mpra-dream_yeast_train": "promoter-strength-yeast",
+                "mpra-urtecho_ecoli-observed-log-tx-txref": "promoter-strength-ecoli",
+            },
+        ),
     ],
 )  # fmt: skip
 def test_the_real_files_give_the_items_of_the_registered_tasks(
@@ -127,15 +147,29 @@ def test_the_real_files_give_the_items_of_the_registered_tasks(
     output = tmp_path / "added"
     add_published(data / path, format=layout, output=output)
     for mine, registered in pairs.items():
-        theirs = load_task(registered)
-        own = load_task(mine, [output])
-        found = {
-            name: {(item.sequences, item.value) for item in clean_items(task, read_items(task, data, skip), skip)}
-            for name, task, skip in (("own", own, Inspector("skip")), ("theirs", theirs, Inspector("skip")))
-        }
+        theirs, own = (read_targets(task, data) for task in (load_task(registered), load_task(mine, [output])))
         # A definition of ours may leave a label out on purpose.
-        assert found["theirs"] <= found["own"]
-        assert len(found["own"]) < 1.5 * len(found["theirs"])
+        assert theirs.keys() <= own.keys()
+        assert len(own) < 1.5 * len(theirs)
+        names = label_names(theirs, own) if load_task(registered).labels else {}
+        for asked, targets in theirs.items():
+            assert {names.get(target, target) for target in targets} <= own[asked]
+
+
+def read_targets(task: Task, data: Path) -> Targets:
+    found: Targets = {}
+    skip = Inspector("skip")
+    for item in clean_items(task, read_items(task, data, skip), skip):
+        found.setdefault((item.sequences, item.value), set()).add(item.target)
+    return found
+
+
+def label_names(theirs: Targets, own: Targets) -> dict[str, str]:
+    """What the importer calls each label of a registered task; no two of them alike."""
+    sure = [key for key, targets in theirs.items() if len(targets) == len(own[key]) == 1]
+    names = {next(iter(theirs[key])): next(iter(own[key])) for key in sure}
+    assert len(set(names.values())) == len(names)
+    return names
 
 
 @pytest.mark.real_data

@@ -1,5 +1,6 @@
 """The registered tasks: rows of Table 9, sources, and the files they read."""
 
+import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def test_published_scores_lie_in_their_range_and_name_no_system_twice() -> None:
         assert all(-1 <= score.value <= 1 for score in task.published), task.name
         named = [(score.system, score.metric) for score in task.published]
         assert len(set(named)) == len(named), task.name
+
+
+def test_the_spelling_of_a_compared_task_is_the_one_that_did_best_on_validation() -> None:
+    report = Path(__file__).parents[1] / "benchmarks" / "reports" / "task_spelling.json"
+    chosen = json.loads(report.read_text(encoding="utf-8"))["work"]["chosen"]
+    assert len(chosen) >= 6
+    assert {task.name: task.spelling for task in TASKS if task.name in chosen} == chosen
 
 
 def test_definitions_are_questions_that_can_be_read_aloud() -> None:

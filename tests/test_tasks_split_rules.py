@@ -1,6 +1,7 @@
 """The rules of a split: the source's own, by column, by partners, by identity; what they refuse."""
 
 import os
+import shutil
 import stat
 from collections import Counter
 from pathlib import Path
@@ -252,6 +253,22 @@ def test_no_test_item_of_an_identity_split_is_as_near_as_the_level(tmp_path):
     manifest = run(folder, "table", split={"identity": 0.65})
     assert max(row["nearest"] for row in rows_of(folder)["test"]) < 0.65
     assert manifest.facts["table"]["identity_by"] == {"dna": "kmers"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("mmseqs") is None, reason="MMseqs2 is not installed (conda, brew or apt: mmseqs2)")
+def test_the_real_mmseqs_finds_families_of_proteins_and_keeps_strangers_apart():
+    rng = np.random.default_rng(1)
+    founders = [random_letters(rng, 150, "protein") for _ in range(20)]
+    families = [[one, *(changed(one, 0.3, rng, "protein") for _ in range(3))] for one in founders]
+    proteins = [one for family in families for one in [*family, family[0]]]  # the founder comes again at the end
+    links = Links()
+    for first, second in identical_pairs(proteins, "protein", 0.5, "mmseqs"):
+        assert first < second
+        links.join(first, second)
+    clusters = [[links.root(place) for place in range(start, start + 5)] for start in range(0, 100, 5)]
+    assert all(len(set(roots)) == 1 for roots in clusters)
+    assert len({roots[0] for roots in clusters}) == 20
 
 
 def fake_mmseqs(folder: Path, script: str) -> None:

@@ -198,7 +198,7 @@ def test_a_model_with_random_weights_is_evaluated_and_its_unread_answers_counted
     splits["train"].append(stepped(id="x", split="train"))
     splits["train"] += [item(labels=LABELS, output="Conform", task="dogma", steps="Frame: 1\nAnswer: ", split="train")]
     folder = write_instructions(tmp_path / "instructions", splits)
-    config = EvaluateConfig(max_step_tokens=12, bootstrap=100, kmer_max=2)
+    config = EvaluateConfig(max_step_tokens=12, bootstrap=100, kmer_max=2, allow_leaks=True)
     manifest = evaluate(config, model=model_folder, instructions=folder, seed=1, output=tmp_path / "out")
     assert manifest.counts["generated answers that name no label"] == 4
     predictions = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]

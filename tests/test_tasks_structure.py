@@ -12,7 +12,8 @@ from llama_gene.config import EvaluateConfig, TaskChoice, TasksConfig, Tokenizer
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.evaluation.evaluate import evaluate
 from llama_gene.evaluation.items import Item, read_items
-from llama_gene.evaluation.residues import count_residues, measure_residues
+from llama_gene.evaluation.predictions import read_run
+from llama_gene.evaluation.residues import count_residues, measure_residues, spread
 from llama_gene.tasks.build import as_chosen, build_tasks
 from llama_gene.tasks.definitions import Task, load_task
 from llama_gene.tasks.split import split_tasks
@@ -135,7 +136,7 @@ def held_out(folder: Path, config: TasksConfig, tokenizer: Path, **choice: objec
 
 def scored(items: list[Item], texts: list[str]) -> tuple[int, float]:
     """Letters that count, and the accuracy of the answers over them."""
-    found = measure_residues(items, texts)["per_residue_accuracy"]
+    found = measure_residues(items, spread(items, texts))["per_residue_accuracy"]
     sums_1K = found.sums_NK.sum(axis=0, keepdims=True)
     return int(sums_1K[:, : len(items[0].labels)].sum()), float(found.score(sums_1K)[0])
 
@@ -198,11 +199,47 @@ def test_the_report_scores_the_model_and_every_baseline_per_residue(tmp_path: Pa
     (found,) = json.loads((tmp_path / "report" / "report.json").read_text())["tasks"]
     scores = {one["metric"]: one for one in found["comparisons"]}
     assert found["residues"] == {"n": 18, "chains": 3, "ceiling": 1.0}
+    assert (found["headline"], list(scores)[:2]) == ("per_residue_mcc", ["per_residue_mcc", "per_residue_accuracy"])
+    assert scores["per_residue_mcc"]["ours"]["n"] == 18
     for name in ("ours", "majority", "kmer"):
         # A letter is a question of its own, so both ways of counting agree.
         assert scores["per_residue_accuracy"][name]["value"] == scores["accuracy"][name]["value"]
     page = (tmp_path / "report" / "tasks" / "01-states.html").read_text()
     assert "18 letters of 3 chains" in page
+
+
+def test_runs_of_two_tokenizers_are_compared_letter_by_letter(tmp_path: Path, vocabularies):
+    config = write_chains(tmp_path, mixed=True)
+    settings = EvaluateConfig(bootstrap=100, generate_items=0, baselines=("kmer",), kmer_max=1, batch_items=8)
+    runs: dict[str, Path] = {}
+    for name in ("letters", "tokens"):
+        held_out(tmp_path, config, vocabularies[name], positions=24)
+        evaluate(
+            settings, model=vocabularies["letters"], instructions=tmp_path / "out", seed=1, output=tmp_path / name,
+            against=list(runs.values()), baselines=tmp_path / "kept",
+        )  # fmt: skip
+        runs[name] = tmp_path / name
+    first, second = (json.loads((run / "report.json").read_text())["tasks"][0] for run in runs.values())
+    assert first["n"] > second["n"]
+    (rival,) = second["rivals"]
+    alone = {one["metric"]: one["ours"]["value"] for one in first["comparisons"]}
+    assert {metric: score["value"] for metric, score in rival["scores"].items()} == pytest.approx(
+        {metric: alone[metric] for metric in ("per_residue_mcc", "per_residue_accuracy")}
+    )
+    text = (runs["tokens"] / "report.md").read_text()
+    assert "| states | MCC per residue |" in text.partition("Against letters")[2]
+    assert "| states | accuracy |" not in text.partition("Against letters")[2]
+    assert "letter by letter" in (runs["tokens"] / "report.html").read_text()
+
+
+def test_runs_that_ask_about_other_letters_are_refused_with_the_reason(tmp_path: Path, vocabularies):
+    config = write_chains(tmp_path, mixed=True)
+    others = held_out(tmp_path, config, vocabularies["letters"], positions=5)
+    said = "".join(json.dumps({**item.record(), "response": item.output}) + "\n" for item in others)
+    (tmp_path / "predictions.jsonl").write_text(said)
+    items = held_out(tmp_path, config, vocabularies["tokens"], positions=6)
+    with pytest.raises(DataError, match=r"parts its chains otherwise there.*not asked about once in both.*positions"):
+        read_run(tmp_path, {"states": items})
 
 
 def test_a_token_with_letters_behind_it_is_marked_too(tmp_path: Path, vocabularies):

@@ -56,8 +56,8 @@ class ApiPlanner:
             )
         except openai.OpenAIError as error:
             raise NetworkError(
-                f"planner {self.model!r} at {self.client.base_url}: {error}. Check {URL}, {MODEL} and {KEY}, or set "
-                "agent.planner = 'local'."
+                f"planner {self.model!r} at {self.client.base_url}: {str(error).rstrip('.')}. Check {URL}, {MODEL} and "
+                f"{KEY}, or set agent.planner = 'local'."
             ) from None
         if not reply.choices:
             raise NetworkError(

@@ -17,11 +17,15 @@ from llama_gene.assistant.conversation import Assistant
 from llama_gene.assistant.guess_tool import Guess, find_calls
 from llama_gene.assistant.workplace import Finish
 from llama_gene.config import AgentConfig
+from llama_gene.errors import DataError
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.tool_calls import Request, format_number, is_called, read_request, tool_name, write_answer
 from llama_gene.tasks.tool_questions import say_result
 from llama_gene.tools import Tool
+
+# A result cut shorter than this says nothing.
+_FEWEST_LETTERS = 40
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,7 @@ class LocalPlanner:
         asked = self.first or self._ask(question, sequences)
         notices = list(asked.notices)
         for step in steps:
-            history = remember(self.assistant, asked, step.written)
-            asked = ask_freely(self.assistant, tell_result(step, self.config.max_result_letters), history=history)
+            asked = _read_step(self.assistant, asked, step, self.config.max_result_letters)
             notices += asked.notices
         # What a tool gave is said in its own words, so nothing that the model writes now is shown before it is whole.
         write = _write_call if sentence else _write
@@ -81,6 +84,22 @@ def _follow(guess: Guess, steps: Sequence[Step], sentence: str) -> Decision | No
     if len(steps) < len(guess.requests):
         return Decision(requests=(guess.requests[len(steps)],), notices=(guess.notice,))
     return Decision(text=sentence) if sentence else None
+
+
+def _read_step(assistant: Assistant, asked: Question, step: Step, most_letters: int) -> Question:
+    """The turn after a step, whose result is cut to what the model can read.
+
+    Raises:
+        DataError: it cannot read even a short one.
+    """
+    history = remember(assistant, asked, step.written)
+    while True:
+        try:
+            return ask_freely(assistant, tell_result(step, most_letters), history=history)
+        except DataError:
+            most_letters //= 2
+            if most_letters < _FEWEST_LETTERS:
+                raise
 
 
 def _is_made(request: Request, steps: Sequence[Step]) -> bool:

@@ -14,12 +14,9 @@ from llama_gene.artifacts import MANIFEST, read_manifest
 from llama_gene.errors import DataError
 from llama_gene.evaluation.calibration import Calibration
 from llama_gene.evaluation.reliability import Confidence
+from llama_gene.tasks.score_names import MCC_OF, METRIC_NAMES
 
 REPORT = "report.json"
-_NAMES = {
-    "mcc": "MCC", "accuracy": "accuracy", "macro_f1": "macro F1", "spearman": "Spearman", "pearson": "Pearson",
-    "token_f1": "word F1", "fmax": "Fmax", "r2": "R²",
-}  # fmt: skip
 _FEWEST_ALIKE = 10
 UNKNOWN = (
     "How often this model is right on this task is unknown: no evaluation of it is at hand. Run `llama-gene evaluate`, "
@@ -136,11 +133,12 @@ def describe_measured(measured: Measured | None, probability: float | None = Non
     """
     if measured is None:
         return UNKNOWN
-    (first, *_), others = measured.scores, [name for name in measured.scores if name == "accuracy"]
+    first, *rest = measured.scores
+    others = [name for name in rest if MCC_OF.get(name) == first]
     shown = [_shown(name, measured.scores[name]) for name in dict.fromkeys((first, *others))]
     base = ""
     if measured.majority is not None:
-        of = f" of {_NAMES.get(first, first)}" if len(shown) > 1 else ""
+        of = f" of {METRIC_NAMES.get(first, first)}" if len(shown) > 1 else ""
         base = f", where the most frequent answer has {measured.majority:.3f}{of}"
     intervals = "95 % intervals" if len(shown) > 1 else "95 % interval"
     fitted = measured.calibration
@@ -168,7 +166,7 @@ def _alike(measured: Measured, probability: float | None) -> str:
 
 
 def _shown(name: str, score: Score) -> str:
-    called = _NAMES.get(name, name)
+    called = METRIC_NAMES.get(name, name)
     if score.value is None or score.low is None or score.high is None:
         return f"{called} undefined"
     return f"{called} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"

@@ -179,6 +179,15 @@ def _is_general(question: str) -> bool:
     return is_sentence and bool(_GENERAL.match(question)) and not _REFERS.search(question)
 
 
+def asks_for_a_notion(question: str) -> bool:
+    """True for a question for an explanation that refers to nothing given.
+
+    >>> asks_for_a_notion("What is a promoter?"), asks_for_a_notion("Explain what this codes for.")
+    (True, False)
+    """
+    return bool(_EXPLAIN.match(question)) and not _REFERS.search(question)
+
+
 def _texts_of(task: Task, labels: Sequence[str]) -> Iterable[str]:
     yield task.title
     yield task.definition

@@ -32,7 +32,8 @@ Type a question; a sequence may stand in it (DNA, or protein in capitals).
   /task NAME     ask in the words of a task, answers with probabilities; /task none: free questions
   /route on|off  whether a free question goes to the task it resembles; it is said which
   /tasks         the tasks this model learnt
-  /tools         the tools there are; /tool NAME {"argument": value} calls one (@input: the sequence that waits)
+  /tools         the tools there are; /tool NAME {"argument": value} calls one (@input: the sequence that
+                 waits, else that of before)
   /reset         forget the conversation
   /help  /quit   this text; leave (or Ctrl-D). Ctrl-C stops an answer."""
 _PROMPT = "\nyou > "
@@ -150,7 +151,8 @@ def _obey(state: State, message: str, console: Console) -> State | None:
     elif command == "/tools":
         _say(console, list_tools(state.tools))
     elif command == "/tool":
-        _say(console, run_tool(state.tools, name, state.conversation.waiting))
+        about = state.conversation.waiting or state.conversation.asked
+        _say(console, run_tool(state.tools, name, about))
     elif command == "/reset":
         _say(console, "The conversation is forgotten.", style="dim")
         return replace(state, conversation=BEGINNING)

@@ -29,6 +29,7 @@ from llama_gene.assistant.found import Found, Searching, look_up, quote_found
 from llama_gene.assistant.guess_task import find_route
 from llama_gene.assistant.inputs import check_lengths, checked_record, count_letters, read_typed, readable
 from llama_gene.assistant.local_planner import LocalPlanner
+from llama_gene.assistant.routing import asks_for_a_notion
 from llama_gene.assistant.toolbox import Toolbox, check_specialist, make_toolbox, uses_tools
 from llama_gene.config import Evidence, Kind
 from llama_gene.errors import DataError
@@ -210,7 +211,7 @@ def _ask_items(turn: _Turn, task: Task, records: Sequence[Record], toolbox: Tool
 def _ask_freely(turn: _Turn, words: str, records: Sequence[Record], manner: Manner) -> Iterator[Event]:
     system = "\n\n".join(part for part in (turn.assistant.config.system, manner.system) if part.strip())
     toolbox = _free_tools(turn.assistant, manner)
-    about = records or (turn.conversation.asked if toolbox else ())
+    about = records or (turn.conversation.asked if toolbox and not asks_for_a_notion(words) else ())
     if about and not records:
         yield from turn.tell(
             [f"No sequence in the message: asked about {' and '.join(one.id for one in about)} of before."]

@@ -71,7 +71,7 @@ def build(
     recipe = settings(config, [*overrides, *_chosen(tasks)])
     made = build_tasks(recipe.tasks, splits=splits, tokenizer=tokenizer, seed=recipe.seed, output=output)
     if harness is not None:
-        export_harness(output, tokenizer=tokenizer, output=harness)
+        export_harness(output, tokenizer=tokenizer, output=harness, shots=recipe.evaluate.shots, seed=recipe.seed)
     show(made, output, as_json=as_json)
 
 

@@ -72,7 +72,7 @@ def list_all(
     settings(config, overrides)
     wanted = set(_gene_kinds(kind))
     rows = [
-        (task.name, task.family, "+".join(part.kind for part in task.inputs), task.metric, _closed(task),
+        (task.name, task.family, "+".join(part.kind for part in task.inputs), task.decided_by, _closed(task),
          task.table9 or "")
         for task in list_tasks(definitions)
         if family in (None, task.family) and {part.kind for part in task.inputs} >= wanted

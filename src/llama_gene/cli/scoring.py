@@ -59,7 +59,7 @@ def _show(found: "Scores", file: Path) -> None:
 def _cell(column: dict[str, Any], name: str) -> str:
     value = column.get(name)
     if value is None:
-        return "undefined" if name in column else ""
+        return "–" if name in column else ""
     low, high = column["intervals"].get(name, (None, None))
     shown = f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
     return shown if low is None else f"{shown} [{low:.3f}, {high:.3f}]"
@@ -68,5 +68,6 @@ def _cell(column: dict[str, Any], name: str) -> str:
 def _remarks(record: dict[str, Any]) -> Iterator[str]:
     yield f"expected: column {record['expected_column']!r}; given: column {record['answer_column']!r}"
     if len(record["tasks"]) > 1:
-        yield f"tasks told apart by {record['tasks_by']}; over all: shares of all rows, and the mean of the tasks' MCC"
+        shares = "" if record["accuracy"] is None else "shares of all rows, and "
+        yield f"tasks told apart by {record['tasks_by']}; over all: {shares}the mean of the tasks' MCC"
     yield from (f"note: {note}" for note in record["notes"])

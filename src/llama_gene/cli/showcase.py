@@ -8,8 +8,8 @@ from typing import Any
 from llama_gene.assistant.ask import ask
 from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.evaluation.items import read_items
-from llama_gene.evaluation.plots import METRIC_NAMES
 from llama_gene.evaluation.report import VERDICTS
+from llama_gene.tasks.score_names import METRIC_NAMES
 
 _COLUMNS = (
     "task", "family", "metric", "n", "model", "95 % interval", "majority", "best baseline", "model's interval"
@@ -29,7 +29,7 @@ def _row(task: dict[str, Any]) -> tuple[Any, ...]:
         task["task"],
         task["family"],
         METRIC_NAMES[deciding["metric"]],
-        task["n"],
+        ours["n"] if ours else task["n"],
         _number(ours),
         f"{ours['low']:.3f} to {ours['high']:.3f}" if ours else "",
         _number(deciding["majority"]),

@@ -48,7 +48,7 @@ class CorpusConfig(Section):
     min_letters: int = Field(30, ge=1, description="Shorter records are counted and left out.")
     valid_share: float = Field(0.02, gt=0, lt=0.5, description="Held-out share of each source.")
     region_bp: int = Field(100_000, ge=1000, description="Unit of splitting where a source has few records.")
-    region_below_records: int = Field(20, ge=0, description="Fewer records than this: split by region.")
+    region_below_records: int = Field(20, ge=0, description="DNA or text of fewer records: split by region.")
     near_identical: float = Field(0.5, gt=0, le=1, description="Sketch similarity that keeps genomes together.")
     max_letters: dict[Kind, int] = Field({}, description="Most training letters of a kind; not named: all.")
     shard_letters: int = Field(64_000_000, ge=1000, description="Letters in one Parquet shard.")

@@ -94,7 +94,9 @@ class S2orcEntry(FetchEntry):
     """Shards of the Semantic Scholar datasets; needs an API key."""
 
     archive: Literal["s2orc"]
-    dataset: Literal["s2orc", "abstracts", "tldrs"] = Field("s2orc", description="s2orc: full texts.")
+    dataset: Literal["s2orc", "s2orc_v2", "abstracts", "tldrs"] = Field(
+        "s2orc", description="s2orc, s2orc_v2 (newer releases): full texts."
+    )
     release: str = Field("latest", pattern=r"^(latest|\d{4}-\d{2}-\d{2})$", description="latest, or a date.")
     sample: int | None = Field(None, ge=1, description="Shards drawn at random; none: all.")
 

@@ -181,6 +181,10 @@ class EvaluateConfig(Section):
     """Answer the test instructions and write the report."""
 
     split: Literal["valid", "test"] = Field("test", description="Which items to answer.")
+    allow_leaks: bool = Field(False, description="Score a task even where most of its items stand in training.")
+    shots: int = Field(
+        0, ge=0, le=32, description="Solved training items shown before each question (not of structure tasks)."
+    )
     batch_items: int = Field(32, ge=1, description="Most items in one forward pass.")
     batch_tokens: int = Field(4096, ge=64, description="Most tokens in one forward pass; bounds the memory.")
     decide_by: Literal["sum", "per_token"] = Field(

@@ -25,8 +25,9 @@ ToolUse = Literal["auto", "on", "off"]
 OnConflict = Literal["drop", "keep"]
 OnRareClass = Literal["error", "drop"]
 SourceFormat = Literal[
-    "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "json", "jsonl"
-]
+    "auto", "fasta", "fastq", "genbank", "gff3", "uniprot", "table", "text", "markdown", "jats", "pubmed", "json",
+    "jsonl", "parquet",
+]  # fmt: skip
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

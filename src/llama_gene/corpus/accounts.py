@@ -1,9 +1,10 @@
 """Counts that account for every record, letter and document of the corpus.
 
-Three books per kind, each of which must balance: records (what the readers give; what they refuse or change is noted
-beside, as `dna reading: duplicate id`), letters (bases, residues, UTF-8 bytes of text; those of a source that is read
-several times come in again as `repeated`) and documents (the pieces the corpus is made of). Names of counts read as
-sentences, for example `dna letters removed: duplicate`.
+Three books per kind, each of which must balance: records (what the readers give and the whole records they refuse),
+letters (bases, residues, UTF-8 bytes of text, of refused records as far as they can be told; those of a source that is
+read several times come in again as `repeated`) and documents (the pieces the corpus is made of). Names of counts read
+as sentences, for example `dna letters removed: duplicate`. What the readers change, and the files they refuse, stand
+beside the books, as `dna reading: records upper-cased`.
 """
 
 from collections import Counter

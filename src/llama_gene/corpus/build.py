@@ -35,6 +35,7 @@ from llama_gene.corpus.documents import PartTask, make_part
 from llama_gene.corpus.engine import Work, run_tasks
 from llama_gene.corpus.english import control_files, held_out_english
 from llama_gene.corpus.items import Sought, count_items, read_items, save_items
+from llama_gene.corpus.near_identical import GENOMIC
 from llama_gene.corpus.shards import ShardTask, write_shard
 from llama_gene.corpus.spool import count_batches
 from llama_gene.errors import DataError
@@ -42,7 +43,7 @@ from llama_gene.storage import remove_tree, tree_bytes
 
 logger = logging.getLogger(__name__)
 
-_CODE = 3
+_CODE = 5
 _SCRATCH = "scratch"
 _MOST_SHARDS = 4096
 
@@ -138,11 +139,14 @@ class _Builder:
         return kept
 
     def _collect(self, chunks: Sequence[Chunk]) -> list[Mapping[str, Any]]:
-        genomes = sum(file.kind == "dna" for file in self.files)
+        files_of = Counter(file.kind for file in self.files)
         tasks = [
-            CollectTask(chunk, self.config, self._folder("spool"), chunk.kind == "dna" and genomes > 1, BATCH_LETTERS)
+            CollectTask(
+                chunk, self.config, self._folder("spool"), chunk.kind in GENOMIC and files_of[chunk.kind] > 1,
+                BATCH_LETTERS,
+            )
             for chunk in chunks
-        ]
+        ]  # fmt: skip
         return self._count(run_tasks(collect_chunk, tasks, self.work, "reading"))
 
     def _make_parts(

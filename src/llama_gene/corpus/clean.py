@@ -17,7 +17,7 @@ from llama_gene.config import CleanConfig, Kind
 from llama_gene.corpus.clean_dna import Runs, clean_dna
 from llama_gene.corpus.clean_text import clean_text
 from llama_gene.corpus.complexity import low_complexity_protein
-from llama_gene.sequences.coding import PAIR_BORDER
+from llama_gene.sequences.letters import count_letters
 from llama_gene.sequences.records import Record
 from llama_gene.sequences.replicons import is_organelle, is_plasmid
 
@@ -38,17 +38,6 @@ class CleanRecord(NamedTuple):
     runs: Runs
     removed: Mapping[str, int]
     reason: str = ""
-
-
-def count_letters(text: str, kind: Kind) -> int:
-    """Bases, residues or UTF-8 bytes; of coding pairs the bases and residues.
-
-    >>> count_letters("ACGT", "dna"), count_letters("é", "text")
-    (4, 2)
-    """
-    if kind == "coding":
-        return len(text) - text.count(PAIR_BORDER)
-    return len(text) if kind != "text" or text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def lengths_of(texts: Sequence[str], kind: Kind) -> NDArray[np.int64]:

@@ -28,6 +28,8 @@ from llama_gene.corpus.split import count_regions
 from llama_gene.corpus.spool import RowWriter
 from llama_gene.errors import ConfigError
 from llama_gene.sequences.batches import batches_of_letters
+from llama_gene.sequences.coding import PAIR_BORDER
+from llama_gene.sequences.files import Lost
 from llama_gene.sequences.readers import list_files, read_records
 from llama_gene.sequences.records import Record
 
@@ -207,8 +209,7 @@ class _Collector:
     def collect(self, number: int, file: InputFile, rows: RowWriter, sketch: Sketch | None) -> None:
         """Spool what is left of one file."""
         config, kind, source = self._config, self._kind, self._config.sources[file.source]
-        keeps_case = needs_case(config.clean)
-        notes = Counter[str]()
+        notes, lost = Counter[str](), Lost()
         read = letters = 0
         found = read_records(
             file.path,
@@ -217,7 +218,8 @@ class _Collector:
             source=source_name(source),
             on_invalid=config.on_invalid,
             counts=notes,
-            case="keep" if keeps_case else "upper",
+            case="keep" if needs_case(config.clean) else "upper",
+            lost=lost,
         )
         for records in batches_of_letters(found, attrgetter("text"), _GROUP_LETTERS):
             read += len(records)
@@ -225,10 +227,15 @@ class _Collector:
             runs = self._keep(records)
             if sketch:
                 for run in runs.texts:
-                    sketch.add(run.upper() if keeps_case else run)
+                    # Of a coding pair the DNA; a run of DNA has no border.
+                    sketch.add(run.partition(PAIR_BORDER)[0])
             self._spool(number, records, runs, rows)
-        count(self.counts, kind, "records", "read", read)
-        count(self.counts, kind, "letters", "read", letters)
+        # What the readers refuse was there, too: it comes in and leaves.
+        count(self.counts, kind, "records", "read", read + lost.records.total())
+        count(self.counts, kind, "letters", "read", letters + lost.letters.total())
+        for reason, times in lost.records.items():
+            count_removed(self.counts, kind, "records", reason, times)
+            count_removed(self.counts, kind, "letters", reason, lost.letters[reason])
         self.counts.update({f"{kind} reading: {note}": times for note, times in notes.items()})
 
     def _keep(self, records: Sequence[Record]) -> _Runs:
@@ -268,7 +275,8 @@ class _Collector:
         ends = np.cumsum(np.bincount(place_of)).tolist()
         wholes = ["N".join(runs.texts[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
         book = np.zeros(len(owners), RECORD)
-        book["digest"] = digests(wholes, kind)
+        has_masks = kind == "dna" and config.clean.soft_mask == "keep"
+        book["digest"] = digests((whole.upper() for whole in wholes) if has_masks else wholes, kind)
         book["letters"] = np.bincount(place_of, lengths_of(runs.texts, kind))
         lengths = lengths_of([records[owner].text for owner in owners], kind) if kind == "dna" else book["letters"]
         book["regions"] = count_regions(lengths, config.region_bp)

@@ -8,7 +8,8 @@ each item with the same repeat. A text holds an item when they share one run of 
 that GPT-3 was checked with (Brown et al. 2020, appendix C).
 
 This is a check of exact words, not of homology: of a copy with 2 % substitutions about 65 % of the 21-mers are left
-on average, so long copies are found and some short ones are not.
+on average, so long copies are found and some short ones are not. Where a document ends inside a copy, its two parts may
+hold too little each: who cuts records must search neighbours together as well (`documents.py`).
 """
 
 from collections import Counter

@@ -18,8 +18,9 @@ from llama_gene.corpus.arrays import load_array, load_arrays, save_arrays
 from llama_gene.corpus.collect import Chunk, InputFile, book_path, signature_path, sketch_path, source_name
 from llama_gene.corpus.deduplicate import find_repeated
 from llama_gene.corpus.near_duplicates import find_near_duplicates
-from llama_gene.corpus.near_identical import group_near_identical
+from llama_gene.corpus.near_identical import GENOMIC, group_near_identical
 from llama_gene.corpus.split import FileSplit, FileUnits, plan_split
+from llama_gene.storage import is_remote
 
 Keep = Mapping[int, NDArray[np.bool_]]
 
@@ -46,7 +47,7 @@ def decide(
         ledger: Counts what is left out; says which genomes are alike and how each source is split.
     """
     keep = _find_kept(chunks, config, spool, ledger)
-    groups = group_near_identical(_sketches(chunks, spool), config.near_identical)
+    groups = _group_genomes(chunks, spool, config.near_identical)
     units, letters = _units(chunks, spool, keep, {number for group in groups for number in group})
     splits = plan_split(units, share=config.valid_share, region_below_records=config.region_below_records, seed=seed)
     for split in splits:
@@ -56,7 +57,9 @@ def decide(
         book = load_array(book_path(spool, chunk.number))
         held = np.concatenate([split.held for split in of_chunk])
         write_plan(plan, chunk.number, keep[chunk.number], _spans(book, chunk, of_chunk), held)
-    ledger.facts["near_identical"] = [[files[number].label for number in group] for group in groups]
+    # A genome and its coding pairs may be sources both, and alike to the same others.
+    alike = dict.fromkeys(tuple(files[number].label for number in group) for group in groups)
+    ledger.facts["near_identical"] = [list(group) for group in alike]
     ledger.facts["sources"] = _describe_sources(config, files, units, letters, splits)
 
 
@@ -132,20 +135,24 @@ def _find_kept(chunks: Sequence[Chunk], config: CorpusConfig, spool: Path, ledge
 def _find_alike(
     chunks: Sequence[int], repeated_of: Sequence[NDArray[np.bool_]], config: CorpusConfig, spool: Path
 ) -> list[NDArray[np.bool_]]:
-    """Near duplicates of each chunk."""
+    """Near duplicates of each chunk; what that needs of the disk lies beside the spool where this is local."""
     paths = [signature_path(spool, chunk) for chunk in chunks]
-    with tempfile.TemporaryDirectory() as work:
+    with tempfile.TemporaryDirectory(dir=None if is_remote(spool) else spool) as work:
         alike = find_near_duplicates(paths, config.near_duplicates, Path(work))
     return np.split(alike, np.cumsum([len(repeated) for repeated in repeated_of])[:-1])
 
 
-def _sketches(chunks: Sequence[Chunk], spool: Path) -> dict[int, NDArray[np.uint64]]:
-    sketches = {}
-    for chunk in chunks:
-        path = sketch_path(spool, chunk.number)
-        if path.is_file():
-            sketches.update({int(number): words for number, words in load_arrays(path).items() if len(words)})
-    return sketches
+def _group_genomes(chunks: Sequence[Chunk], spool: Path, similarity: float) -> list[tuple[int, ...]]:
+    """Files that are nearly the same, kind by kind: a genome is not like the coding pairs that it gives itself."""
+    groups = []
+    for kind in GENOMIC:
+        sketches = {}
+        for chunk in chunks:
+            path = sketch_path(spool, chunk.number)
+            if chunk.kind == kind and path.is_file():
+                sketches.update({int(number): words for number, words in load_arrays(path).items() if len(words)})
+        groups += group_near_identical(sketches, similarity)
+    return groups
 
 
 def _units(chunks: Sequence[Chunk], spool: Path, keep: Keep, twins: set[int]) -> tuple[list[FileUnits], list[int]]:
@@ -158,10 +165,11 @@ def _units(chunks: Sequence[Chunk], spool: Path, keep: Keep, twins: set[int]) ->
         records = np.bincount(place, minlength=size)
         regions = np.bincount(place, book["regions"], minlength=size)
         letters += np.bincount(place, book["letters"], minlength=size).astype(np.int64).tolist()
-        units += [
-            FileUnits(file.source, file.kind, int(records[at]), int(regions[at]), has_twin=chunk.first + at in twins)
-            for at, file in enumerate(chunk.files)
-        ]
+        lengths = book["letters"].astype(np.int64) if chunk.kind == "dna" else np.zeros(0, np.int64)
+        for at, file in enumerate(chunk.files):
+            has_twin = chunk.first + at in twins
+            of_file = lengths[place == at] if len(lengths) else lengths
+            units.append(FileUnits(file.source, file.kind, int(records[at]), int(regions[at]), has_twin, of_file))
     return units, letters
 
 

@@ -26,7 +26,7 @@ _FEW = 64
 
 
 def digests(texts: Iterable[str], kind: Kind) -> NDArray[np.uint64]:
-    """A 64-bit name of the letters of each; for DNA both strands have the same.
+    """A 64-bit name of the letters of each, in the case they have; for DNA both strands have the same.
 
     >>> len(set(digests(["AACG", "CGTT"], "dna").tolist())), len(set(digests(["AACG", "CGTT"], "protein").tolist()))
     (1, 2)

@@ -5,9 +5,9 @@ does not matter who makes which part, or when.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ PART_SCHEMA = pa.schema(
     }
 )
 
+# The place of a document, and the names of the tasks whose items it holds.
+Holders = Mapping[int, tuple[str, ...]]
 
 _COMPLEMENT = np.arange(256, dtype=np.uint8)
 _COMPLEMENT[list(COMPLEMENT)] = list(COMPLEMENT.values())
@@ -96,7 +98,7 @@ def make_part(task: PartTask) -> dict[str, Any]:
     count(counts, chunk.kind, "documents", "made", len(cut.runs))
     texts = _write_texts(runs, cut, chunk.kind)
     if task.items is not None:
-        stay = _drop_holders(cut, texts, task, task.items, counts)
+        stay = _drop_holders(runs, cut, texts, task, task.items, counts)
         cut, texts = cut.take(stay), texts.take(pa.array(stay))
     named = _name(texts, chunk.kind)
     number = len(cut.runs)
@@ -183,17 +185,45 @@ def _name(texts: pa.Array, kind: Kind) -> NDArray[np.uint64]:
     return digests_of_bytes(letters.data[start:end] for start, end in pairwise(starts.tolist()))
 
 
-def _drop_holders(cut: Cut, texts: pa.Array, task: PartTask, items: Path, counts: Counter[str]) -> NDArray[np.int64]:
-    """Places of the documents without those for training that hold an item of a task."""
+def _drop_holders(
+    runs: Runs, cut: Cut, texts: pa.Array, task: PartTask, items: Path, counts: Counter[str]
+) -> NDArray[np.int64]:
+    """Places of the documents without those for training that hold an item of a task, alone or two together."""
     kind = task.chunk.kind
+    find = partial(find_holders, kind=kind, indexes=_open_items(items), limits=task.config.contamination)
     places = np.flatnonzero(~cut.is_valid)
-    searched = texts.take(pa.array(places)).to_pylist()
-    found = find_holders(searched, kind, _open_items(items), task.config.contamination)
+    found = {int(places[place]): tasks for place, tasks in find(texts.take(pa.array(places)).to_pylist()).items()}
+    if kind in ("dna", "protein"):
+        found |= _find_cut_items(runs, cut, found, find)
     for place, tasks in found.items():
         count_removed(counts, kind, "documents", HOLDS_ITEM)
-        count_removed(counts, kind, "letters", HOLDS_ITEM, int(cut.letters[places[place]]))
+        count_removed(counts, kind, "letters", HOLDS_ITEM, int(cut.letters[place]))
         count_held(counts, kind, tasks)
-    return np.delete(np.arange(len(texts)), places[list(found)])
+    return np.delete(np.arange(len(texts)), list(found))
+
+
+def _find_cut_items(
+    runs: Runs, cut: Cut, found: Holders, find: Callable[[Sequence[str]], Holders]
+) -> dict[int, tuple[str, ...]]:
+    """Neighbours for training that hold an item together, and not alone: it was cut where they meet.
+
+    Args:
+        runs: What was cut.
+        cut: The documents.
+        found: Those that hold an item alone.
+        find: Place of a text that holds an item, to the names of tasks.
+    """
+    may = ~cut.is_valid
+    may[list(found)] = False
+    meet = (cut.runs[1:] == cut.runs[:-1]) & (cut.begins[1:] == cut.ends[:-1]) & may[1:] & may[:-1]
+    firsts = np.flatnonzero(meet)
+    origins = runs.texts.starts[cut.runs[firsts]]
+    spans = zip((origins + cut.begins[firsts]).tolist(), (origins + cut.ends[firsts + 1]).tolist(), strict=True)
+    both: dict[int, set[str]] = {}
+    for place, tasks in find([runs.texts.letters[start:end].tobytes().decode() for start, end in spans]).items():
+        for document in (int(firsts[place]), int(firsts[place]) + 1):
+            both.setdefault(document, set()).update(tasks)
+    return {document: tuple(sorted(tasks)) for document, tasks in both.items()}
 
 
 @cache

@@ -56,8 +56,8 @@ def words_in(
 ) -> Located:
     """The words of joined letters, in order, none over the border of two texts.
 
-    A word of DNA and its reverse complement are one number. Words that hold a letter other than A, C, G and T, or in
-    a protein other than A to Z, are left out. A word of text is a run of letters and digits.
+    A word of DNA, its reverse complement and either of them soft-masked are one number. Words that hold a letter other
+    than A, C, G and T, or in a protein other than A to Z, are left out. A word of text is a run of letters and digits.
 
     Args:
         letters: uint8 [bytes], what `join` gave.

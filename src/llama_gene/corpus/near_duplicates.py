@@ -26,6 +26,7 @@ from llama_gene.corpus.kmers import join, words_in
 from llama_gene.corpus.near_kernels import ALONE, NO_WORD, Room, drop_repeats, hash_band, number_buckets
 from llama_gene.errors import ArtifactError
 from llama_gene.sequences.batches import batches_of_letters
+from llama_gene.storage import reserve
 
 WORD_LENGTHS: dict[Kind, int] = {"dna": 16, "protein": 5, "text": 5}
 _SEED = 1
@@ -135,13 +136,14 @@ def find_near_duplicates(
         signatures: What `make_signatures` gave for one kind, in corpus order: arrays or .npy files (opened
             memory-mapped), split in any way.
         config: Its `threshold`, and the `permutations` of the signatures.
-        work: Folder for files of this call, which it overwrites; it may be removed afterwards.
+        work: Local folder for files of this call, which it overwrites; it may be removed afterwards.
 
     Returns:
         bool [records]: True where a record goes. Records without words stay.
 
     Raises:
         ArtifactError: an array is not uint32 [records, permutations].
+        OSError: the disk is full.
 
     >>> import tempfile
     >>> rows = make_signatures(["to be or not to be"] * 2 + ["that is the question now"], "text", NearDuplicateConfig())
@@ -243,4 +245,6 @@ def _make_room(buckets_BR: NDArray[np.int32], totals: NDArray[np.int64], work: P
 
 
 def _on_disk(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
-    return np.asarray(np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape))
+    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+    reserve(path)
+    return np.asarray(mapped)

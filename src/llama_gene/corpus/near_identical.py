@@ -1,9 +1,9 @@
 """Find genomes that are nearly the same, so that a held-out region of one is not read in the other.
 
-A genome (a file of DNA) is sketched by its smallest 21-mers in a pseudo-random order (MinHash, Ondov et al. 2016,
-Genome Biology 17:132). Two sketches are compared below the smaller of their largest values, where both are complete,
-and the similarity is the share of the smaller set that the other holds, so a plasmid or a gene set counts as like its
-genome. At 21 letters a containment of 0.5 is about 97 % identity.
+A genome (a file of DNA, or the DNA of a file of coding pairs) is sketched by its smallest 21-mers in a pseudo-random
+order (MinHash, Ondov et al. 2016, Genome Biology 17:132). Two sketches are compared below the smaller of their largest
+values, where both are complete, and the similarity is the share of the smaller set that the other holds, so a plasmid
+or a gene set counts as like its genome. At 21 letters a containment of 0.5 is about 97 % identity.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from scipy import sparse
 
+from llama_gene.config import Kind
 from llama_gene.corpus.kmers import DNA_WORD, LARGEST, Words, distinct, join, words_in
+
+GENOMIC: tuple[Kind, ...] = ("dna", "coding")
+"""Kinds of which a file is a genome; those of one kind are compared."""
 
 SKETCH_WORDS = 4096
 _CHUNK = 1 << 15
@@ -43,7 +47,7 @@ class Sketch:
         return self._smallest
 
     def add(self, letters: str) -> None:
-        """Take in the words of one sequence of A, C, G and T."""
+        """Take in the words of one sequence of A, C, G and T, in either case."""
         codes = join([letters], "dna").letters
         start = 0
         while start < len(codes):

@@ -15,20 +15,21 @@ from typing import Any
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import KINDS, LOCAL, EngineConfig, Kind, PackConfig, Phase, Split
-from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.engine import Work, run_tasks
 from llama_gene.corpus.mix import Mixture, choose_mixture
 from llama_gene.corpus.pack_shard import PackTask, open_once, pack_shard
 from llama_gene.errors import ArtifactError, DataError
 from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.letters import count_letters
 from llama_gene.storage import remove_tree
 
 logger = logging.getLogger(__name__)
 
-_CODE = 2
+_CODE = 3
 _SPLITS: tuple[Split, ...] = ("train", "valid")
 # Letters of a kind that its tokens are estimated from: enough for a part in a hundred.
 _SAMPLE_LETTERS = 500_000
+_LEFT_OUT = "left out: over the mixture or the token limit"
 
 
 def pack_corpus(
@@ -48,7 +49,7 @@ def pack_corpus(
     Raises:
         ArtifactError: `corpus` is not a corpus, `output` is not usable, or a worker was killed.
         TokenizerError: the tokenizer cannot be read.
-        DataError: no training document fits.
+        DataError: no training document fits, or the corpus does not hold what its manifest counts.
     """
     source = read_manifest(corpus)
     if source.stage != "corpus":
@@ -73,13 +74,13 @@ def pack_corpus(
             (work / split).mkdir(exist_ok=True)
             shards = sorted((corpus / split).glob("*.parquet"))
             tasks = [
-                PackTask(split, shard, phase, span, config, tokenizer, seed, work)
-                for phase, span in enumerate(spans_of_phases)
+                PackTask(split, shard, phase, span, left, config, tokenizer, seed, work)
+                for phase, (span, left) in enumerate(zip(spans_of_phases, _left_spans(spans_of_phases), strict=True))
                 for shard in shards
             ]
             results = run_tasks(pack_shard, tasks, Work(done, whole, engine), f"packing {split}")
             ledger.facts[split] = _add_up(results, split, config.block_tokens, ledger.counts)
-            _count_left_out(split, source.counts, ledger.counts)
+            _check(corpus, split, source.counts, ledger.counts)
         remove_tree(done)
         if not ledger.facts["train"]["blocks"]:
             raise DataError(f"{corpus / 'train'}: no training document fits. Check the corpus and pack.max_tokens.")
@@ -131,6 +132,12 @@ def _valid_spans(available: Mapping[Kind, float], limit: int) -> dict[Kind, tupl
     return {kind: (0.0, min(1.0, limit / max(1.0, available[kind]))) for kind in KINDS}
 
 
+def _left_spans(spans: Sequence[Mapping[Kind, tuple[float, float]]]) -> list[dict[Kind, tuple[float, float]]]:
+    """For each phase what it counts as left out: nothing, and the last one what is behind its own stretch."""
+    nothing: dict[Kind, tuple[float, float]] = dict.fromkeys(KINDS, (1.0, 1.0))
+    return [nothing] * (len(spans) - 1) + [{kind: (end, 1.0) for kind, (_, end) in spans[-1].items()}]
+
+
 def _add_up(results: Iterable[Mapping[str, Any]], split: Split, block: int, counts: Counter[str]) -> dict[str, Any]:
     """What was measured of all shards; their counts are added."""
     blocks = tokens = 0
@@ -140,6 +147,12 @@ def _add_up(results: Iterable[Mapping[str, Any]], split: Split, block: int, coun
         blocks, tokens = blocks + result["blocks"], tokens + result["tokens"]
         for kind, measured in result["kinds"].items():
             kinds.setdefault(kind, Counter()).update(measured)
+            counts[f"{split} {kind} documents"] += measured["documents"]
+            counts[f"{split} {kind} letters"] += measured["letters"]
+        for kind, left in result["left_out"].items():
+            counts[f"{split} documents {_LEFT_OUT}"] += left["documents"]
+            for unit, number in left.items():
+                counts[f"{split} {kind} {unit} {_LEFT_OUT}"] += number
     return {
         "blocks": blocks,
         "tokens": tokens,
@@ -151,7 +164,17 @@ def _add_up(results: Iterable[Mapping[str, Any]], split: Split, block: int, coun
     }
 
 
-def _count_left_out(split: Split, corpus: Mapping[str, int], counts: Counter[str]) -> None:
-    whole = sum(corpus.get(f"{kind} documents {split}", 0) for kind in KINDS)
-    counts[f"{split} documents in the corpus"] = whole
-    counts[f"{split} documents left out: over the mixture or the token limit"] = whole - counts[f"{split} documents"]
+def _check(folder: Path, split: Split, corpus: Mapping[str, int], counts: Counter[str]) -> None:
+    """Refuse blocks that, with what was left out, are not all documents and letters of the corpus."""
+    for kind in KINDS:
+        for unit in ("documents", "letters"):
+            whole = corpus.get(f"{kind} {unit} {split}", 0)
+            found = counts[f"{split} {kind} {unit}"] + counts[f"{split} {kind} {unit} {_LEFT_OUT}"]
+            if whole:
+                counts[f"{split} {kind} {unit} in the corpus"] = whole
+            if found != whole:
+                raise DataError(
+                    f"{folder / split}: {found:,} {kind} {unit}, but the manifest counts {whole:,}. Expected the "
+                    "folder as `llama-gene corpus build` left it; build it again."
+                )
+    counts[f"{split} documents in the corpus"] = sum(corpus.get(f"{kind} documents {split}", 0) for kind in KINDS)

@@ -23,10 +23,10 @@ from llama_gene.config import GENE_KINDS, KINDS, Kind, PackConfig, Split
 from llama_gene.corpus.arrays import texts_of
 from llama_gene.corpus.best_fit import Blocks, best_fit
 from llama_gene.corpus.blocks import BLOCK_SCHEMA
-from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.mix import take_span
 from llama_gene.sequences.coding import PAIR_BORDER
 from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.letters import count_letters
 from llama_gene.storage import to_path
 from llama_gene.tokenizer.compiled import compiled
 from llama_gene.tokenizer.joined import Encoded, Ids, Texts
@@ -42,6 +42,7 @@ class PackTask:
         shard: Parquet file of the corpus.
         phase: Number of the phase, 0-based.
         spans: Which stretch of each kind's documents, in random order, this phase takes: (start, end) in 0..1.
+        left_out: Which stretch no phase takes; empty in all phases but the last, so that it is counted once.
         config: Size of blocks and dropout.
         tokenizer: Its folder.
         seed: Seed of the run.
@@ -52,6 +53,7 @@ class PackTask:
     shard: Path
     phase: int
     spans: Mapping[Kind, tuple[float, float]]
+    left_out: Mapping[Kind, tuple[float, float]]
     config: PackConfig
     tokenizer: Path
     seed: int
@@ -91,7 +93,8 @@ def pack_shard(task: PackTask) -> dict[str, Any]:
     """Write the blocks of one shard.
 
     Returns:
-        `counts` of documents, `blocks`, `tokens`, and per kind in `kinds` its documents, text tokens and letters.
+        `counts` of documents, `blocks`, `tokens`, and per kind in `kinds` its documents, text tokens and letters, and
+        in `left_out` the documents and letters that no phase takes.
     """
     number = int(task.shard.stem)
     is_train = task.split == "train"
@@ -101,7 +104,7 @@ def pack_shard(task: PackTask) -> dict[str, Any]:
     packed = _Packed()
     # A stream, not a file with an index at its end: that is what `datasets` maps into memory.
     with path.open("wb") as file, pa.ipc.new_stream(file, BLOCK_SCHEMA) as stream:
-        for window in _windows(task, np.random.default_rng([task.seed, is_train, number])):
+        for window in _windows(task, packed):
             documents = writer.encode(window)
             lengths = writer.lengths(documents)
             blocks = best_fit(lengths, task.config.block_tokens)
@@ -116,6 +119,7 @@ class _Packed:
     def __init__(self) -> None:
         self._blocks = self._tokens = self._documents = self._cut = 0
         self._of_kind = np.zeros((len(KINDS), 3), np.int64)
+        self._left_out: dict[Kind, dict[str, int]] = {}
 
     def add(self, documents: TokenDocuments, lengths: NDArray[np.int64], blocks: int) -> None:
         """Add one window."""
@@ -129,6 +133,11 @@ class _Packed:
             found = np.bincount(documents.kinds, weights, minlength=len(KINDS))
             self._of_kind[:, column] += found.astype(np.int64)
 
+    def leave_out(self, kind: Kind, letters: NDArray[np.int64]) -> None:
+        """Add documents that no phase takes."""
+        if len(letters):
+            self._left_out[kind] = {"documents": len(letters), "letters": int(letters.sum())}
+
     def as_result(self) -> dict[str, Any]:
         """As JSON holds it."""
         names = ("documents", "text_tokens", "letters")
@@ -141,6 +150,7 @@ class _Packed:
                 for kind, row in zip(KINDS, self._of_kind.tolist(), strict=True)
                 if row[0]
             },
+            "left_out": self._left_out,
         }
 
 
@@ -153,20 +163,31 @@ def open_once(folder: str) -> GeneTokenizer:
     return load_tokenizer(to_path(folder))
 
 
-def _windows(task: PackTask, rng: np.random.Generator) -> Iterator[Window]:
-    """The documents that this phase takes, in the order of the shard, a window at a time."""
+def _windows(task: PackTask, packed: _Packed) -> Iterator[Window]:
+    """The documents that this phase takes, in the order of the shard, a window at a time; others are counted."""
     table = open_parquet(task.shard).read(["kind", "text"])
     kinds = pc.index_in(table["kind"], pa.array(KINDS)).to_numpy().astype(np.int8)
     size = pc.binary_length(table["text"]).to_numpy()
-    chosen = np.zeros(len(table), np.bool_)
+    chosen, left_out = (_choose(task, kinds, size, spans) for spans in (task.spans, task.left_out))
     for number, kind in enumerate(KINDS):
-        rows = np.flatnonzero(kinds == number)
-        chosen[rows[take_span(size[rows], task.spans[kind], rng)]] = True
+        packed.leave_out(kind, size[left_out & (kinds == number)] - (kind == "coding") * len(PAIR_BORDER))
     table, kinds = (table, kinds) if chosen.all() else (table.filter(pa.array(chosen)), kinds[chosen])
     letters, starts = texts_of(table["text"])
     for start in range(0, len(kinds), task.config.window_documents):
         end = min(start + task.config.window_documents, len(kinds))
         yield Window(kinds[start:end], Texts(letters, starts[start : end + 1]))
+
+
+def _choose(
+    task: PackTask, kinds: NDArray[np.int8], size: NDArray[np.int64], spans: Mapping[Kind, tuple[float, float]]
+) -> NDArray[np.bool_]:
+    """Documents in these stretches of the shard's random order, which is the same in every phase."""
+    rng = np.random.default_rng([task.seed, task.split == "train", int(task.shard.stem)])
+    chosen = np.zeros(len(kinds), np.bool_)
+    for number, kind in enumerate(KINDS):
+        rows = np.flatnonzero(kinds == number)
+        chosen[rows[take_span(size[rows], spans[kind], rng)]] = True
+    return chosen
 
 
 class _Writer:

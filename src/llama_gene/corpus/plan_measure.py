@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeVar
 
 from llama_gene.config import KINDS, CorpusConfig, EngineConfig, Kind, PackConfig, Source, Split
 from llama_gene.corpus import build
-from llama_gene.corpus.clean import count_letters
 from llama_gene.corpus.pack import SampleTask, estimate_tokens, pack_corpus
 from llama_gene.corpus.pack_shard import open_once
 from llama_gene.corpus.plan_sample import SampleFile, read_heads
 from llama_gene.errors import DataError
 from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.letters import count_letters
 from llama_gene.storage import is_remote, tree_bytes
 
 T = TypeVar("T")

@@ -1,8 +1,9 @@
 """Draw a small part of each source, to plan from: the heads of a few files chosen at random, and what they hold.
 
 No more is read than the letters asked for, however large a file: a file is read from its beginning and cut behind its
-last whole record, and the compressed bytes that this took say how much of the file it is. JSON, JATS and GFF3 can only
-be read whole: a large one is left out of the sample. That heads are like the rest is taken for granted.
+last whole record, and the compressed bytes that this took (of Parquet, the rows) say how much of the file it is. JSON,
+JATS and GFF3 can only be read whole: a large one is left out of the sample. That heads are like the rest is taken for
+granted.
 """
 
 import io
@@ -16,14 +17,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from xopen import xopen
 
 from llama_gene.config import CorpusConfig, OnInvalid, Source, SourceFormat
-from llama_gene.corpus.clean import clean, count_letters, needs_case
+from llama_gene.corpus.clean import clean, needs_case
 from llama_gene.corpus.collect import InputFile
 from llama_gene.errors import DataError
 from llama_gene.sequences.detect import detect_format
-from llama_gene.sequences.files import Item, first_bytes, list_items, open_bytes
+from llama_gene.sequences.files import Item, first_bytes, list_items, open_bytes, open_table
+from llama_gene.sequences.letters import count_letters
 from llama_gene.sequences.readers import read_records
 
 _FILES = 64
@@ -32,10 +36,11 @@ _LEAST_BYTES = 64_000
 _WHOLE_BYTES = 16_000_000
 _RAW_READ = 1024
 _STEP = 1 << 16
+_BATCH_ROWS = 64
 _AHEAD_BYTES = 4_000_000
 _ONLY_WHOLE = ("json", "jats", "gff3")
 _ONLY_LINES = ("table", "jsonl")
-_ENDS_OF_RECORDS = {"genbank": b"\n//", "uniprot": b"\n//"}
+_ENDS_OF_RECORDS = {"genbank": b"\n//", "uniprot": b"\n//", "pubmed": b"</PubmedArticle>"}
 
 
 @dataclass(frozen=True)
@@ -140,13 +145,15 @@ def read_heads(file: InputFile, source: Source, limit: int, folder: Path) -> Ite
         else:
             head = _read_file(file, source, limit, folder)
             yield from [head] if head else []
-    except (DataError, EOFError, OSError, zlib.error, zipfile.BadZipFile):
+    except (DataError, EOFError, OSError, zlib.error, zipfile.BadZipFile, pa.ArrowException):
         return
 
 
 def _read_file(file: InputFile, source: Source, limit: int, folder: Path) -> tuple[SampleFile, int] | None:
     item = Item(file.path)
     chosen = _format(item, source)
+    if chosen == "parquet":
+        return _read_rows(file, limit, folder)
     for size in (_WHOLE_BYTES,) if chosen in _ONLY_WHOLE else (limit, _WHOLE_BYTES):
         with file.path.open("rb") as raw:
             meter = Meter(raw)
@@ -163,6 +170,20 @@ def _read_file(file: InputFile, source: Source, limit: int, folder: Path) -> tup
                 output.write(data[:end])
             return SampleFile(file, path, chosen, end * bytes_per_byte), end
     return None
+
+
+def _read_rows(file: InputFile, limit: int, folder: Path) -> tuple[SampleFile, int]:
+    """The first rows of a Parquet file, as a file of their own."""
+    path = folder / f"{len(list(folder.iterdir())):06d}-{file.path.name}"
+    rows = size = 0
+    with open_table(Item(file.path)) as whole, pq.ParquetWriter(path, whole.schema_arrow) as writer:
+        for batch in whole.iter_batches(_BATCH_ROWS):
+            writer.write_batch(batch)
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+            if size >= limit:
+                break
+        share = rows / max(1, whole.metadata.num_rows)
+    return SampleFile(file, path, "parquet", file.path.stat().st_size * share), size
 
 
 def _look_ahead(stream: BinaryIO, meter: Meter, made: int) -> float:

@@ -204,8 +204,7 @@ class Totals:
         """Which share of a source is held out: at least one of its units, if it has two."""
         if not source.records:
             return self.config.valid_share
-        in_one = source.records if source.kind == "text" else source.records / source.files
-        way = split_by(source.kind, round(in_one), self.config.region_below_records)
+        way = split_by(source.kind, source.records, self.config.region_below_records)
         units = source.records
         if way == "region":
             units *= int(count_regions(source.letters // source.records, self.config.region_bp))

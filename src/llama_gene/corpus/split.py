@@ -1,15 +1,17 @@
 """Decide what is held out for validation, before anything is cut.
 
-A source is split by whole record. Where it has few records (a genome is one file of DNA, a text source is all of its
-files) it is split by region instead: consecutive stretches of each record. Of genomes that are nearly identical to
-another one all goes to training, since a held-out region of one would be read in the other. Proteins are always
-split by whole record. Of each source that has two units or more at least one is held out, and the units held out are
-spread over the source: one at a random place in each of as many equal stretches as there are units to hold out.
+A source, all files of one entry of the recipe, is split by whole record. A source of DNA or text that has few records
+is split by region instead: consecutive stretches of each record. Of genomes that are nearly identical to another one
+all goes to training, since a held-out region or gene of one would be read in the other; their records do not count.
+Proteins and coding pairs are always split by whole record.
+
+Of each source that has two units or more at least one is held out. The units held out are spread over the source: one
+at a random place in each of as many equal stretches as there are units to hold out. Whole records of DNA are chosen by
+their letters instead: a plasmid and a chromosome are one record each, and a few short ones would be no validation.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -40,6 +42,7 @@ class FileUnits:
         records: Records kept.
         regions: Regions of all its records.
         has_twin: True where another file is nearly identical.
+        lengths: int64 [records], the letters of each; needed of DNA alone.
     """
 
     source: int
@@ -47,6 +50,7 @@ class FileUnits:
     records: int
     regions: int
     has_twin: bool = False
+    lengths: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def plan_split(files: Sequence[FileUnits], *, share: float, region_below_records
     Args:
         files: Files in reading order.
         share: Share of each source's units to hold out.
-        region_below_records: A genome or text source with fewer records is split by region.
+        region_below_records: A source of DNA or text with fewer records, twins apart, is split by region.
         seed: Seed of the choice.
 
     >>> genome = FileUnits(source=0, kind="dna", records=1, regions=50)
@@ -72,24 +76,22 @@ def plan_split(files: Sequence[FileUnits], *, share: float, region_below_records
     >>> [(file.by, int(file.held.sum())) for file in plan]
     [('region', 1), ('nothing', 0), ('nothing', 0)]
     """
-    text_records = Counter[int]()
-    for file in files:
-        text_records[file.source] += file.records
-    ways: list[SplitBy] = []
-    units: list[int] = []
-    for file in files:
-        records = text_records[file.source] if file.kind == "text" else file.records
-        way = "nothing" if file.has_twin else split_by(file.kind, records, region_below_records)
-        ways.append(way)
-        units.append({"nothing": 0, "record": file.records, "region": file.regions}[way])
-    held: list[NDArray[np.bool_]] = [np.zeros(0, dtype=np.bool_)] * len(files)
+    splits = [FileSplit("nothing", np.zeros(0, np.bool_))] * len(files)
     for source in sorted({file.source for file in files}):
-        members = [number for number, file in enumerate(files) if file.source == source]
-        sizes = [units[number] for number in members]
-        chosen = choose_held_out(sum(sizes), share, np.random.default_rng([seed, source]))
-        for number, part in zip(members, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True):
-            held[number] = part
-    return [FileSplit(way, part) for way, part in zip(ways, held, strict=True)]
+        members = [number for number, file in enumerate(files) if file.source == source and not file.has_twin]
+        if not members:
+            continue
+        of_source = [files[number] for number in members]
+        way = split_by(of_source[0].kind, sum(file.records for file in of_source), region_below_records)
+        sizes = [file.regions if way == "region" else file.records for file in of_source]
+        rng = np.random.default_rng([seed, source])
+        if way == "record" and of_source[0].kind == "dna":
+            held = choose_by_letters(np.concatenate([file.lengths for file in of_source]), share, rng)
+        else:
+            held = choose_held_out(sum(sizes), share, rng)
+        for number, part in zip(members, np.split(held, np.cumsum(sizes)[:-1]), strict=True):
+            splits[number] = FileSplit(way, part)
+    return splits
 
 
 def count_regions(lengths: npt.ArrayLike, region: int) -> NDArray[np.int64]:
@@ -122,6 +124,32 @@ def choose_held_out(units: int, share: float, rng: np.random.Generator) -> NDArr
     number = max(1, round(units * share))
     edges = np.arange(number + 1) * units // number
     held[rng.integers(edges[:-1], edges[1:])] = True
+    return held
+
+
+def choose_by_letters(lengths: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which records of a source go to validation, so that their letters are a share of all, or up to twice that.
+
+    Args:
+        lengths: Letters of each record.
+        share: Share to hold out, in (0, 0.5). A record that has more than it alone stays, unless all of them have.
+        rng: Source of the choice.
+
+    Returns:
+        bool [records]; at least one true where there are two records or more, and never all.
+
+    >>> choose_by_letters(np.array([5_000_000, 20_000, 100_000]), 0.01, np.random.default_rng(0)).tolist()
+    [False, True, False]
+    """
+    held = np.zeros(len(lengths), dtype=np.bool_)
+    if len(lengths) < 2:
+        return held
+    most = lengths.sum() * share
+    order = rng.permutation(np.flatnonzero(lengths <= most))
+    before = np.cumsum(lengths[order]) - lengths[order]
+    held[order[before < most]] = True
+    if not len(order):
+        held[lengths.argmin()] = True
     return held
 
 

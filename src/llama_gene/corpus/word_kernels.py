@@ -14,7 +14,7 @@ from llama_gene.tokenizer.compiled import compiled, inlined
 
 _INVALID = 255
 _BASE_CODES = np.full(256, _INVALID, dtype=np.uint8)
-_BASE_CODES[np.frombuffer(b"ACGT", dtype=np.uint8)] = np.arange(4)
+_BASE_CODES[np.frombuffer(b"ACGTacgt", dtype=np.uint8)] = [0, 1, 2, 3] * 2  # a soft mask does not make another word
 _RESIDUE_CODES = np.full(256, _INVALID, dtype=np.uint8)
 _RESIDUE_CODES[np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)] = np.arange(26)
 _IN_WORD = np.zeros(256, dtype=np.bool_)

@@ -3,7 +3,7 @@
 Axes: N items, L labels.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy.special import softmax
@@ -20,7 +20,7 @@ from llama_gene.evaluation.scorer import label_numbers
 from llama_gene.evaluation.steps import write_steps
 from llama_gene.evaluation.tasks import ModelAnswers, with_values
 from llama_gene.evaluation.tools import Tool, answer_calls
-from llama_gene.prompts import Message, render, user_content
+from llama_gene.prompts import render
 from llama_gene.tokenizer.load import GeneTokenizer
 
 # Beyond a right call, so that one that goes on is seen to be wrong.
@@ -29,13 +29,25 @@ _CALL_ROOM_TOKENS = 8
 
 def prompt_ids(item: Item, tokenizer: GeneTokenizer) -> list[int]:
     """Token ids of an item's question, up to the response heading: the same text as in training."""
-    before = [
-        message
-        for asked, answered in item.history
-        for message in (Message("user", asked), Message("assistant", answered))
-    ]
-    question = Message("user", user_content(item.instruction, item.input))
-    return tokenizer.encode_prompt(render([*before, question], bos=tokenizer.bos, eos=tokenizer.eos))
+    return tokenizer.encode_prompt(render(item.messages, bos=tokenizer.bos, eos=tokenizer.eos))
+
+
+def has_room(
+    config: EvaluateConfig, tokenizer: GeneTokenizer, training: Sequence[Item], *, context: int
+) -> Callable[[Item], bool]:
+    """Whether a question of a task leaves room for the longest answer that training shows of it.
+
+    Args:
+        config: The longest answer, and the longest steps before it.
+        tokenizer: Of the model.
+        training: Training items of the task.
+        context: Tokens that the model reads.
+    """
+    answers = {item.output for item in training}
+    steps = config.max_step_tokens if any(item.steps for item in training) else 0
+    longest = max((len(tokenizer.encode_answer(answer)) + 1 for answer in answers), default=0)
+    room = steps + max(longest, config.max_new_tokens)
+    return lambda item: len(prompt_ids(item, tokenizer)) + room <= context
 
 
 def answer_items(

@@ -10,6 +10,7 @@ text that starts with no label, or that goes on to offer another one ("low or hi
 for "Conform".
 """
 
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -78,7 +79,7 @@ def _starts_with(words: str, label: str) -> bool:
 
 
 def read_number(text: str) -> float | None:
-    """The number that a text answers with: the one it starts with, or the only one in it; None without.
+    """The number that a text answers with: the one it starts with, or the only one in it; None without a finite one.
 
     >>> read_number("-0.53 (low)"), read_number("The solubility is 0.4."), read_number("between 1 and 2")
     (-0.53, 0.4, None)
@@ -86,9 +87,14 @@ def read_number(text: str) -> float | None:
     words = normalise(text)
     found = _NUMBER.match(words)
     if found and not words[found.end() : found.end() + 1].isalpha():
-        return float(found[0])
+        return _finite(found[0])
     alone = re.findall(rf"(?<![\w.])({_NUMBER.pattern})(?![\w])", words, re.IGNORECASE)
-    return float(alone[0]) if len(alone) == 1 else None
+    return _finite(alone[0]) if len(alone) == 1 else None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def is_right_by_paper(text: str, expected: str) -> bool:

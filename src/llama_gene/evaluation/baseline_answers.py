@@ -26,7 +26,7 @@ from llama_gene.evaluation.numbers import is_number
 from llama_gene.evaluation.scorer import measure_answers
 
 # Raise it when a method answers otherwise.
-CODE = 2
+CODE = 3
 DECIDING = {"baselines", "kmer_max", "neighbour_candidates", "cnn_letters"}
 _MOST_VALID = 1000
 _HELD_OUT = 5
@@ -62,6 +62,7 @@ def find_baselines(
     *,
     seed: int,
     kept: Path,
+    metric: str = "",
 ) -> TaskBaselines:
     """The baselines of one task: from the folder where they are kept, or made now and kept there.
 
@@ -71,18 +72,19 @@ def find_baselines(
         task: Name of the task.
         seed: Of networks and of samples of validation items.
         kept: Folder of kept answers; made where it is missing.
+        metric: The score that decides which one is best; "": the usual one.
 
     Raises:
-        DataError: no training items.
+        DataError: no training items, or none of them has that score.
         ArtifactError: the folder cannot be written, or a file in it is not ours.
     """
     asked = splits[config.split][task]
     valid = splits["valid"].get(task, []) if config.split == "test" else []
     train, valid = _choose_validation(splits["train"].get(task, []), valid, seed)
-    file = kept / f"{_key(config, train, valid, asked, seed)}.json"
+    file = kept / f"{_key(config, train, valid, asked, seed, metric)}.json"
     if file.is_file():
         return _read(file)
-    made = _answer(config, train, valid, asked, seed=seed)
+    made = _answer(config, train, valid, asked, seed=seed, metric=metric)
     try:
         kept.mkdir(parents=True, exist_ok=True)
         write_json(file, asdict(made))
@@ -162,12 +164,13 @@ def _answer(
     asked: Sequence[Item],
     *,
     seed: int,
+    metric: str,
 ) -> TaskBaselines:
     """Answer validation and held-out items together, and part them."""
     seconds: dict[str, float] = {}
     answers, nearest = _answer_all(config, train, valid, [*valid, *asked], seed=seed, seconds=seconds)
     count = len(valid)
-    on_valid = {name: _headline(valid, _part(one, slice(None, count))) for name, one in answers.items()}
+    on_valid = {name: _headline(valid, _part(one, slice(None, count)), metric) for name, one in answers.items()}
     return TaskBaselines(
         task=asked[0].task,
         answers={name: _part(one, slice(count, None)) for name, one in answers.items()},
@@ -190,11 +193,11 @@ def choose_best(valid: Mapping[str, float | None]) -> str:
     return max(known, key=lambda name: known[name]) if known else "kmer" if "kmer" in valid else "majority"
 
 
-def _headline(items: Sequence[Item], answers: Answers) -> float | None:
+def _headline(items: Sequence[Item], answers: Answers, metric: str) -> float | None:
     if not items:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
-        deciding = next(iter(measure_answers(items, answers).values()))
+        deciding = next(iter(measure_answers(items, answers, metric).values()))
         value = float(deciding.score(deciding.sums_NK.sum(axis=0, keepdims=True))[0])
     return value if np.isfinite(value) else None
 
@@ -220,16 +223,27 @@ def _choose_validation(
     return kept, [item for item in train if (item.group or item.id) in held]
 
 
-def _key(config: EvaluateConfig, train: Sequence[Item], valid: Sequence[Item], asked: Sequence[Item], seed: int) -> str:
-    """A hash of all that decides the answers: wordings are no part of it, where a language model alone reads them."""
+def _key(
+    config: EvaluateConfig,
+    train: Sequence[Item],
+    valid: Sequence[Item],
+    asked: Sequence[Item],
+    seed: int,
+    metric: str,
+) -> str:
+    """A hash of all that decides the answers and which are best.
+
+    Wordings are no part of it, where a language model alone reads them.
+    """
     by_words = are_calls(asked)
-    seen = [
+    seen: list[list[list[Any]]] = [
         [
             [item.id, item.sequences, item.kinds, item.output, item.labels, item.value, item.family]
+            + ([asdict(item.span)] if item.span else [])
             + [item.words, item.turns] * by_words
             for item in items
         ]
         for items in (train, valid, asked)
     ]
     settings = config.model_dump(mode="json", include=DECIDING)
-    return stage_key("baselines", {"settings": settings, "items": seen}, {}, seed, CODE)
+    return stage_key("baselines", {"settings": settings, "items": seen, "metric": metric}, {}, seed, CODE)

@@ -10,8 +10,9 @@ from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.baseline_answers import CODE, DECIDING, TaskBaselines, beside, find_baselines
 from llama_gene.evaluation.baselines import BASELINE_NAMES
-from llama_gene.evaluation.items import Item, read_splits
+from llama_gene.evaluation.items import Item, read_splits, refuse_equal_splits
 from llama_gene.evaluation.metrics import Estimate, draw_scores, estimate, unit_of_items
+from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.scorer import measure_answers
 from llama_gene.progress import show_progress
 
@@ -31,20 +32,23 @@ def run_baselines(
         kept: Folder of kept answers; None: `baselines` beside the instructions, where a model's evaluation finds them.
 
     Raises:
-        DataError: no items, or a label that training never showed.
+        DataError: no items, items that are those of training, or a label that training never showed.
     """
 
     def build(work: Path, ledger: Ledger) -> None:
-        splits = read_splits(instructions, config.split)
+        splits, notes = read_splits(instructions, config.split), read_notes(instructions)
+        if not config.allow_leaks:
+            refuse_equal_splits(splits, config.split, instructions)
         scores: dict[str, Any] = {}
         for task, asked in show_progress(list(splits[config.split].items()), "Baselines"):
-            found = find_baselines(config, splits, task, seed=seed, kept=kept or beside(instructions))
-            scores[task] = _scores(config, found, asked, seed)
+            metric = notes.get(task, TaskNote()).metric
+            found = find_baselines(config, splits, task, seed=seed, kept=kept or beside(instructions), metric=metric)
+            scores[task] = _scores(config, found, asked, seed, metric)
             ledger.counts["items"] += len(asked)
         ledger.facts["best"] = {task: one["best"] for task, one in scores.items()}
         write_json(work / SCORES, scores)
 
-    settings = config.model_dump(mode="json", include=DECIDING | {"split", "bootstrap"})
+    settings = config.model_dump(mode="json", include=DECIDING | {"split", "bootstrap", "allow_leaks"})
     return build_stage(
         "baselines", output, build, config=settings, inputs={"instructions": instructions}, seed=seed, code=CODE
     )
@@ -67,18 +71,20 @@ def _cell(score: Mapping[str, float | None] | None, *, starred: bool) -> str:
     return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]{' *' if starred else ''}"
 
 
-def _scores(config: EvaluateConfig, one: TaskBaselines, items: Sequence[Item], seed: int) -> dict[str, Any]:
+def _scores(
+    config: EvaluateConfig, one: TaskBaselines, items: Sequence[Item], seed: int, metric: str
+) -> dict[str, Any]:
     """Each method's scores with intervals, and what they were measured on."""
     units, drawn_as = unit_of_items([item.group for item in items])
     measured = {
-        (name, metric): found
+        (name, score): found
         for name, answers in one.answers.items()
-        for metric, found in measure_answers(items, answers).items()
+        for score, found in measure_answers(items, answers, metric).items()
     }
     drawn = draw_scores(measured, units=units, resamples=config.bootstrap, seed=seed)
     scores: dict[str, dict[str, Estimate]] = {}
-    for (name, metric), found in drawn.items():
-        scores.setdefault(metric, {})[name] = estimate(found)
+    for (name, score), found in drawn.items():
+        scores.setdefault(score, {})[name] = estimate(found)
     return {
         "family": items[0].family,
         "kinds": list(items[0].kinds),

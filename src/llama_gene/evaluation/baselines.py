@@ -26,12 +26,15 @@ BASELINE_NAMES = {
 class Answers:
     """A method's answer to each item, and the value it foretells where the task has values.
 
-    Where the answer is a number alone, a method without words of its own leaves the texts empty.
+    Where the answer is a number alone, a method without words of its own leaves the texts empty. `letters`, of another
+    run whose tokenizer parts the chains of a structure task otherwise: the answer about each letter of each item that
+    counts, which is all that can be compared.
     """
 
     method: str
     texts: tuple[str, ...]
     values: tuple[float, ...] | None = None
+    letters: tuple[tuple[str, ...], ...] = ()
 
 
 def answer_by_majority(train: Sequence[Item], asked: Sequence[Item]) -> Answers:

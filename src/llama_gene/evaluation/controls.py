@@ -167,6 +167,11 @@ def _gather(config: ControlsConfig, sources: EnglishSources) -> English:
     notes = [f"Text: {text.source}, {len(text.documents)} documents, {int(text.sizes()[:, 0].sum()):,} bytes."]
     if abstracts:
         notes.append(f"PubMedQA: {len(abstracts)} held-out questions. {_kept_out(config, sources)}")
+    else:
+        notes.append(
+            "PubMedQA was not asked: its questions do not come with this program. Name the file of its labelled part "
+            "(ori_pqal.json of github.com/pubmedqa/pubmedqa) as evaluate.controls.pubmedqa."
+        )
     return English(text, abstracts, plain_questions(config.questions), tuple(notes))
 
 

@@ -3,16 +3,22 @@
 Axes: N items.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Estimate, draw_scores, estimate, measure_labels, measure_mean
+from llama_gene.evaluation.numbers import is_number, values_of
 from llama_gene.evaluation.scorer import label_numbers, score_each
+from llama_gene.evaluation.terms import are_terms
 from llama_gene.tasks.leaks import BANDS
+from llama_gene.tasks.tool_calls import format_number
 
+Measure = Literal["share right", "word F1", "absolute error"]
 _MOST_BANDS = 5
 # The last band holds what stands in training as it is.
 _IDENTITY_EDGES = (0.0, *BANDS, BANDS[-1])
@@ -25,8 +31,8 @@ _SHOWN_LETTERS = 60
 class Band:
     """Items whose property lies between two values: their number and scores.
 
-    `ours`, `best`: share of right answers (free text: F1 of words) of the model and the best baseline; `mcc`: the
-    model's, None where undefined.
+    `ours`, `best`: of what the profile measures, of the model and the best baseline; `mcc`: the model's, None where it
+    is undefined.
     """
 
     low: float
@@ -39,18 +45,22 @@ class Band:
 
 @dataclass(frozen=True)
 class Profile:
-    """Scores by bands of one property: "length", "gc", "identity" or "pairs" (1 to 3 for C1 to C3)."""
+    """Scores by bands of one property: "length", "gc", "identity" or "pairs" (1 to 3 for C1 to C3).
+
+    `measured`: the mean of what; of "absolute error" less is better.
+    """
 
     property: str
+    measured: Measure
     bands: tuple[Band, ...]
 
     def name_of(self, band: Band) -> str:
         """The band for a person.
 
         >>> one = Estimate(None, None, None, 0)
-        >>> Profile("identity", ()).name_of(Band(0.3, 0.5, 9, one, one, None))
+        >>> Profile("identity", "share right", ()).name_of(Band(0.3, 0.5, 9, one, one, None))
         '0.3 – 0.5'
-        >>> Profile("pairs", ()).name_of(Band(2, 2, 9, one, one, None))
+        >>> Profile("pairs", "share right", ()).name_of(Band(2, 2, 9, one, one, None))
         'C2'
         """
         if self.property == "pairs":
@@ -62,8 +72,9 @@ class Profile:
 class Example:
     """An item that was answered wrongly, its letters shortened.
 
-    `probability` is what the model gave its answer, `expected_probability` what it gave the right one; `nearest` the
-    identity to the nearest training item.
+    `probability` is what the model gave its answer, `expected_probability` what it gave the right one; `error` how far
+    the number it led to lies from the measured one, where numbers are asked for; `nearest` the identity to the nearest
+    training item.
     """
 
     id: str
@@ -72,13 +83,14 @@ class Example:
     answered: str
     probability: float | None
     expected_probability: float | None
+    error: float | None
     nearest: float | None
 
 
 def profile(
     items: Sequence[Item],
-    ours: Sequence[str],
-    best: Sequence[str],
+    ours: Answers,
+    best: Answers,
     *,
     units: Array,
     nearest: Sequence[float] | None,
@@ -107,16 +119,31 @@ def profile(
         properties["identity"] = (np.array(nearest), np.array(_IDENTITY_EDGES))
     if all(item.pair_class in _PAIR_CLASSES for item in items):
         properties["pairs"] = (np.array([1.0 + _PAIR_CLASSES.index(item.pair_class or "") for item in items]), None)
-    found = []
+    found, each = [], {"ours": _measure_each(items, ours), "best": _measure_each(items, best)}
     for name, (values, edges) in properties.items():
         if edges is None and len(np.unique(values)) < 2:
             continue
         bands = tuple(
-            _band(items, ours, best, members, limits, units, resamples, seed)
+            _band(items, ours.texts, each, members, limits, units, resamples, seed)
             for members, limits in _part(values, edges)
         )
-        found.append(Profile(name, bands))
+        found.append(Profile(name, measure_of(items), bands))
     return tuple(found)
+
+
+def measure_of(items: Sequence[Item]) -> Measure:
+    """What is measured of each answer to such items, and averaged in a band."""
+    if is_number(items[0]):
+        return "absolute error"
+    return "share right" if items[0].labels is not None or are_terms(items) else "word F1"
+
+
+def _measure_each(items: Sequence[Item], answers: Answers) -> Array:
+    """What `measure_of` names, of each answer, (N,)."""
+    wanted = values_of(items)
+    if measure_of(items) == "absolute error" and wanted is not None and answers.values is not None:
+        return np.abs(np.array(answers.values) - wanted)
+    return score_each(items, answers.texts)
 
 
 def _part(values: Array, edges: Array | None) -> Iterator[tuple[Array, tuple[float, float]]]:
@@ -145,8 +172,8 @@ def _gc(item: Item) -> float:
 
 def _band(
     items: Sequence[Item],
-    ours: Sequence[str],
-    best: Sequence[str],
+    texts: Sequence[str],
+    each: Mapping[str, Array],
     members: Array,
     edges: tuple[float, float],
     units: Array,
@@ -154,12 +181,12 @@ def _band(
     seed: int,
 ) -> Band:
     chosen = [items[place] for place in members]
-    texts = {"ours": [ours[place] for place in members], "best": [best[place] for place in members]}
-    measured = {name: measure_mean(score_each(chosen, some)) for name, some in texts.items()}
+    measured = {name: measure_mean(values[members]) for name, values in each.items()}
     labels = chosen[0].labels
     if labels is not None:
         expected = label_numbers([item.output for item in chosen], labels)
-        measured["mcc"] = measure_labels(expected, label_numbers(texts["ours"], labels), len(labels))["mcc"]
+        answered = label_numbers([texts[place] for place in members], labels)
+        measured["mcc"] = measure_labels(expected, answered, len(labels))["mcc"]
     drawn = draw_scores(
         measured, units=np.unique(units[members], return_inverse=True)[1], resamples=resamples, seed=seed
     )
@@ -169,38 +196,43 @@ def _band(
 
 
 def hardest(
-    items: Sequence[Item], texts: Sequence[str], probabilities: Array | None, nearest: Sequence[float] | None
+    items: Sequence[Item], answers: Answers, probabilities: Array | None, nearest: Sequence[float] | None
 ) -> tuple[Example, ...]:
-    """The wrong answers that the model was surest of; of free text those with the fewest words in common.
+    """The wrong answers that the model was surest of; numbers farthest off; texts with the fewest words in common.
 
     Args:
         items: All of one task, N of them.
-        texts: The model's answers.
-        probabilities: Of each label, (N, L); None for free text.
+        answers: The model's; of closed items labels.
+        probabilities: Of each label, (N, L); None where it weighed none.
         nearest: Identity of each item to its nearest training item.
     """
-    scores = score_each(items, texts)
-    labels = items[0].labels or ()
+    each = _measure_each(items, answers)
+    of_numbers, labels = measure_of(items) == "absolute error", items[0].labels or ()
     of_expected = of_answer = None
     if probabilities is not None and labels:
         rows = np.arange(len(items))
         of_expected = probabilities[rows, label_numbers([item.output for item in items], labels)]
-        of_answer = probabilities.max(axis=1)
-    wrong = np.flatnonzero(scores < 1)
-    sureness = -scores if of_expected is None else -of_expected
-    order = wrong[np.argsort(-sureness[wrong], kind="stable")][:_HARDEST]
+        of_answer = probabilities[rows, label_numbers(answers.texts, labels)]
+    is_wrong, hardness = (each > 0, each) if of_numbers else (each < 1, -each if of_answer is None else of_answer)
+    wrong = np.flatnonzero(is_wrong)
+    order = wrong[np.argsort(-hardness[wrong], kind="stable")][:_HARDEST]
     return tuple(
         Example(
             id=items[place].id,
             letters=tuple(map(shorten, items[place].sequences or (items[place].words,))),
-            expected="\n".join(answer for _, answer in items[place].turns),
-            answered=texts[place],
+            expected=_number(items[place].value) if of_numbers else "\n".join(out for _, out in items[place].turns),
+            answered=_number((answers.values or ())[place]) if of_numbers else answers.texts[place],
             probability=None if of_answer is None else float(of_answer[place]),
             expected_probability=None if of_expected is None else float(of_expected[place]),
+            error=float(each[place]) if of_numbers else None,
             nearest=None if nearest is None else float(nearest[place]),
         )
         for place in order.tolist()
     )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else format_number(value)
 
 
 def shorten(letters: str) -> str:

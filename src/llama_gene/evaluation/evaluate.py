@@ -13,15 +13,16 @@ from transformers import PreTrainedModel
 
 from llama_gene.artifacts import MANIFEST, Ledger, Manifest, build_stage, read_manifest
 from llama_gene.config import EvaluateConfig, describe
-from llama_gene.evaluation.answering import answer_items
+from llama_gene.evaluation.answering import answer_items, has_room
 from llama_gene.evaluation.baseline_answers import beside, find_baselines
 from llama_gene.evaluation.controls import EnglishSources, begin_controls
 from llama_gene.evaluation.evidence import add_evidence, describe_evidence
-from llama_gene.evaluation.items import Item, read_splits
+from llama_gene.evaluation.items import Item, read_splits, refuse_equal_splits
 from llama_gene.evaluation.notes import TaskNote, read_notes
 from llama_gene.evaluation.predictions import PREDICTIONS, name_runs, prediction_line, read_run
 from llama_gene.evaluation.report import Report, TrainingCurve
 from llama_gene.evaluation.report_pages import write_report
+from llama_gene.evaluation.shots import add_shots
 from llama_gene.evaluation.tasks import ModelAnswers, TaskReport, compare, with_values
 from llama_gene.evaluation.tools import Tool, open_tools
 from llama_gene.model.folders import load_answerer
@@ -29,7 +30,8 @@ from llama_gene.model.machine import reuse_memory
 from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 5
+CODE = 6
+_SHOTS = "solved training items shown"
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ def evaluate(
         index: Folder of `index`, whose hits stand before the questions of function tasks; None: asked without.
 
     Raises:
-        DataError: no items, a label that training never showed, a tool without its specialist, or another run answered
-            other items.
+        DataError: no items, items that are those of training, a label that training never showed, a tool without its
+            specialist, too few training items to show, or another run answered other items.
         ModelError: the model cannot be read or does not fit its tokenizer.
     """
     sources = _Sources(
@@ -140,11 +142,17 @@ def _build(config: EvaluateConfig, sources: _Sources, heading: _Heading, seed: i
     controls = begin_controls(config, sources.english)
     network, tokenizer = load_answerer(sources.model)
     with (work / PREDICTIONS).open("w", encoding="utf-8") as predictions:
-        reports = [_score_task(exam, task, network, tokenizer, predictions) for task in exam.splits[config.split]]
+        reports = [
+            _score_task(exam, task, network, tokenizer, predictions, ledger) for task in exam.splits[config.split]
+        ]
     report = Report(
         title=heading.title or sources.model.name,
         synthetic=heading.synthetic,
-        notes=(*heading.notes, *([describe_evidence(config, sources.index)] if sources.index else ())),
+        notes=(
+            *heading.notes,
+            *([describe_evidence(config, sources.index)] if sources.index else ()),
+            *([_describe_shots(config, ledger)] if config.shots else ()),
+        ),
         split=config.split,
         seed=seed,
         tasks=tuple(reports),
@@ -161,6 +169,8 @@ def _build(config: EvaluateConfig, sources: _Sources, heading: _Heading, seed: i
 def _open_exam(config: EvaluateConfig, sources: _Sources, seed: int) -> _Exam:
     """Read all that does not need the model, so that what is missing is said before it is loaded."""
     splits = read_splits(sources.instructions, config.split)
+    if not config.allow_leaks:
+        refuse_equal_splits(splits, config.split, sources.instructions)
     asked = splits[config.split]
     return _Exam(
         config,
@@ -175,26 +185,39 @@ def _open_exam(config: EvaluateConfig, sources: _Sources, seed: int) -> _Exam:
 
 
 def _score_task(
-    exam: _Exam, task: str, network: PreTrainedModel, tokenizer: GeneTokenizer, predictions: TextIO
+    exam: _Exam, task: str, network: PreTrainedModel, tokenizer: GeneTokenizer, predictions: TextIO, ledger: Ledger
 ) -> TaskReport:
     """Answer the items of one task, write the predictions, and compare them with all others."""
     config, items, tool = exam.config, exam.splits[exam.config.split][task], exam.tools.get(task)
+    context = network.config.max_position_embeddings
     if exam.index is not None:
-        context = network.config.max_position_embeddings
         items = add_evidence(config, items, exam.index, tokenizer, context=context)
+    note = exam.notes.get(task, TaskNote())
     train = exam.splits["train"].get(task, [])
     valid = exam.splits["valid"].get(task, []) if config.split == "test" else []
+    if config.shots:
+        fits = has_room(config, tokenizer, train, context=context)
+        items, valid = (add_shots(some, train, config.shots, seed=exam.seed, fits=fits) for some in (items, valid))
+        ledger.counts[_SHOTS] += sum(len(item.shots) for item in items)
     answers = answer_items(config, network, tokenizer, items, train=train, valid=valid, seed=exam.seed, tool=tool)
     predictions.writelines(prediction_line(item, place, answers, tool) for place, item in enumerate(items))
     return compare(
         config,
         answers,
-        find_baselines(config, exam.splits, task, seed=exam.seed, kept=exam.baselines),
+        find_baselines(config, exam.splits, task, seed=exam.seed, kept=exam.baselines, metric=note.metric),
         train=train,
         test=items,
         seed=exam.seed,
         others={name: with_values(config, run[task], train, items) for name, run in exam.runs.items()},
-        note=exam.notes.get(task, TaskNote()),
+        note=note,
+    )
+
+
+def _describe_shots(config: EvaluateConfig, ledger: Ledger) -> str:
+    """What the report says of the examples in the prompts."""
+    return (
+        f"Questions were asked with {config.shots} solved training items before them, fewer where the model had no "
+        f"room for them and none in structure tasks and questions for any tool: {ledger.counts[_SHOTS]:,} in all."
     )
 
 
@@ -255,7 +278,7 @@ def _headline(report: TaskReport) -> dict[str, Any]:
     return {
         "metric": best.metric, "ours": best.ours.value, "low": best.ours.low, "high": best.ours.high,
         **{name: found.value for name, found in best.baselines.items()}, "best_baseline": report.best_baseline,
-        "difference": best.difference.value, "p": best.difference.p, "verdict": best.verdict, "n": report.n,
+        "difference": best.difference.value, "p": best.difference.p, "verdict": best.verdict, "n": best.ours.n,
     }  # fmt: skip
 
 

@@ -13,17 +13,19 @@ Source: `lm_eval/api/model.py` (`_encode_pair`) and `lm_eval/api/task.py` of lm-
 """
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
 from llama_gene.artifacts import Ledger, Manifest, build_stage, write_text
 from llama_gene.errors import DataError, TokenizerError
 from llama_gene.evaluation.items import Item, read_items
+from llama_gene.evaluation.shots import FewItems, add_shots
 from llama_gene.progress import show_progress
-from llama_gene.prompts import RESPONSE_HEADING, Message, render, user_content
+from llama_gene.prompts import RESPONSE_HEADING, render
 from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
 
 CODE = 1
@@ -94,16 +96,19 @@ The command draws 100,000 resamples for the error of each MCC, a minute or more 
 """
 
 
-def export_harness(instructions: Path, *, tokenizer: Path, output: Path) -> Manifest:
+def export_harness(instructions: Path, *, tokenizer: Path, output: Path, shots: int = 0, seed: int = 1) -> Manifest:
     """Stage "harness": a folder that `lm_eval --include_path` reads, with the group `llama_gene` of all tasks.
 
     Args:
         instructions: Folder of `tasks build`; its test items are exported.
         tokenizer: Folder of the vocabulary of the models to be evaluated.
         output: Stage folder: NAME.yaml and data/NAME.jsonl of each task, llama_gene.yaml, README.md.
+        shots: Solved training items before each question, as `evaluate.shots` shows them; how many a model has room
+            for is not known here.
+        seed: Decides which.
 
     Raises:
-        DataError: there are no test items.
+        DataError: there are no test items, or too few training items to show.
         TokenizerError: the vocabulary joins the end of a prompt with the beginning of an answer.
     """
 
@@ -114,7 +119,7 @@ def export_harness(instructions: Path, *, tokenizer: Path, output: Path) -> Mani
         closed: dict[str, bool] = {}
         with ExitStack() as stack:
             files: dict[str, TextIO] = {}
-            for item in show_progress(read_items(instructions / "test.jsonl"), "exporting"):
+            for item in show_progress(_asked(instructions, shots, seed), "exporting"):
                 if item.task not in files:
                     _check_border(item, words)
                     file = (work / "data" / f"{item.task}.jsonl").open("w", encoding="utf-8")
@@ -128,7 +133,21 @@ def export_harness(instructions: Path, *, tokenizer: Path, output: Path) -> Mani
         ledger.counts.update({f"items of {task}": count for task, count in counts.items()})
 
     inputs = {"instructions": instructions, "tokenizer": tokenizer}
-    return build_stage("harness", output, build, config={}, inputs=inputs, seed=0, code=CODE)
+    settings = {"shots": shots} if shots else {}
+    return build_stage("harness", output, build, config=settings, inputs=inputs, seed=seed if shots else 0, code=CODE)
+
+
+def _asked(instructions: Path, shots: int, seed: int) -> Iterator[Item]:
+    """The test items, with their examples where some are wanted; a task is then held in memory."""
+    test = read_items(instructions / "test.jsonl")
+    if not shots:
+        yield from test
+        return
+    few: dict[str, FewItems] = defaultdict(FewItems)
+    for item in read_items(instructions / "train.jsonl"):
+        few[item.task].add(item)
+    for task, items in groupby(test, key=lambda item: item.task):
+        yield from add_shots(items, few[task].items, shots, seed=seed, fits=lambda _: True)
 
 
 def _record(item: Item, tokenizer: GeneTokenizer) -> dict[str, Any]:
@@ -137,7 +156,7 @@ def _record(item: Item, tokenizer: GeneTokenizer) -> dict[str, Any]:
     Of an item of several turns the first one is exported.
     """
     item = item.at_turn(0)
-    prompt = render([Message("user", user_content(item.instruction, item.input))], bos=tokenizer.bos, eos=tokenizer.eos)
+    prompt = render(item.messages, bos=tokenizer.bos, eos=tokenizer.eos)
     if item.labels is None:
         return {"id": item.id, "context": prompt, "answer": item.output}
     return {

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from llama_gene.errors import DataError
-from llama_gene.prompts import INPUT_HEADING, user_content
+from llama_gene.prompts import INPUT_HEADING, Message, user_content
+from llama_gene.tasks.cleaning import MOST_SHARED
+from llama_gene.tasks.split import CHOSEN
 
 # Fields that only some tasks have.
 _OPTIONAL = ("span", "terms", "steps", "history")
@@ -42,6 +44,7 @@ class Item:
             last one's.
         nearest: Identity of its sequences to training, 0 to 1; None where nobody looked.
         pair_class: What training holds of a pair (C1, C2, C3); None where nobody looked.
+        shots: Solved training items shown before the first turn, question and answer; no part of the record.
     """
 
     id: str
@@ -62,11 +65,29 @@ class Item:
     nearest: float | None = None
     pair_class: str | None = None
     history: tuple[tuple[str, str], ...] = ()
+    shots: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The conversation up to the question that is answered next."""
+        before = [
+            message
+            for asked, answered in (*self.shots, *self.history)
+            for message in (Message("user", asked), Message("assistant", answered))
+        ]
+        return (*before, Message("user", user_content(self.instruction, self.input)))
 
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """What is asked and the answer expected, turn by turn."""
         return (*self.history, (user_content(self.instruction, self.input), self.output))
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What the item is about: its sequences, of a structure question the chain; its words where it has none."""
+        if self.span is not None:
+            return (self.span.chain,)
+        return self.sequences or (self.instruction, self.input)
 
     @property
     def words(self) -> str:
@@ -81,6 +102,7 @@ class Item:
     def record(self) -> dict[str, Any]:
         """The record as plain JSON values, as it was read."""
         values = {name: value for name, value in asdict(self).items() if name not in _OPTIONAL or value}
+        del values["shots"]
         if steps := values.pop("steps", ""):
             values |= {"output": steps + self.output, "answer": self.output}
         return values
@@ -119,6 +141,36 @@ def read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item
     for task, items in splits[asked].items():
         check_labels(splits["train"].get(task, []), items)
     return splits
+
+
+def refuse_equal_splits(splits: Mapping[str, Mapping[str, Sequence[Item]]], asked: str, instructions: Path) -> None:
+    """Refuse a task more than half of whose items stand in training with the same sequences, as `tasks split` does.
+
+    Args:
+        splits: As `read_splits` gives them.
+        asked: The split that will be answered.
+        instructions: Their folder; a task whose definition there allows leaks is not looked at.
+
+    Raises:
+        DataError: such a task.
+    """
+    definitions = read_definitions(instructions)
+    for task, items in splits[asked].items():
+        if definitions.get(task, {}).get("split", {}).get("allow_leaks"):
+            continue
+        known = {hash(item.shown) for item in splits["train"].get(task, [])}
+        shared = sum(hash(item.shown) in known for item in items)
+        if shared > MOST_SHARED * len(items):
+            raise DataError(
+                f"{instructions}: task {task!r}: {shared:,} of {len(items):,} {asked} items stand in training, too, so "
+                "a score would tell memory. Split the items anew, or set evaluate.allow_leaks = true to score them."
+            )
+
+
+def read_definitions(instructions: Path) -> dict[str, Any]:
+    """The definitions in a folder of `tasks build`, by task, as plain JSON values; none where it carries none."""
+    path = instructions / CHOSEN
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def check_labels(train: Sequence[Item], test: Sequence[Item]) -> None:

@@ -1,11 +1,13 @@
 """What the definitions of the tasks say for the report: title, source, published scores, row of Table 9."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llama_gene.errors import DataError
+from llama_gene.evaluation.items import read_definitions
+from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.split import CHOSEN
 from llama_gene.tasks.table9 import row_name
 
@@ -22,7 +24,7 @@ class PublishedScore:
 
 @dataclass(frozen=True)
 class TaskNote:
-    """What a definition says of its task; empty where it says nothing."""
+    """What a definition says of its task; empty where it says nothing. `metric`: the score that decides."""
 
     title: str = ""
     definition: str = ""
@@ -30,15 +32,31 @@ class TaskNote:
     licence: str = ""
     citation: str = ""
     table9: str = ""
+    metric: str = ""
     published: tuple[PublishedScore, ...] = ()
 
 
 def read_notes(instructions: Path) -> dict[str, TaskNote]:
-    """The notes of each task in a folder of `tasks build`, by name; none where the folder carries no definitions."""
-    path = instructions / CHOSEN
-    if not path.is_file():
-        return {}
-    return {name: _note(values) for name, values in json.loads(path.read_text(encoding="utf-8")).items()}
+    """The notes of each task in a folder of `tasks build`, by name; none where the folder carries no definitions.
+
+    Raises:
+        DataError: a definition of an earlier version names a score that cannot decide.
+    """
+    definitions = read_definitions(instructions)
+    for name, values in definitions.items():
+        _check_metric(f"{instructions / CHOSEN}: task {name!r}", values)
+    return {name: _note(values) for name, values in definitions.items()}
+
+
+def _check_metric(where: str, values: Mapping[str, Any]) -> None:
+    if not values.get("metric"):
+        return
+    task = Task.model_validate(values)
+    if task.metric not in task.may_decide:
+        raise DataError(
+            f"{where}: {task.metric} cannot decide. Expected {' or '.join(task.may_decide)}; split and build the tasks "
+            "again from their definitions."
+        )
 
 
 def _note(values: Mapping[str, Any]) -> TaskNote:

@@ -12,14 +12,7 @@ from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.reliability import Reliability
 from llama_gene.evaluation.tasks import Comparison, TaskReport
 from llama_gene.pages.drawing import FIRST, GRID, INK, ON_FIRST, SECOND, STYLE, THIRD, svg
-
-METRIC_NAMES = {
-    "mcc": "MCC", "accuracy": "accuracy", "macro_f1": "macro F1", "spearman": "Spearman", "pearson": "Pearson",
-    "r2": "R²", "token_f1": "word F1", "rouge_l": "ROUGE-L", "exact": "exact", "fmax": "Fmax",
-    "right_call": "right calls", "right_tool": "right tools", "right_chain": "right chains of calls",
-    "per_residue_accuracy": "accuracy per residue", "per_residue_mcc": "MCC per residue",
-}  # fmt: skip
-
+from llama_gene.tasks.score_names import METRIC_NAMES
 
 PROPERTY_NAMES = {
     "length": "letters of the sequences",
@@ -190,15 +183,16 @@ def profile_plot(found: Profile, task: TaskReport) -> str:
             )  # fmt: skip
         axes.set_xticks(places, names, rotation=20, ha="right", rotation_mode="anchor")
         axes.set_xlim(-0.5, len(names) - 0.5)
-        axes.set_ylim(-0.02, 1.04)
+        # Shares reach from 0 to 1; an error is as large as the values are.
+        axes.set_ylim(*((0, None) if found.measured == "absolute error" else (-0.02, 1.04)))
         axes.set_xlabel(PROPERTY_NAMES[found.property])
-        axes.set_ylabel("share right" if task.closed else "word F1")
+        axes.set_ylabel(found.measured)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
         words = "; ".join(
             f"{name} ({band.n} items): model {number(band.ours.value)}, baseline {number(band.best.value)}"
             for name, band in zip(names, found.bands, strict=True)
         )
         return svg(
-            figure, f"Scores of {task.task} by {PROPERTY_NAMES[found.property]}. {words}.",
+            figure, f"{found.measured.capitalize()} of {task.task} by {PROPERTY_NAMES[found.property]}. {words}.",
             f"{found.property}-{task.task}",
         )  # fmt: skip

@@ -13,6 +13,7 @@ from llama_gene.evaluation.calls import outcomes, wants_call
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array
 from llama_gene.evaluation.numbers import is_number
+from llama_gene.evaluation.residues import are_spans
 from llama_gene.evaluation.tasks import ModelAnswers
 from llama_gene.evaluation.terms import first_is_true
 from llama_gene.evaluation.tools import Tool, tool_prediction
@@ -110,7 +111,9 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _answers(path: Path, items: Sequence[Item], records: Mapping[str, Mapping[str, Any]]) -> ModelAnswers:
-    """The answers in the order of this run's items, each held against its item."""
+    """The answers in the order of this run's items, each held against its item; of other parts of chains by letter."""
+    if are_spans(items) and {_part_of(item.record()) for item in items} != set(map(_part_of, records.values())):
+        return _by_letter(path, items, list(records.values()))
     other = {item.id for item in items} ^ set(records)
     if other or len(items) != len(records):
         raise DataError(
@@ -132,6 +135,58 @@ def _answers(path: Path, items: Sequence[Item], records: Mapping[str, Mapping[st
         generated={},
         values=_values(path, items, rows),
     )
+
+
+def _part_of(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Which part of which chain a structure question asks about."""
+    span = record.get("span") or {}
+    return tuple(span.get(name) for name in ("chain", "start", "end"))
+
+
+def _by_letter(path: Path, items: Sequence[Item], records: Sequence[Mapping[str, Any]]) -> ModelAnswers:
+    """The answers of a run that parts the chains otherwise, by its tokenizer or unit, about each letter that counts.
+
+    Raises:
+        DataError: it was asked about other letters, or about one twice.
+    """
+    asked, said = _letters([item.record() for item in items]), _letters(records)
+    apart = sorted(
+        letter for letter in asked.keys() | said.keys() if not _is_same(asked.get(letter, ()), said.get(letter, ()))
+    )
+    if apart:
+        chain, place = apart[0]
+        raise DataError(
+            f"{path}: task {items[0].task!r} parts its chains otherwise there, so it can be compared only letter by "
+            f"letter; and {len(apart):,} letters are not asked about once in both, with the same state, such as letter "
+            f"{place + 1} of {chain!r}. Build both from the same splits with the same seed, limits and positions, in "
+            "one spelling."
+        )
+    letters = tuple(
+        tuple(said[item.span.chain, place][0][1] for place in _counted(item.record()["span"]))
+        for item in items
+        if item.span
+    )
+    return ModelAnswers(("",) * len(items), probabilities=None, per_token=(), generated={}, letters=letters)
+
+
+def _letters(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], list[tuple[str, str]]]:
+    """State and answer of each letter that counts, by chain and 0-based place; one a question that asks about it."""
+    found: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    for record in records:
+        span = record.get("span") or {"start": 0, "states": ()}
+        for place in _counted(span):
+            state = span["states"][place - span["start"]]
+            found.setdefault((span["chain"], place), []).append((state, str(record.get("response", ""))))
+    return found
+
+
+def _is_same(ours: Sequence[tuple[str, str]], theirs: Sequence[tuple[str, str]]) -> bool:
+    """Whether both runs asked about a letter once, and expect the same state."""
+    return len(ours) == len(theirs) == 1 and ours[0][0] == theirs[0][0]
+
+
+def _counted(span: Mapping[str, Any]) -> list[int]:
+    return [place for place, state in enumerate(span["states"], start=span["start"]) if state is not None]
 
 
 def _values(path: Path, items: Sequence[Item], rows: Sequence[Mapping[str, Any]]) -> tuple[float, ...] | None:

@@ -158,5 +158,5 @@ def setting_line(report: Report) -> str:
         f"Model: {model['type']}, {model['parameters']:,} parameters, {model['vocabulary']:,} tokens, "
         f"{model['precision']}. Machine: {machine['processor']}, {machine['cores']} cores, accelerator "
         f"{machine['accelerator']}. Seed {report.seed}; {report.config['bootstrap']} bootstrap resamples. Headline "
-        f"scores (bold) decide: MCC for labels, Spearman for values, word F1 for free text."
+        f"scores (bold) decide: those that the definitions of the tasks name."
     )

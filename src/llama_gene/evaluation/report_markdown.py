@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from llama_gene.evaluation.calls import OUTCOMES
 from llama_gene.evaluation.controls_report import controls_lines, controls_sentence
-from llama_gene.evaluation.metrics import Estimate
-from llama_gene.evaluation.plots import METRIC_NAMES, number
+from llama_gene.evaluation.plots import number
 from llama_gene.evaluation.report import (
     AGAINST,
     SYNTHETIC,
@@ -19,6 +18,7 @@ from llama_gene.evaluation.report import (
 )
 from llama_gene.evaluation.summaries import BEST
 from llama_gene.evaluation.tasks import VALID, side_of_zero
+from llama_gene.tasks.score_names import METRIC_NAMES
 
 
 def report_markdown(report: Report) -> str:
@@ -47,17 +47,15 @@ def _task_lines(report: Report) -> Iterator[str]:
     for task in report.tasks:
         for place, found in enumerate(task.comparisons):
             name = METRIC_NAMES[found.metric]
-            scores = [_baseline(found.baselines.get(method), method, task.best_baseline) for method in names]
+            scores = [
+                interval(found.baselines.get(method)) + (" †" if method == task.best_baseline else "")
+                for method in names
+            ]
             start = [task.task, task.family, f"**{name}**"] if place == 0 else ["", "", name]
-            cells = [*start, str(task.n), interval(found.ours), *scores]
+            cells = [*start, str(found.ours.n), interval(found.ours), *scores]
             yield f"| {' | '.join([*cells, VERDICTS[found.verdict], signed(found.difference)])} |"
     yield ""
     yield "† the baseline that is best on validation items; the difference to it is tested on the same resamples."
-
-
-def _baseline(score: Estimate | None, method: str, best: str) -> str:
-    shown = number(score.value) if method == "majority" and score else interval(score)
-    return f"{shown} †" if method == best else shown
 
 
 def _mean_lines(report: Report) -> Iterator[str]:
@@ -99,7 +97,7 @@ def _run_lines(report: Report) -> Iterator[str]:
         yield "|---|---|---|---|---|---|"
         for task in report.tasks:
             rival = task.rivals[place]
-            for found in task.comparisons:
+            for found in (one for one in task.comparisons if one.metric in rival.scores):
                 apart = rival.differences[found.metric]
                 yield (
                     f"| {task.task} | {METRIC_NAMES[found.metric]} | {interval(found.ours)} "
@@ -114,10 +112,11 @@ def _generation_lines(report: Report) -> Iterator[str]:
         return
     yield "Closed tasks answered by free generation (a sample), read by the strict rule:"
     yield ""
-    yield "| task | n | accuracy [95 % interval] | names no label | same as the likeliest label |"
-    yield "|---|--:|---|--:|--:|"
+    yield "| task | n | MCC [95 % interval] | accuracy [95 % interval] | names no label | same as the likeliest label |"
+    yield "|---|--:|---|---|--:|--:|"
     for task, one in found:
-        yield f"| {task} | {one.n} | {interval(one.accuracy)} | {one.unread} | {number(one.agreement)} |"
+        cells = [task, str(one.n), interval(one.mcc), interval(one.accuracy), str(one.unread), number(one.agreement)]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _call_lines(report: Report) -> Iterator[str]:
@@ -155,15 +154,15 @@ def _part_lines(report: Report) -> Iterator[str]:
     ]
     if not found:
         return
-    yield "Right answers by identity to the nearest training item, and by whether training holds both partners of a"
-    yield "pair (C1), one (C2) or none (C3):"
+    yield "Answers by identity to the nearest training item, and by whether training holds both partners of a pair"
+    yield "(C1), one (C2) or none (C3):"
     yield ""
-    yield "| task | part | n | model [95 % interval] | best baseline [95 % interval] | model's MCC |"
-    yield "|---|---|--:|---|---|---|"
+    yield "| task | part | n | mean of | model [95 % interval] | best baseline [95 % interval] | model's MCC |"
+    yield "|---|---|--:|---|---|---|---|"
     for task, one in found:
         for band in one.bands:
             kind = f"identity {one.name_of(band)}" if one.property == "identity" else f"pairs {one.name_of(band)}"
-            cells = [task.task, kind, str(band.n), interval(band.ours), interval(band.best)]
+            cells = [task.task, kind, str(band.n), one.measured, interval(band.ours), interval(band.best)]
             yield f"| {' | '.join([*cells, number(band.mcc) if task.closed else ''])} |"
 
 

@@ -9,7 +9,7 @@ from llama_gene.artifacts import write_json, write_text
 from llama_gene.evaluation.baselines import BASELINE_NAMES
 from llama_gene.evaluation.calls import OUTCOMES
 from llama_gene.evaluation.controls_report import controls_section, controls_sentence
-from llama_gene.evaluation.plots import METRIC_NAMES, bars, confusion, curve, number, profile_plot, reliability_plot
+from llama_gene.evaluation.plots import bars, confusion, curve, number, profile_plot, reliability_plot
 from llama_gene.evaluation.report import (
     AGAINST,
     SYNTHETIC,
@@ -25,6 +25,7 @@ from llama_gene.evaluation.report_markdown import report_markdown
 from llama_gene.evaluation.summaries import BEST
 from llama_gene.evaluation.tasks import TaskReport, side_of_zero
 from llama_gene.pages.render import render_page
+from llama_gene.tasks.score_names import METRIC_NAMES
 
 TASK_PAGES = "tasks"
 _REPORT = Path(__file__).with_name("report_page.html")

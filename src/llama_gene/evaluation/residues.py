@@ -43,7 +43,7 @@ def count_residues(items: Sequence[Item]) -> Residues:
     Raises:
         DataError: no letter counts.
     """
-    expected, answered, _ = _letters(items, [item.output for item in items])
+    expected, answered, _ = _letters(items, spread(items, [item.output for item in items]))
     return Residues(
         n=len(expected),
         chains=len({item.span.chain for item in items if item.span}),
@@ -51,37 +51,46 @@ def count_residues(items: Sequence[Item]) -> Residues:
     )
 
 
-def measure_residues(items: Sequence[Item], texts: Sequence[str]) -> dict[str, Measured]:
-    """`per_residue_accuracy` and `per_residue_mcc` of one answer per item; nothing where items have no span.
+def measure_residues(items: Sequence[Item], said: Sequence[Sequence[str]]) -> dict[str, Measured]:
+    """`per_residue_mcc` and `per_residue_accuracy`.
 
     Args:
-        items: All of one task, N of them.
-        texts: The answer to each; what is no label is wrong.
+        items: All of one task, N of them, each with a span.
+        said: Of each item the answer about each of its letters that count; what is no label is wrong.
 
     Raises:
         DataError: no letter counts.
     """
-    if not are_spans(items):
-        return {}
-    expected, answered, owners = _letters(items, texts)
+    expected, answered, owners = _letters(items, said)
     measured = measure_labels(expected, answered, len(items[0].labels or ()))
     letters_CK = measured["accuracy"].sums_NK
     sums_NK = np.zeros((len(items), letters_CK.shape[1]))
     np.add.at(sums_NK, owners, letters_CK)
-    return {f"per_residue_{name}": Measured(sums_NK, measured[name].score) for name in ("accuracy", "mcc")}
+    return {
+        f"per_residue_{name}": Measured(sums_NK, measured[name].score, counted=len(expected))
+        for name in ("mcc", "accuracy")
+    }
 
 
-def _letters(items: Sequence[Item], texts: Sequence[str]) -> tuple[Array, Array, Array]:
+def spread(items: Sequence[Item], texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """The answer to each item, for each of its letters that count."""
+    return [
+        (text,) * sum(state is not None for state in (item.span.states if item.span else ()))
+        for item, text in zip(items, texts, strict=True)
+    ]
+
+
+def _letters(items: Sequence[Item], said: Sequence[Sequence[str]]) -> tuple[Array, Array, Array]:
     """Expected label, answered label and question of each letter that counts, each shape (C,)."""
     labels = items[0].labels or ()
     number = {label: place for place, label in enumerate(labels)}
     expected, answered, owners = [], [], []
-    for owner, (item, text) in enumerate(zip(items, texts, strict=True)):
+    for owner, (item, answers) in enumerate(zip(items, said, strict=True)):
         if item.span is None:
             raise DataError(f"task {item.task!r}, item {item.id!r}: no span. Build the instructions again.")
         counted = [number[state] for state in item.span.states if state is not None]
         expected += counted
-        answered += [number.get(text, len(labels))] * len(counted)
+        answered += [number.get(answer, len(labels)) for answer in answers]
         owners += [owner] * len(counted)
     if not expected:
         raise DataError(f"task {items[0].task!r}: no letter of known state is asked about. Build more test items.")

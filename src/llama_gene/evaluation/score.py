@@ -27,12 +27,13 @@ class Scores:
 
     `accuracy`: share of right answers by the rule; `exact`: share of answers equal letter for letter; `mcc`: of the
     labels, None where undefined; `n`: number of answers. Of several tasks, accuracy and exact are shares of all rows,
-    and mcc is the mean of the tasks that have one. `unread` counts answers in which nothing could be read, `empty`
-    those without a letter.
+    or None where the tasks differ in kind (a right label, an equal number and an equal text are no one thing), and mcc
+    is the mean of the tasks that have one. `unread` counts answers in which nothing could be read, `empty` those
+    without a letter.
     """
 
-    accuracy: float
-    exact: float
+    accuracy: float | None
+    exact: float | None
     mcc: float | None
     n: int
     unread: int
@@ -52,7 +53,7 @@ class Scores:
         return own | more | {
             "intervals": {**alone.get("intervals", {}), **self.intervals},
             "tasks": [task.record() for task in self.tasks],
-            "notes": [f"{task.task}: {note}" for task in self.tasks for note in task.notes],
+            "notes": [*_mixed(self.tasks), *(f"{task.task}: {note}" for task in self.tasks for note in task.notes)],
         }  # fmt: skip
 
 
@@ -85,13 +86,13 @@ def score_file(
         for name, members in places.items()
     )
     shares = {
-        "accuracy": _share([right for task in tasks for right in task.right], seed),
-        "exact": _share([exact for task in tasks for exact in task.exact], seed),
+        "accuracy": _share(tasks, [task.right for task in tasks], seed),
+        "exact": _share(tasks, [task.exact for task in tasks], seed),
         "mcc": _mcc(tasks),
     }
     return Scores(
-        accuracy=shares["accuracy"].value or 0.0,
-        exact=shares["exact"].value or 0.0,
+        accuracy=shares["accuracy"].value,
+        exact=shares["exact"].value,
         mcc=shares["mcc"].value,
         n=len(pairs.rows),
         unread=sum(task.unread for task in tasks),
@@ -105,9 +106,20 @@ def score_file(
     )
 
 
-def _share(claims: Sequence[bool], seed: int) -> Estimate:
-    values = np.array(claims, dtype=float)
+def _share(tasks: Sequence[TaskScores], claims: Sequence[Sequence[bool]], seed: int) -> Estimate:
+    """Share of all rows of which something is true; none over tasks of several kinds."""
+    values = np.array([claim for each in claims for claim in each], dtype=float)
+    if _mixed(tasks):
+        return Estimate(None, None, None, len(values))
     return mean_score(values, units=np.arange(len(values)), resamples=RESAMPLES, seed=seed)
+
+
+def _mixed(tasks: Sequence[TaskScores]) -> list[str]:
+    """What to say where the tasks expect several kinds of answers, which no share of all rows can hold."""
+    kinds = sorted({task.kind for task in tasks})
+    if len(kinds) == 1:
+        return []
+    return [f"the tasks expect {', '.join(kinds)}, so there is no accuracy or exact over all; each task has its own"]
 
 
 def _mcc(tasks: Sequence[TaskScores]) -> Estimate:

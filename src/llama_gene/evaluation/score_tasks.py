@@ -3,7 +3,8 @@
 Axes: N rows of the task, L labels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from llama_gene.evaluation.numbers import value_scores
 from llama_gene.evaluation.ranking import rank_labels
 from llama_gene.evaluation.reliability import reliability
 from llama_gene.evaluation.scorer import label_numbers
+from llama_gene.tasks.cleaning import MISSING
 
 Rule = Literal["strict", "paper"]
 Kind = Literal["labels", "numbers", "text"]
@@ -71,9 +73,13 @@ class TaskScores:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a task: what they expect and were given, the labels each may answer with, how messages name them."""
+    """The rows of a task: what they expect and were given, the labels each may answer with, how messages name them.
+
+    `expected` is spelled as the label is, `written` as the file spells it.
+    """
 
     expected: tuple[str, ...]
+    written: tuple[str, ...]
     given: tuple[str, ...]
     options: tuple[tuple[str, ...], ...]
     rows: tuple[Mapping[str, Any], ...]
@@ -108,22 +114,25 @@ def score_task(
         seed: Seed of the resamples.
 
     Raises:
-        DataError: probabilities that are none.
+        DataError: probabilities that are none, or an expected number that is not finite.
     """
-    expected, given = ([side[place] for place in places] for side in (pairs.expected, pairs.given))
+    written, given = ([side[place] for place in places] for side in (pairs.expected, pairs.given))
     own = [pairs.rows[place] for place in places]
     named = given_labels(wanted, pairs.columns)
     offered = [named or listed_labels(row, pairs.columns) for row in own]
-    kind, notes = _kind_of(expected, offered)
+    names = tuple(f"{pairs.path}: row {place + 1}" for place in places)
+    if not any(offered):
+        _check_numbers(written, names)
+    kind, notes = _kind_of(written, offered)
+    expected = written
     if kind == "labels":
-        offered, expected, more = _complete(offered, expected)
+        offered, expected, more = _complete(offered, written)
         notes += more
     units, _ = unit_of_items([str(row.get("group") or "") for row in own])
     draws: dict[str, Any] = {"units": units, "resamples": resamples, "seed": seed}
-    names = tuple(f"{pairs.path}: row {place + 1}" for place in places)
-    rows = _Rows(tuple(expected), tuple(given), tuple(offered), tuple(own), names, draws)
+    rows = _Rows(tuple(expected), tuple(written), tuple(given), tuple(offered), tuple(own), names, draws)
     read = {"labels": _score_labels, "numbers": _score_numbers, "text": _score_text}[kind](rows, rule)
-    exact = np.array([one.strip() == pairs.expected[place].strip() for one, place in zip(given, places, strict=True)])
+    exact = np.array([one.strip() == other.strip() for one, other in zip(given, written, strict=True)])
     shares = {"accuracy": read.right, "exact": exact}
     return TaskScores(
         task=name, kind=kind, n=len(own), unread=read.unread, empty=sum(not one.strip() for one in given),
@@ -138,15 +147,38 @@ def _kind_of(expected: Sequence[str], offered: Sequence[tuple[str, ...]]) -> tup
     if any(offered):
         return "labels", []
     distinct = set(expected)
-    numbers = [number_of(text) for text in distinct]
-    if all(one is not None and np.isfinite(one) for one in numbers):
-        whole = all(one == int(one) for one in numbers if one is not None)
-        if not whole or len(distinct) > _FEWEST_NUMBERS:
-            return "numbers", []
+    if _are_numbers(distinct):
+        return "numbers", []
     few = len(distinct) <= min(_MOST_LABELS, len(expected) - 1)
     if few and max(map(len, distinct)) <= _LONGEST_LABEL:
         return "labels", [f"no labels are listed; taken from the expected answers: {', '.join(sorted(distinct))}"]
     return "text", []
+
+
+def _are_numbers(texts: Set[str]) -> bool:
+    """Whether these are numbers of a scale; a few whole ones are classes."""
+    numbers = [number_of(text) for text in texts]
+    known = [one for one in numbers if one is not None and math.isfinite(one)]
+    is_scale = len(texts) > _FEWEST_NUMBERS or not all(one.is_integer() for one in known)
+    return bool(texts) and len(known) == len(texts) and is_scale
+
+
+def _check_numbers(expected: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse numbers some of which are none ("nan", "inf", "NA"): as words they would make their column labels or text.
+
+    Raises:
+        DataError: such a one.
+    """
+    numbers = {text: number_of(text) for text in set(expected)}
+    endless = {text for text, number in numbers.items() if number is not None and not math.isfinite(number)}
+    missing = endless | {text for text in numbers if text.strip().casefold() in MISSING}
+    if _are_numbers(numbers.keys() - missing) or (endless and None not in numbers.values()):
+        wrong = [place for place, text in enumerate(expected) if text in missing]
+        if wrong:
+            raise DataError(
+                f"{names[wrong[0]]}: expects {expected[wrong[0]]!r} where the others expect numbers ({len(wrong)} such "
+                "rows). Expected a finite number; write it, take the rows out, or name the labels with --labels."
+            )
 
 
 def _complete(
@@ -168,8 +200,8 @@ def _complete(
 
 def _score_labels(rows: _Rows, rule: Rule) -> _Found:
     answers = [
-        _read_label(text, wanted, options, rule)
-        for text, wanted, options in zip(rows.given, rows.expected, rows.options, strict=True)
+        _read_label(text, wanted, written, options, rule)
+        for text, wanted, written, options in zip(rows.given, rows.expected, rows.written, rows.options, strict=True)
     ]
     labels = tuple(dict.fromkeys(label for options in rows.options for label in options))
     expected, read = (label_numbers(side, labels) for side in (rows.expected, answers))
@@ -183,12 +215,12 @@ def _score_labels(rows: _Rows, rule: Rule) -> _Found:
     )  # fmt: skip
 
 
-def _read_label(text: str, expected: str, labels: Sequence[str], rule: Rule) -> str:
-    """The answer as a label; by the paper's rule the expected one where that rule calls it right."""
+def _read_label(text: str, expected: str, written: str, labels: Sequence[str], rule: Rule) -> str:
+    """The answer as a label; by the paper's rule the expected one where it is right beside what the file expects."""
     answer = read_answer(text, labels) or _NO_ANSWER
     if rule == "strict":
         return answer
-    if is_right_by_paper(text, expected):
+    if is_right_by_paper(text, written):
         return expected
     return _NO_ANSWER if answer == expected else answer
 

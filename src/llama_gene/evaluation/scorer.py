@@ -1,31 +1,51 @@
 """What each answer of a task adds to its scores, by the same functions for a model and for every baseline.
 
-The first score decides (the headline): MCC for closed labels, since accuracy says little where classes are unequal;
-Spearman where items carry a value, beside Pearson and R²; Fmax for lists of terms; the share of right calls where any
-tool may answer; F1 of words for other free text.
+The first score decides (the headline): the one that the task's definition names, else the usual one. Usual are MCC for
+closed labels, since accuracy says little where classes are unequal; MCC per residue for structure, whose questions
+depend on the tokenizer; Spearman where items carry a value, beside Pearson and R²; Fmax for lists of terms; the share
+of right calls where any tool may answer; F1 of words for other free text.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from llama_gene.errors import DataError
 from llama_gene.evaluation.answers import is_exact, rouge_l, token_f1
 from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.calls import are_calls, measure_calls, outcomes
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Measured, measure_labels, measure_mean
 from llama_gene.evaluation.numbers import is_number, measure_values, values_of
-from llama_gene.evaluation.residues import measure_residues
+from llama_gene.evaluation.residues import are_spans, measure_residues, spread
 from llama_gene.evaluation.terms import are_terms, first_is_true, measure_terms
 
 
-def measure_answers(items: Sequence[Item], answers: Answers) -> dict[str, Measured]:
+def measure_answers(items: Sequence[Item], answers: Answers, metric: str = "") -> dict[str, Measured]:
     """Name of each score to what it is computed from, headline first.
 
     Args:
         items: All of one task, N of them.
         answers: One text each, and one value each where the method foretells values.
+        metric: The score that decides; "": the usual one.
+
+    Raises:
+        DataError: the items do not have the score that should decide.
     """
+    measured = _measure(items, answers)
+    if not metric:
+        return measured
+    if metric not in measured:
+        raise DataError(
+            f"task {items[0].task!r}: its definition says that {metric} decides, and its items have only "
+            f"{', '.join(measured)}. Name one of these as metric, then split and build the task again."
+        )
+    return {metric: measured[metric], **measured}
+
+
+def _measure(items: Sequence[Item], answers: Answers) -> dict[str, Measured]:
+    if answers.letters:
+        return measure_residues(items, answers.letters)
     labels = items[0].labels
     if is_number(items[0]):
         return _measure_values(items, answers)
@@ -36,7 +56,8 @@ def measure_answers(items: Sequence[Item], answers: Answers) -> dict[str, Measur
     closed = measure_labels(
         label_numbers([item.output for item in items], labels), label_numbers(answers.texts, labels), len(labels)
     )
-    return _measure_values(items, answers) | closed | measure_residues(items, answers.texts)
+    residues = measure_residues(items, spread(items, answers.texts)) if are_spans(items) else {}
+    return _measure_values(items, answers) | residues | closed
 
 
 def label_numbers(texts: Sequence[str], labels: Sequence[str]) -> Array:

@@ -1,8 +1,8 @@
 """Many tasks in few numbers: means over tasks, one metric at a time, and the rows of the paper's Table 9.
 
 A mean never mixes metrics: an MCC and a rank correlation have no common scale. Accuracy stands beside MCC, on the same
-tasks. The interval of a mean is put together from those of the tasks, which are independent (Zou and Donner 2008,
-Statistics in Medicine 27:1693).
+tasks: where a task's MCC is undefined, its accuracy is in no mean. The interval of a mean is put together from those of
+the tasks, which are independent (Zou and Donner 2008, Statistics in Medicine 27:1693).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +13,12 @@ import numpy as np
 from llama_gene.evaluation.baselines import BASELINE_NAMES
 from llama_gene.evaluation.metrics import Estimate
 from llama_gene.evaluation.tasks import Comparison, TaskReport
+from llama_gene.tasks.score_names import MCC_OF
 from llama_gene.tasks.table9 import TABLE9, PaperScore
 
 BEST = "best"
+# The first that a task has is what the paper calls its accuracy.
+_AS_ACCURACY = ("per_residue_accuracy", "accuracy", "first_term", "exact")
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Mean:
 class Table9Row:
     """A row of Table 9: the paper's accuracies, and the means over this run's tasks of that row.
 
-    `metric` is what stands for accuracy: "accuracy", or "exact" for free text; `mcc` stands beside accuracy.
+    `metric` is what stands for accuracy: that of labels, per residue for structure; "first_term" for lists of terms;
+    "exact" for other free text. `mcc` is that of the same labels.
     """
 
     row: str
@@ -72,7 +76,9 @@ def _mean(metric: str, tasks: Sequence[TaskReport]) -> Mean:
 
 
 def _defined(task: TaskReport, metric: str) -> Comparison | None:
-    """A task's score of this name, where it is a number for the model."""
+    """A task's score of this name, where it is a number for the model; accuracy, where its MCC is one too."""
+    if metric in MCC_OF and _defined(task, MCC_OF[metric]) is None:
+        return None
     found = task.comparison(metric)
     return found if found is not None and found.ours.value is not None else None
 
@@ -115,12 +121,12 @@ def _row(row: str, paper: PaperScore, metric: str, tasks: Sequence[TaskReport]) 
             [one.baselines[task.best_baseline] for task, one in found]
         )
 
-    (ours, best), (mcc, best_mcc) = means(metric), means("mcc")
+    (ours, best), (mcc, best_mcc) = means(metric), means(MCC_OF[metric]) if metric in MCC_OF else (None, None)
     return Table9Row(
         row, paper.llama_gene, paper.best, tuple(task.task for task in tasks), metric, ours, best, mcc, best_mcc
     )
 
 
 def _accuracy(task: TaskReport) -> Comparison | None:
-    """What the paper calls accuracy: of labels, or of free texts that are the expected one."""
-    return task.comparison("accuracy") or task.comparison("exact")
+    """What the paper calls accuracy of such a task."""
+    return next((found for metric in _AS_ACCURACY if (found := task.comparison(metric))), None)

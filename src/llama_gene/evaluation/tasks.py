@@ -28,11 +28,11 @@ from llama_gene.evaluation.metrics import (
     difference,
     draw_scores,
     estimate,
-    mean_score,
+    label_scores,
     unit_of_items,
 )
 from llama_gene.evaluation.notes import TaskNote
-from llama_gene.evaluation.numbers import expected_values, is_number
+from llama_gene.evaluation.numbers import expected_values
 from llama_gene.evaluation.reliability import Reliability, reliability
 from llama_gene.evaluation.residues import Residues, are_spans, count_residues
 from llama_gene.evaluation.scorer import count_confusion, label_numbers, measure_answers
@@ -73,7 +73,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Rival:
-    """Another run on the same items: its scores by metric, and the model's less its."""
+    """Another run on the same items: its scores by metric, and the model's less its.
+
+    Of structure that another tokenizer parts otherwise there are scores per residue alone.
+    """
 
     run: str
     scores: Mapping[str, Estimate]
@@ -82,10 +85,11 @@ class Rival:
 
 @dataclass(frozen=True)
 class Generation:
-    """Free answers to closed items: how many, right, unreadable, and equal to the likeliest label."""
+    """Free answers to closed items: how many, their scores, unreadable ones, and share equal to the likeliest label."""
 
     n: int
     accuracy: Estimate
+    mcc: Estimate
     unread: int
     agreement: float
 
@@ -146,7 +150,8 @@ class ModelAnswers:
 
     `per_token` holds the labels chosen by length-normalised likelihood; `generated` the written answer of some items,
     by place; `values` the number each answer stands for, of tasks that ask for one; `calls`, where a tool answers,
-    "valid" or what is wrong with the call. `uncalibrated` are the probabilities before they were calibrated.
+    "valid" or what is wrong with the call; `letters`: as in `Answers`. `uncalibrated` are the probabilities before they
+    were calibrated.
     """
 
     texts: tuple[str, ...]
@@ -155,6 +160,7 @@ class ModelAnswers:
     generated: Mapping[int, str]
     values: tuple[float, ...] | None = None
     calls: tuple[str, ...] = ()
+    letters: tuple[tuple[str, ...], ...] = ()
     uncalibrated: Array | None = None
     calibration: Attempt | None = None
 
@@ -201,8 +207,9 @@ def compare(
     units, drawn_as = unit_of_items([item.group for item in test])
     nearest = _nearest(baselines, test)
     said = {_MODEL: answers} | {f"run {name}": other for name, other in others.items()}
-    methods = {name: Answers(name, one.texts, one.values) for name, one in said.items()} | dict(baselines.answers)
-    drawn = _drawn(config, test, methods, units, seed)
+    methods = {name: Answers(name, one.texts, one.values, one.letters) for name, one in said.items()}
+    methods |= baselines.answers
+    drawn = _drawn(config, test, methods, units, seed, note.metric)
     metrics = [metric for name, metric in drawn if name == _MODEL]
     first, labels = test[0], test[0].labels or ()
     believed = partial(_reliability, config, test, units, seed)
@@ -224,8 +231,18 @@ def compare(
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
         generation=_generation(config, answers, test, seed) if answers.generated else None,
         reliability=believed(answers.probabilities),
-        profiles=_profiles(config, answers, baselines, test, nearest, units, seed),
-        hardest=hardest(test, answers.texts, answers.probabilities, nearest),
+        profiles=()
+        if are_calls(test)
+        else profile(
+            test,
+            methods[_MODEL],
+            methods[baselines.best],
+            units=units,
+            nearest=nearest,
+            resamples=config.bootstrap,
+            seed=seed,
+        ),
+        hardest=hardest(test, methods[_MODEL], answers.probabilities, nearest),
         note=note,
         residues=count_residues(test) if are_spans(test) else None,
         calls=dict(sorted(Counter(answers.calls).items())),
@@ -236,13 +253,13 @@ def compare(
 
 
 def _drawn(
-    config: EvaluateConfig, test: Sequence[Item], methods: Mapping[str, Answers], units: Array, seed: int
+    config: EvaluateConfig, test: Sequence[Item], methods: Mapping[str, Answers], units: Array, seed: int, metric: str
 ) -> dict[tuple[str, str], Drawn]:
     """Every score of every method, by method and metric, on the same resamples of the items."""
     measured = {
-        (name, metric): found
+        (name, score): found
         for name, answers in methods.items()
-        for metric, found in measure_answers(test, answers).items()
+        for score, found in measure_answers(test, answers, metric).items()
     }
     return draw_scores(measured, units=units, resamples=config.bootstrap, seed=seed)
 
@@ -263,29 +280,6 @@ def _nearest(baselines: TaskBaselines, test: Sequence[Item]) -> Sequence[float] 
     return found if len(found) == len(test) else baselines.nearest
 
 
-def _profiles(
-    config: EvaluateConfig,
-    answers: ModelAnswers,
-    baselines: TaskBaselines,
-    test: Sequence[Item],
-    nearest: Sequence[float] | None,
-    units: Array,
-    seed: int,
-) -> tuple[Profile, ...]:
-    """Scores by length and the like; none of calls, nor of numbers, which baselines answer without words."""
-    if is_number(test[0]) or are_calls(test):
-        return ()
-    return profile(
-        test,
-        answers.texts,
-        baselines.answers[baselines.best].texts,
-        units=units,
-        nearest=nearest,
-        resamples=config.bootstrap,
-        seed=seed,
-    )
-
-
 def _comparison(metric: str, drawn: Mapping[tuple[str, str], Drawn], baselines: TaskBaselines) -> Comparison:
     ours = drawn[_MODEL, metric]
     theirs = {name: estimate(drawn[name, metric]) for name in baselines.answers}
@@ -299,7 +293,8 @@ def _comparison(metric: str, drawn: Mapping[tuple[str, str], Drawn], baselines: 
 
 
 def _rival(name: str, metrics: Sequence[str], drawn: Mapping[tuple[str, str], Drawn]) -> Rival:
-    theirs = {metric: drawn[f"run {name}", metric] for metric in metrics}
+    other = f"run {name}"
+    theirs = {metric: drawn[other, metric] for metric in metrics if (other, metric) in drawn}
     return Rival(
         run=name,
         scores={metric: estimate(one) for metric, one in theirs.items()},
@@ -337,12 +332,15 @@ def _generation(config: EvaluateConfig, answers: ModelAnswers, items: Sequence[I
     places = sorted(answers.generated)
     labels = items[0].labels or ()
     read = [_read(answers.generated[place], labels, items[place]) for place in places]
-    right = [answer == items[place].output for answer, place in zip(read, places, strict=True)]
+    scores = label_scores(
+        label_numbers([items[place].output for place in places], labels),
+        label_numbers([answer or "" for answer in read], labels),
+        len(labels), units=np.arange(len(places)), resamples=config.bootstrap, seed=seed,
+    )  # fmt: skip
     return Generation(
         n=len(places),
-        accuracy=mean_score(
-            np.array(right, dtype=float), units=np.arange(len(places)), resamples=config.bootstrap, seed=seed
-        ),
+        accuracy=scores["accuracy"],
+        mcc=scores["mcc"],
         unread=sum(answer is None for answer in read),
         agreement=float(np.mean([answer == answers.texts[place] for answer, place in zip(read, places, strict=True)])),
     )

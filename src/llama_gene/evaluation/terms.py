@@ -3,8 +3,8 @@
 Two terms are the same if both carry a GO identifier and these are equal; or, where one carries none, if their names are
 equal after `normalise`. EC numbers are equal if all four parts are: `1.1.1.-` is not `1.1.1.1`.
 
-`accuracy` is the share of items whose first term is among the true ones (LLaMA-Gene, Table 9); an empty answer is
-wrong.
+`first_term` is the share of items whose first term is among the true ones (the accuracy of LLaMA-Gene, Table 9);
+an empty answer is wrong.
 
 `fmax` is CAFA's protein-centric measure (Radivojac et al. 2013, Nature Methods 10:221): at each threshold, precision
 is the mean over items that have a term at or above it, recall the mean over all items; Fmax is the largest F1 of the
@@ -87,7 +87,7 @@ def are_terms(items: Sequence[Item]) -> bool:
 
 
 def measure_terms(items: Sequence[Item], texts: Sequence[str]) -> dict[str, Measured]:
-    """`fmax` and `accuracy` of written answers; nothing where they are no lists of terms.
+    """`fmax` and `first_term` of written answers; nothing where they are no lists of terms.
 
     Args:
         items: All of one task, N of them.
@@ -97,7 +97,7 @@ def measure_terms(items: Sequence[Item], texts: Sequence[str]) -> dict[str, Meas
         return {}
     true = [item.terms for item in items]
     right = [float(first_is_true(text, wanted)) for text, wanted in zip(texts, true, strict=True)]
-    return {"fmax": measure_fmax([written(text) for text in texts], true), "accuracy": measure_mean(np.array(right))}
+    return {"fmax": measure_fmax([written(text) for text in texts], true), "first_term": measure_mean(np.array(right))}
 
 
 def measure_fmax(answers: Sequence[Mapping[str, float]], true: Sequence[Sequence[str]]) -> Measured:

@@ -23,8 +23,9 @@ _BY_FORMAT: dict[SourceFormat, tuple[Kind, ...]] = {
     "uniprot": ("protein", "text"),
     "markdown": ("text",),
     "jats": ("text",),
+    "pubmed": ("text",),
 }
-_TABLES = ("table", "json", "jsonl")
+_TABLES = ("table", "json", "jsonl", "parquet")
 _RANGE = re.compile(r"(\d+)\.\.>?(\d+)")
 _GUESSED_LETTERS = 64 * 1024
 

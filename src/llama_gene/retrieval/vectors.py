@@ -23,6 +23,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 from llama_gene.artifacts import write_json
 from llama_gene.config import IndexConfig
+from llama_gene.storage import reserve
 
 _TERMS, _WEIGHTS, _COMPONENTS, VECTORS = "terms.json", "weights.npy", "components.npy", "vectors.npy"
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
@@ -130,6 +131,7 @@ def write_vectors(folder: Path, embedder: Embedder, batches: Iterator[Sequence[s
     """
     shape = (number, embedder.dimensions)
     vectors_ND = np.lib.format.open_memmap(folder / VECTORS, mode="w+", dtype=np.float16, shape=shape)
+    reserve(folder / VECTORS)
     done = 0
     for texts in batches:
         vectors_ND[done : done + len(texts)] = embedder.embed(texts)

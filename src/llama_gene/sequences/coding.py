@@ -32,11 +32,11 @@ def coding_pair(coding: CodingSequence, inspector: Inspector) -> Entry | None:
     """
     reason = _reason_against(coding)
     if reason:
-        inspector.note(f"no coding pair: {reason}")
+        inspector.leave_out(f"no coding pair: {reason}", len(coding.dna) + len(coding.protein))
         return None
     codons, residues = _in_register(coding)
     if not residues:
-        inspector.note("no coding pair: no whole codon")
+        inspector.leave_out("no coding pair: no whole codon", len(coding.dna) + len(coding.protein))
         return None
     if not coding.protein:
         inspector.note("coding pairs with our translation, since none is given")

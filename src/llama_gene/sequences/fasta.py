@@ -48,6 +48,17 @@ def read_fasta(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     return chain.from_iterable(read_blocks(stream))
 
 
+def count_headless(item: Item) -> int:
+    """Letters before the first title of a FASTA file, which belong to no record."""
+    letters = 0
+    with open_text(item) as text:
+        for line in text:
+            if line.startswith(">"):
+                break
+            letters += len("".join(line.split()))
+    return letters
+
+
 def read_blocks(stream: BinaryIO) -> Iterator[list[tuple[str, str]]]:
     """The records of `read_fasta`, those together that end in one block of the stream."""
     title: bytes | None = None
@@ -114,6 +125,7 @@ def parse_fastq(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]
                     "broken FASTQ",
                     f"{item.label}: record {number} is broken ({error}). Expected @name, letters, + and as many "
                     "qualities; mend the file. What follows was not read.",
+                    records=1,
                 )
                 return
             yield Entry(*split_title(title), letters, {})

@@ -47,14 +47,29 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Whole records that give nothing, and their letters as far as these can be told, by reason."""
+
+    records: Counter[str] = field(default_factory=Counter)
+    letters: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
 class Inspector:
     """What happens to bad input: `refuse` raises, or counts where bad records are to be skipped."""
 
     on_invalid: OnInvalid = "error"
     counts: Counter[str] = field(default_factory=Counter)
+    lost: Lost = field(default_factory=Lost)
 
-    def refuse(self, reason: str, message: str) -> None:
+    def refuse(self, reason: str, message: str, *, records: int = 0, letters: int = 0) -> None:
         """Raise the message, or count the reason.
+
+        Args:
+            reason: What is wrong, in a few words.
+            message: What, where, what was expected, what to do.
+            records: Whole records that are lost by it; 0 for a file, or a line of one.
+            letters: Of these records, as far as they can be told.
 
         Raises:
             DataError: `on_invalid` is "error".
@@ -62,7 +77,18 @@ class Inspector:
         if self.on_invalid == "error":
             raise DataError(message)
         self.counts[reason] += 1
+        self._lose(reason, records, letters)
         logger.info("skipped: %s", message)
+
+    def leave_out(self, reason: str, letters: int) -> None:
+        """Count a record that is no error and yet gives nothing."""
+        self.counts[reason] += 1
+        self._lose(reason, 1, letters)
+
+    def _lose(self, reason: str, records: int, letters: int) -> None:
+        if records:
+            self.lost.records[reason] += records
+            self.lost.letters[reason] += letters
 
     def note(self, change: str, times: int = 1) -> None:
         """Count a change that was made."""
@@ -180,12 +206,25 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     Raises:
         DataError: it is not there, or is no whole Parquet file.
     """
+    return _open_parquet(path, "Expected a whole stage folder; run the stage that makes it again.")
+
+
+def open_table(item: Item) -> pq.ParquetFile:
+    """A Parquet file from elsewhere; its index is at its end, so a member of a zip has to be unpacked first.
+
+    Raises:
+        DataError: it is no whole Parquet file, or lies in a zip.
+    """
+    if item.member:
+        raise DataError(f"{item.label}: a Parquet file inside a zip. Unpack the archive and name its folder.")
+    return _open_parquet(item.path, "Expected a whole file; fetch it again.")
+
+
+def _open_parquet(path: Path, advice: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path.open("rb") if is_remote(path) else path)
-    except (pa.ArrowInvalid, FileNotFoundError) as error:
-        raise DataError(
-            f"{path}: not a Parquet file ({error}). Expected a whole stage folder; run the stage that makes it again."
-        ) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file ({error}). {advice}") from None
 
 
 def first_bytes(item: Item, size: int = 4096) -> bytes:

@@ -90,6 +90,7 @@ def read_genbank(item: Item, inspector: Inspector) -> Iterator[Any]:
                     "broken GenBank record",
                     f"{item.label}: record {number} cannot be parsed ({error}). Expected a GenBank flat file; "
                     "fetch it again. What follows was not read.",
+                    records=1,
                 )
                 return
             if record is None:
@@ -152,13 +153,15 @@ def _coding_of(record: Any, item: Item, inspector: Inspector) -> Iterator[Coding
                 "record without its sequence",
                 f"{item.label}: {record_name(record)} has coding regions but no sequence. Expected letters behind "
                 "ORIGIN; fetch the full record.",
+                records=sum(other.kind == "CDS" for other in record.features),
             )
             return
         try:
             yield _coding(feature.location, qualifiers, genome, record_name(record), organism)
         except DataError as error:
             name = _words(qualifiers, "locus_tag", "protein_id", "gene") or "unnamed CDS"
-            inspector.refuse("bad coding region", f"{item.label}: {record_name(record)}, {name}: {error}")
+            where = f"{item.label}: {record_name(record)}, {name}"
+            inspector.refuse("bad coding region", f"{where}: {error}", records=1)
 
 
 def _coding(location: Any, qualifiers: dict[str, list[str]], genome: str, name: str, organism: str) -> CodingSequence:

@@ -1,5 +1,7 @@
 """Coding sequences from GFF3 with its genome: after `##FASTA` in the same file, or in a FASTA file beside it.
 
+Where a FASTA file of its proteins lies beside it too, they are the translations that the source gives.
+
 The parts of a coding sequence are joined by their Parent. Where one Parent has several coding sequences, the ID tells
 them apart; the same parts under several Parents (transcripts that differ in their untranslated ends) are given once.
 GFF3 coordinates are 1-based and inclusive; all here are 0-based and half-open.
@@ -7,7 +9,7 @@ GFF3 coordinates are 1-based and inclusive; all here are 0-based and half-open.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,17 +19,18 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from llama_gene.config import Kind, OnInvalid
 from llama_gene.errors import DataError
+from llama_gene.sequences.beside import find_genome, read_proteins
 from llama_gene.sequences.fasta import Entry
 from llama_gene.sequences.files import Inspector, Item, list_items, open_text
 from llama_gene.sequences.genbank import Part, entries_of, read_exception, splice
 from llama_gene.sequences.records import CodingSequence, CodonException
+from llama_gene.sequences.translate import translate_coding
 
-_FASTA_SUFFIXES = (".fa", ".fasta", ".fna")
-_COMPRESSIONS = ("", ".gz", ".zst")
 _REGIONS = ("region", "chromosome", "contig", "scaffold")
 _REGION_NAME = re.compile(r"(?:^|;)(?:Name|chromosome|Alias)=([^;,]+)")
 _MITOCHONDRION = ("MT", "Mito", "MtDNA", "chrM", "ChrM", "chrMT", "M")
-_GFF_SUFFIXES = (".gff3", ".gff")
+# Genetic codes that are tried, in this order, where a line names none and the protein is given: Ensembl names none.
+_CODES = (1, 11, 2, 3, 4, 5, 12)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def read_gff_coding(
 
     Args:
         path: .gff or .gff3, plain or compressed.
-        fasta: The genome; None: in the file itself, else the FASTA of the same name beside it.
+        fasta: The genome; None: in the file itself, else the FASTA of the same name or assembly beside it.
         table: Genetic code where a line has no transl_table.
         on_invalid: error: stop at a bad line; skip: count it.
         counts: Filled with what was left out, by reason.
@@ -88,6 +91,7 @@ def parse_gff(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
 def _coding_of(item: Item, fasta: Path | None, table: int, inspector: Inspector) -> Iterator[CodingSequence]:
     aliases: dict[str, str] = {}
     groups = _groups(_read_rows(item, aliases, inspector), inspector)
+    proteins = read_proteins(item)
     seen: set[str] = set()
     for name, genome in read_genome(item, fasta):
         name = name if name in groups else aliases.get(name, name)
@@ -95,15 +99,16 @@ def _coding_of(item: Item, fasta: Path | None, table: int, inspector: Inspector)
         letters = genome.upper() if name in groups else ""
         for rows in groups.get(name, ()):
             try:
-                yield _coding(rows, letters, table)
+                yield _with_protein(_coding(rows, letters, table), rows, proteins)
             except DataError as error:
-                inspector.refuse("bad coding region", f"{item.label}:{rows[0].line}: {error}")
+                inspector.refuse("bad coding region", f"{item.label}:{rows[0].line}: {error}", records=1)
     missing = sorted(set(groups) - seen)
     if missing:
         inspector.refuse(
             "annotated sequence is missing",
             f"{item.label}: {len(missing)} annotated sequences are not in the FASTA, first {missing[0]!r}. "
             "Expected the same names in both; name the right FASTA.",
+            records=sum(len(groups[name]) for name in missing),
         )
 
 
@@ -123,23 +128,8 @@ def read_genome(item: Item, fasta: Path | None = None) -> Iterator[tuple[str, st
                         raise DataError(f"{item.label}: a FASTA record before ##FASTA. Add the line ##FASTA.")
                     yield from ((title.split()[0], letters) for title, letters in SimpleFastaParser(text) if title)
     if not found:
-        with open_text(Item(fasta or _sibling(item.path))) as text:
+        with open_text(Item(fasta) if fasta else find_genome(item)) as text:
             yield from ((title.split()[0], letters) for title, letters in SimpleFastaParser(text) if title)
-
-
-def _sibling(path: Path) -> Path:
-    stem = path.name
-    for compression in _COMPRESSIONS[1:]:
-        stem = stem.removesuffix(compression)
-    for suffix in _GFF_SUFFIXES:
-        stem = stem.removesuffix(suffix)
-    endings = [suffix + compression for suffix in _FASTA_SUFFIXES for compression in _COMPRESSIONS]
-    same_name = [path.with_name(stem + ending) for ending in endings]
-    beside = [file for file in sorted(path.parent.iterdir()) if file.name.endswith(tuple(endings))]
-    found = [file for file in same_name if file.is_file()] or (beside if len(beside) == 1 else [])
-    if not found:
-        raise DataError(f"{path}: no genome. Expected ##FASTA in the file or {stem}.fa beside it; add it or name it.")
-    return found[0]
 
 
 def _read_rows(item: Item, aliases: dict[str, str], inspector: Inspector) -> Iterator[Row]:
@@ -254,6 +244,18 @@ def _coding(rows: list[Row], genome: str, table: int) -> CodingSequence:
         gene=text.get("gene", ""),
         protein_id=text.get("protein_id", ""),
     )
+
+
+def _with_protein(coding: CodingSequence, rows: list[Row], proteins: Mapping[str, str]) -> CodingSequence:
+    """The coding sequence with the protein that is given for it, and the code it is read with where no line says so."""
+    protein = proteins.get(coding.protein_id, "").rstrip("*")
+    if not protein:
+        return coding
+    if coding.codon_start > 1:
+        protein = protein.removeprefix("X")  # Ensembl's residue for a first codon of which a part is missing
+    codes = (coding.table,) if "transl_table" in rows[0].attributes else dict.fromkeys((coding.table, *_CODES))
+    read = (replace(coding, protein=protein, table=code) for code in codes)
+    return next((one for one in read if translate_coding(one) == protein), replace(coding, protein=protein))
 
 
 def _is_partial(row: Row, key: str) -> bool:

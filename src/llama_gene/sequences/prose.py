@@ -1,4 +1,7 @@
-"""English from plain text, Markdown and JATS XML: titles and paragraphs stay; tables, formulas and references go."""
+"""English from plain text, Markdown, JATS and PubMed XML.
+
+Titles and paragraphs stay; tables, formulas and references go.
+"""
 
 import html
 import re
@@ -70,7 +73,8 @@ def parse_jats(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
         try:
             root = ElementTree.parse(stream).getroot()
         except (ElementTree.ParseError, ValueError, LookupError) as error:
-            inspector.refuse("broken XML", f"{item.label}: not well-formed XML ({error}). Fetch the file again.")
+            message = f"{item.label}: not well-formed XML ({error}). Fetch the file again."
+            inspector.refuse("broken XML", message, records=1)
             return
     title = _inline(root.find(".//article-meta//article-title"))
     blocks = [title]
@@ -84,10 +88,48 @@ def parse_jats(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
     yield Entry((identifier or item.name).strip(), title, text, {"title": title} if title else {}, 1)
 
 
+def parse_pubmed(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
+    """The articles of a PubMed file that have an abstract, each its title and sections, one at a time."""
+    with open_bytes(item) as stream:
+        try:
+            events = ElementTree.iterparse(stream, events=("start", "end"))
+            _, root = next(events)
+            for event, element in events:
+                if event == "end" and element.tag == "PubmedArticle":
+                    entry = _pubmed_entry(element)
+                    if entry.letters:
+                        yield entry
+                    else:
+                        inspector.note("article without abstract left out")
+                    root.clear()  # or the tree of a file of 30,000 articles is held
+        except (ElementTree.ParseError, ValueError, LookupError) as error:
+            inspector.refuse(
+                "broken XML",
+                f"{item.label}: not well-formed XML ({error}). Fetch the file again. What follows was not read.",
+            )
+
+
+def _pubmed_entry(article: ElementTree.Element) -> Entry:
+    """Title and abstract of a `PubmedArticle`; without letters where there is no abstract."""
+    number = article.find("MedlineCitation/PMID")
+    version = "1" if number is None else number.get("Version", "1")
+    name = ("" if number is None else number.text or "") + ("" if version == "1" else f".{version}")
+    title = _inline(article.find("MedlineCitation/Article/ArticleTitle"))
+    sections = list(filter(None, map(_section, article.iterfind("MedlineCitation/Article/Abstract/AbstractText"))))
+    text = "\n\n".join(filter(None, [title, *sections])) if sections else ""
+    return Entry(name, title, text, {"title": title} if title else {})
+
+
+def _section(part: ElementTree.Element) -> str:
+    """A part of an abstract, behind its label where it has one: `METHODS: We looked.`"""
+    label, text = part.get("Label", ""), _inline(part)
+    return f"{label}: {text}" if text and label and label != "UNLABELLED" else text
+
+
 def _documents(item: Item, inspector: Inspector, clean: Callable[[str], str]) -> Iterator[Entry]:
     with open_bytes(item) as stream:
         for number, (line, block) in enumerate(_text_blocks(stream), start=1):
-            text = decode(block, line, item, inspector)
+            text = decode(block, line, item, inspector, letters=len(block))
             if text is not None:
                 yield Entry(item.name if number == 1 else f"{item.name}#{number}", "", clean(text), {}, line)
 
@@ -106,7 +148,9 @@ def _text_blocks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield first, b"".join(lines)
 
 
-def decode(data: bytes, line: int, item: Item, inspector: Inspector) -> str | None:
+def decode(
+    data: bytes, line: int, item: Item, inspector: Inspector, *, records: int = 1, letters: int = 0
+) -> str | None:
     """UTF-8 text with plain line feeds; None after a refusal.
 
     Args:
@@ -114,6 +158,8 @@ def decode(data: bytes, line: int, item: Item, inspector: Inspector) -> str | No
         line: 1-based.
         item: Where they come from.
         inspector: What happens where they are not UTF-8.
+        records: Whole records that are lost then.
+        letters: Of these, as far as they can be told.
     """
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
@@ -123,6 +169,8 @@ def decode(data: bytes, line: int, item: Item, inspector: Inspector) -> str | No
             "not UTF-8",
             f"{item.label}:{bad}: byte 0x{data[error.start]:02x} is not UTF-8. Expected UTF-8 text; convert the file, "
             "for example with iconv -f LATIN1 -t UTF-8.",
+            records=records,
+            letters=letters,
         )
         return None
 

@@ -10,13 +10,22 @@ from llama_gene.config import Kind, OnInvalid, SourceFormat
 from llama_gene.errors import DataError
 from llama_gene.sequences.alphabets import DNA, PROTEIN, Alphabet, clean_letters, is_plain
 from llama_gene.sequences.detect import detect_format
-from llama_gene.sequences.fasta import Entry, find_letter, header_annotations, parse_fasta, parse_fastq, split_title
-from llama_gene.sequences.files import Inspector, Item, first_bytes, list_files, list_items
+from llama_gene.sequences.fasta import (
+    Entry,
+    count_headless,
+    find_letter,
+    header_annotations,
+    parse_fasta,
+    parse_fastq,
+    split_title,
+)
+from llama_gene.sequences.files import Inspector, Item, Lost, first_bytes, list_files, list_items
 from llama_gene.sequences.genbank import parse_genbank
 from llama_gene.sequences.gff import parse_gff
-from llama_gene.sequences.prose import parse_jats, parse_markdown, parse_text
+from llama_gene.sequences.letters import count_letters
+from llama_gene.sequences.prose import parse_jats, parse_markdown, parse_pubmed, parse_text
 from llama_gene.sequences.records import Record
-from llama_gene.sequences.tables import parse_json, parse_jsonl, parse_lines, parse_table
+from llama_gene.sequences.tables import parse_json, parse_jsonl, parse_lines, parse_parquet, parse_table
 from llama_gene.sequences.uniprot import parse_uniprot
 
 __all__ = ["list_files", "read_records"]
@@ -30,12 +39,14 @@ _PARSERS: dict[str, Callable[[Item, Kind, Inspector], Iterator[Entry]]] = {
     "table": parse_table,
     "json": parse_json,
     "jsonl": parse_jsonl,
+    "parquet": parse_parquet,
     "markdown": parse_markdown,
     "jats": parse_jats,
+    "pubmed": parse_pubmed,
     "text": parse_text,
 }
 _AS_DNA = str.maketrans("Uu", "Tt")
-_TEXT_ONLY = ("markdown", "jats")
+_TEXT_ONLY = ("markdown", "jats", "pubmed")
 _ANNOTATED = ("genbank", "gff3")
 _SEQUENCE_ONLY = ("fasta", "fastq", "genbank", "gff3")
 
@@ -51,10 +62,14 @@ class Reading:
     case: Literal["upper", "keep"] = "upper"
     repeats: Literal["refuse", "keep"] = "refuse"
 
-    def refuse(self, reason: str, message: str, *, line: int = 0) -> None:
+    def refuse(self, reason: str, message: str, *, line: int = 0, records: int = 0, letters: int = 0) -> None:
         """Raise or count, with the place in front of the message; line 0: the whole item."""
         at = f":{line}" if line else ""
-        self.inspector.refuse(reason, f"{self.item.label}{at}: {message}")
+        self.inspector.refuse(reason, f"{self.item.label}{at}: {message}", records=records, letters=letters)
+
+    def refuse_record(self, reason: str, message: str, text: str, *, line: int = 0) -> None:
+        """Raise or count a whole record, and its letters."""
+        self.refuse(reason, message, line=line, records=1, letters=count_letters(text, self.kind))
 
 
 def read_records(
@@ -67,13 +82,14 @@ def read_records(
     counts: Counter[str] | None = None,
     case: Literal["upper", "keep"] = "upper",
     repeats: Literal["refuse", "keep"] = "refuse",
+    lost: Lost | None = None,
 ) -> Iterator[Record]:
     """Stream the records of one file: plain, .gz, .zst, or each member of a .zip.
 
     Letters come in upper case, U of DNA as T, a final `*` of a protein dropped, each counted. GenBank and GFF3 give
     the genome for "dna", the translations for "protein", and for "coding" the coding DNA of each gene, a line feed and
     its protein; a UniProt flat file gives its FUNCTION text for "text".
-    Memory holds one record (or one XML or JSON file) at a time, and the ids of one file unless repeats are kept.
+    Memory holds one record (or one JATS or JSON file) at a time, and the ids of one file unless repeats are kept.
 
     Args:
         path: The file.
@@ -84,6 +100,7 @@ def read_records(
         counts: Filled with changes and refusals, by reason.
         case: keep: lower-case DNA (soft masks) stays as it is, but not that of GenBank, which is always in lower case.
         repeats: keep: a second record of the same id is given like any other.
+        lost: Filled with the whole records that are refused, and their letters.
 
     Raises:
         DataError: the file is missing, or bad input and `on_invalid` is "error".
@@ -95,7 +112,7 @@ def read_records(
     ...     [(record.id, record.text) for record in read_records(path, "dna")]
     [('x', 'ACGT')]
     """
-    inspector = Inspector(on_invalid, Counter() if counts is None else counts)
+    inspector = Inspector(on_invalid, Counter() if counts is None else counts, Lost() if lost is None else lost)
     for item in _items(path, inspector):
         try:
             yield from _read_item(Reading(item, kind, source or str(path), inspector, case, repeats), format)
@@ -127,7 +144,7 @@ def _read_item(reading: Reading, format: SourceFormat) -> Iterator[Record]:  # n
             continue
         if seen is not None:
             if record.id in seen:
-                _refuse_repeated(record.id, line, reading)
+                _refuse_repeated(record, line, reading)
                 continue
             seen.add(record.id)
         yield record
@@ -163,12 +180,12 @@ def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # n
     if not start.strip():
         reading.refuse("empty file", f"the file is empty. Expected {reading.kind} records; fetch it again.")
         return None
-    if b"\0" in start:
+    chosen = detect_format(reading.item, start, reading.kind) if format == "auto" else format
+    if b"\0" in start and chosen != "parquet":
         reading.refuse(
             "binary file", f"binary data. Expected {reading.kind} records in a text format; name the right file."
         )
         return None
-    chosen = detect_format(reading.item, start, reading.kind) if format == "auto" else format
     if chosen == "fasta" and not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b">", b";")):
         if b"\n>" in start.replace(b"\r", b"\n"):
             reading.refuse(
@@ -176,6 +193,8 @@ def _choose(reading: Reading, format: SourceFormat) -> SourceFormat | None:  # n
                 "letters before the first header. Expected a line that starts with '>'; add it, or skip these letters "
                 "with on_invalid = 'skip'.",
                 line=1,
+                records=1,
+                letters=count_headless(reading.item),
             )
             return chosen
         reading.refuse("not FASTA", "no FASTA. Expected a line that starts with '>'; set the right format.", line=1)
@@ -218,12 +237,12 @@ def _check_text(entry: Entry, reading: Reading) -> Record | None:
         _refuse_empty(entry, reading)
         return None
     if "\0" in text:
-        reading.refuse("binary file", f"record {entry.id!r} holds binary data. Expected text; leave it out.")
+        message = f"record {entry.id!r} holds binary data. Expected text; leave it out."
+        reading.refuse_record("binary file", message, text)
         return None
     if _mend(text) != text:
-        reading.refuse(
-            "not UTF-8", f"record {entry.id!r} is not UTF-8. Expected UTF-8 text; convert it.", line=entry.line
-        )
+        message = f"record {entry.id!r} is not UTF-8. Expected UTF-8 text; convert it."
+        reading.refuse_record("not UTF-8", message, text, line=entry.line)
         return None
     return Record(entry.id, reading.kind, text, reading.source, entry.description, entry.annotations)
 
@@ -234,9 +253,10 @@ def _check_pair(entry: Entry, reading: Reading) -> Record | None:
 
 def _check_sequence(entry: Entry, reading: Reading) -> Record | None:
     if not entry.id:
-        reading.refuse(
+        reading.refuse_record(
             "record without a name",
             f"a record of {len(entry.letters)} letters has no name. Expected one after '>'; name it.",
+            entry.letters,
             line=entry.line,
         )
         return None
@@ -262,9 +282,10 @@ def _check_sequence(entry: Entry, reading: Reading) -> Record | None:
 
 
 def _refuse_empty(entry: Entry, reading: Reading) -> None:
-    reading.refuse(
+    reading.refuse_record(
         "empty record",
         f"record {entry.id!r} is empty. Expected letters; remove it or set on_invalid = 'skip'.",
+        "",
         line=entry.line,
     )
 
@@ -277,18 +298,20 @@ def _refuse_letters(entry: Entry, problem: str, reading: Reading) -> None:
         unknown = alphabet.unknown(entry.letters.upper())
         line = find_letter(reading.item, entry.id, unknown.replace("U", "") if alphabet is DNA else unknown)
     remedy = "set the right kind" if looks_wrong else "clean the file or set on_invalid = 'skip'"
-    reading.refuse(
+    reading.refuse_record(
         "wrong alphabet" if looks_wrong else "letters outside the alphabet",
         f"record {entry.id!r}: {problem}. Expected {alphabet.letters} or {alphabet.ambiguous}; {remedy}.",
+        entry.letters,
         line=line,
     )
 
 
-def _refuse_repeated(name: str, line: int, reading: Reading) -> None:
-    reading.refuse(
+def _refuse_repeated(record: Record, line: int, reading: Reading) -> None:
+    reading.refuse_record(
         "duplicate id",
-        f"the id {name!r} comes twice. Expected each id once in a file; rename one or set on_invalid = 'skip' to keep "
-        "the first.",
+        f"the id {record.id!r} comes twice. Expected each id once in a file; rename one or set on_invalid = 'skip' to "
+        "keep the first.",
+        record.text,
         line=line,
     )
 

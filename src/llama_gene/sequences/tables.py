@@ -1,19 +1,24 @@
-"""Records from JSON, JSON lines, and tables with a header: the sequence or the text sits in a known field."""
+"""Records from JSON, JSON lines, Parquet, and tables with a header: the sequence or the text sits in a known field."""
 
 import csv
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from llama_gene.config import Kind
 from llama_gene.sequences.fasta import Entry
-from llama_gene.sequences.files import Inspector, Item, open_bytes, open_text
+from llama_gene.sequences.files import Inspector, Item, open_bytes, open_table, open_text
 from llama_gene.sequences.prose import decode
 
 SEQUENCE_FIELDS = ("sequence", "seq", "dna", "protein", "rna")
-_ID_FIELDS = ("id", "_id", "pmid", "pubid", "doi", "accession", "entry", "name")
+_ID_FIELDS = ("id", "_id", "pmid", "pubid", "corpusid", "doi", "accession", "entry", "name")
 _TITLE_FIELDS = ("title", "question")
 _TEXT_FIELDS = ("abstract", "contexts", "context", "text", "body", "content", "long_answer")
+# What S2ORC marks in the text of a paper; the rest are authors, figures, tables, formulas and references.
+_MARKED = ("title", "abstract", "sectionheader", "section_header", "paragraph")
+_BATCH_ROWS = 256
 _LONGEST_CELL = 1 << 30
 
 
@@ -38,7 +43,7 @@ def parse_json(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
         yield from parse_jsonl(item, kind, inspector)
         return
     with open_bytes(item) as stream:
-        text = decode(stream.read(), 1, item, inspector)
+        text = decode(stream.read(), 1, item, inspector, records=0)
     if text is None:
         return
     try:
@@ -76,20 +81,21 @@ def parse_jsonl(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]
             try:
                 value = json.loads(text)
             except ValueError as error:
-                inspector.refuse("broken JSON", f"{item.label}:{number}: not JSON ({error}). Mend the line.")
+                inspector.refuse("broken JSON", f"{item.label}:{number}: not JSON ({error}). Mend the line.", records=1)
                 continue
             yield from _entry(Place(item, number, str(number)), value, kind, inspector)
 
 
 def _entry(place: Place, value: Any, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
     fields = {str(key).lower(): part for key, part in value.items()} if isinstance(value, dict) else {}
-    wanted = _TEXT_FIELDS if kind == "text" else SEQUENCE_FIELDS
+    wanted = _fields_of(kind)
     letters = _prose(fields) if kind == "text" else _first(fields, SEQUENCE_FIELDS)
     if not any(field in fields for field in wanted):
         inspector.refuse(
             "no known field",
             f"{place.item.label}:{place.number}: no {kind} there. Expected an object with one of the "
             f"fields {', '.join(wanted)}; rename the field.",
+            records=1,
         )
         return
     annotations = {"title": title} if (title := _first(fields, ("title",))) else {}
@@ -107,10 +113,33 @@ def _prose(fields: Mapping[str, Any]) -> str:
 
 def _flatten(value: Any) -> str:
     if isinstance(value, dict):
+        if isinstance(value.get("text"), str) and isinstance(value.get("annotations"), dict):
+            return _marked_text(value["text"], value["annotations"])
         return _prose({str(key).lower(): part for key, part in value.items()})
     if isinstance(value, list):
         return "\n\n".join(part for part in map(_flatten, value) if part)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _marked_text(text: str, annotations: Mapping[str, Any]) -> str:
+    """The title, headings and paragraphs that S2ORC marks in the text of a paper; where none are marked, all of it.
+
+    Marks are lists of {"start": 3, "end": 9}, as JSON within JSON; older shards have the numbers as strings.
+    """
+    spans = []
+    for name in _MARKED:
+        marks = annotations.get(name) or ()
+        try:
+            marks = json.loads(marks) if isinstance(marks, str) else marks
+            spans += [(int(mark["start"]), int(mark["end"])) for mark in marks]
+        except (ValueError, TypeError, KeyError):
+            continue
+    parts, last = [], 0
+    for start, end in sorted(spans):
+        if start >= last:
+            parts.append(text[start:end].strip())
+            last = end
+    return "\n\n".join(filter(None, parts)) or text.strip()
 
 
 def parse_table(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
@@ -122,18 +151,49 @@ def parse_table(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]
             text, [name.strip().lower() for name in next(csv.reader([header], delimiter=_delimiter(header)), [])],
             delimiter=_delimiter(header), restkey="", restval="",
         )  # fmt: skip
-        wanted = _TEXT_FIELDS if kind == "text" else SEQUENCE_FIELDS
+        wanted = _fields_of(kind)
         column = next((name for name in wanted if name in (rows.fieldnames or ())), None)
         if column is None:
-            inspector.refuse(
-                "no known column",
-                f"{item.label}:1: no column of {kind}. Expected a header with one of {', '.join(wanted)}; "
-                "add or rename the column.",
-            )
+            _refuse_columns(item, kind, inspector)
             return
         for number, row in enumerate(rows, start=2):
             name = next((row[field] for field in _ID_FIELDS if row.get(field)), str(number - 1))
             yield Entry(name, "", row[column].strip(), {}, number)
+
+
+def parse_parquet(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
+    """Entries of a Parquet file, streamed: a row is read as a JSON object is, of its columns those that are known."""
+    known = {*_fields_of(kind), *_ID_FIELDS, *_TITLE_FIELDS}
+    read = 0
+    with open_table(item) as file:
+        columns = [name for name in file.schema_arrow.names if name.lower() in known]
+        if not any(name.lower() in _fields_of(kind) for name in columns):
+            _refuse_columns(item, kind, inspector)
+            return
+        try:
+            for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
+                for number, row in enumerate(batch.to_pylist(), start=read + 1):
+                    yield from _entry(Place(item, number, str(number)), row, kind, inspector)
+                read += batch.num_rows
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            inspector.refuse(
+                "broken Parquet",
+                f"{item.label}: damaged behind row {read} ({' '.join(str(error).split())}). Fetch the file again. "
+                "What follows was not read.",
+            )
+
+
+def _fields_of(kind: Kind) -> tuple[str, ...]:
+    """Where letters of this kind may sit."""
+    return _TEXT_FIELDS if kind == "text" else SEQUENCE_FIELDS
+
+
+def _refuse_columns(item: Item, kind: Kind, inspector: Inspector) -> None:
+    inspector.refuse(
+        "no known column",
+        f"{item.label}: no column of {kind}. Expected a header with one of {', '.join(_fields_of(kind))}; "
+        "add or rename the column.",
+    )
 
 
 def _delimiter(header: str) -> str:

@@ -45,6 +45,7 @@ def _parse_entries(item: Item, inspector: Inspector) -> Iterator[Entry]:
             inspector.refuse(
                 "broken UniProt entry",
                 f"{item.label}:{first}: the last entry has no '//' line. Expected a whole file; fetch it again.",
+                records=1,
             )
 
 
@@ -64,6 +65,7 @@ def _parse_block(block: list[str], line: int, item: Item, inspector: Inspector) 
         inspector.refuse(
             "broken UniProt entry",
             f"{item.label}:{line}: the entry cannot be parsed ({error}). Expected UniProt flat text; fetch it again.",
+            records=1,
         )
         return
     found = {key: value for key, value in _annotations(record).items() if value}

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from llama_gene.errors import LlamaGeneError, TooLargeError
+from llama_gene.errors import LlamaGeneError, NetworkError, TooLargeError
 from llama_gene.serving.engine import BusyError
 
 _RETRY_S = 1.0
@@ -72,11 +72,13 @@ def error_body(error: RefusedError) -> dict[str, dict[str, str | None]]:
 
 
 def as_refusal(error: LlamaGeneError) -> RefusedError:
-    """What the library raised, as an answer: a full line is 503, too much 413, all else is the client's to mend."""
+    """What the library raised, as an answer: a full line is 503, a planner that fails 502, too much 413, else 400."""
     if isinstance(error, RefusedError):
         return error
     if isinstance(error, BusyError):
         return RefusedError(503, str(error), code="overloaded", retry_after_s=_RETRY_S)
+    if isinstance(error, NetworkError):
+        return RefusedError(502, str(error), code="planner_failed")
     return RefusedError(413 if isinstance(error, TooLargeError) else 400, str(error), code="invalid_value")
 
 

@@ -43,7 +43,7 @@ def task_lines(task: Task) -> Iterator[tuple[str, str]]:
     yield "answers", _answers(task)
     yield "spelled", " and ".join(spellings_of(task.spelling))
     yield "if too long", f"keeps {'the start, in register' if task.in_register else task.keep}"
-    yield "metric", task.metric
+    yield "metric", task.decided_by
     for name in ("source", "licence", "citation"):
         if text := getattr(task, name):
             yield name, text

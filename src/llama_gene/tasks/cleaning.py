@@ -20,8 +20,10 @@ from llama_gene.tasks.items import Item, RawItem
 from llama_gene.tasks.readers import UNKNOWN_STATE
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
-_MOST_SHARED = 0.5
-_MISSING = frozenset(("", "nan", "na", "n/a", "none", "null"))
+# Share of held-out items in training above which a set is no test.
+MOST_SHARED = 0.5
+# What tables write where a value is missing, in lower case.
+MISSING = frozenset(("", "nan", "na", "n/a", "none", "null"))
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 
 
@@ -100,7 +102,7 @@ def _value(item: RawItem, inspector: Inspector) -> str | None:
 
 
 def _label(item: RawItem, names: Mapping[str, str], inspector: Inspector) -> str | None:
-    if item.answer not in names and item.answer.casefold() in _MISSING:
+    if item.answer not in names and item.answer.casefold() in MISSING:
         inspector.refuse(
             "no label", f"{item.where}: no label ({item.answer!r}). Mend the file or set on_invalid = 'skip'."
         )
@@ -168,7 +170,7 @@ def refuse_equal_sets(task: Task, items: Sequence[Item]) -> None:
     for split in ("test", "valid"):
         held_out = keys[split]
         shared = sum(key in known for key in held_out)
-        if shared > _MOST_SHARED * len(held_out):
+        if shared > MOST_SHARED * len(held_out):
             raise DataError(
                 f"task {task.name!r}: {shared:,} of {len(held_out):,} {split} items stand in training, too. Name other "
                 "files, deal all items anew ([split] source = 'ignore') or keep the leaks ([split] allow_leaks = true)."

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from llama_gene.config import AskedUnit, GeneKind, Section, SplitRule, TaskSpelling
 from llama_gene.errors import ConfigError
 from llama_gene.tasks.bins import NumberRule
+from llama_gene.tasks.score_names import Metric, deciding_metrics
 from llama_gene.tasks.sources import (
     CodingReader,
     FastaReader,
@@ -31,7 +32,6 @@ from llama_gene.tasks.table9 import Row, row_name
 from llama_gene.tasks.wordings import WORDINGS, Family, check_wording, paper_wording
 
 Keep = Literal["start", "end", "centre", "ends", "whole"]
-Metric = Literal["mcc", "accuracy", "macro_f1", "spearman", "token_f1", "fmax"]
 REGISTERED = Path(__file__).parent / "definitions"
 
 
@@ -122,7 +122,7 @@ class Task(Section):
         None, ge=0, description="Structure: letters shown behind it; none: 0 for tokens (paper), as left for letters."
     )
     steps: bool = Field(False, description="Central dogma: the answer spells frame, codons and translation first.")
-    metric: Metric = "mcc"
+    metric: Metric | None = Field(None, description="Score that decides; none: the usual one of such tasks.")
     reader: Reader
     split: SplitRule = SplitRule()
     source: str = ""
@@ -139,6 +139,18 @@ class Task(Section):
     def brings_questions(self) -> bool:
         """True where every item brings its own question: an instruction set."""
         return isinstance(self.reader, InstructionsReader)
+
+    @property
+    def may_decide(self) -> tuple[Metric, ...]:
+        """The scores that `metric` may name, the usual one first."""
+        # The items of an instruction set are texts or labels, whatever they are about.
+        family = "function" if self.brings_questions else self.family
+        return deciding_metrics(family, closed=bool(self.labels), terms=self.answer.terms is not None)
+
+    @property
+    def decided_by(self) -> Metric:
+        """The score that decides."""
+        return self.metric or self.may_decide[0]
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -229,13 +241,19 @@ def read_task(path: Path) -> Task:
         ConfigError: no such file, bad TOML, unknown key or bad value.
     """
     try:
-        return Task.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        task = Task.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such task definition. Check the path.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML ({error}). Mend the line it names.") from None
     except ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error)}") from None
+    if task.decided_by not in task.may_decide:
+        raise ConfigError(
+            f"{path}: metric: {task.metric} cannot decide for this {task.family} task. Expected "
+            f"{' or '.join(task.may_decide)}; the others stand beside it. Change this value."
+        )
+    return task
 
 
 def _explain(error: ValidationError) -> str:

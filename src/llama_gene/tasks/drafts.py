@@ -22,6 +22,7 @@ from llama_gene.tasks.infer import (
     choose_split,
 )
 from llama_gene.tasks.profile import ColumnProfile, is_missing, profile_table
+from llama_gene.tasks.score_names import deciding_metrics
 from llama_gene.tasks.sources import TableFormat
 from llama_gene.tasks.wordings import Family
 
@@ -38,10 +39,6 @@ _YES_NO = {
 }  # fmt: skip
 _SAYS_NOTHING = re.compile(r"label|class|target|y|output|answer|category|type|value|score|\d+|", re.IGNORECASE)
 _KEEP: dict[GeneKind, str] = {"dna": "centre", "protein": "start"}
-_METRIC: dict[Family, str] = {
-    "classification": "mcc", "multi-sequence": "mcc", "structure": "accuracy", "regression": "spearman",
-    "function": "token_f1",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,8 @@ def compose(
         "definition": wishes.definition or _definition(family, topic, [i["name"] or i["kind"] for i in inputs], labels),
         "inputs": inputs, "labels": [label.model_dump() for label in labels], "ignore_labels": list(ignored),
         "keep": "end" if family == "structure" else "start" if "protein" in kinds else _KEEP[kinds[0]],
-        "metric": _METRIC[family], "reader": dict(reader), "source": wishes.source or path.name,
-        "licence": wishes.licence,
+        "metric": deciding_metrics(family, closed=bool(labels), terms=False)[0], "reader": dict(reader),
+        "source": wishes.source or path.name, "licence": wishes.licence,
     }  # fmt: skip
     try:
         return Task.model_validate(values)

@@ -115,6 +115,8 @@ def _by_mmseqs(sequences: Sequence[str], kind: GeneKind, identity: float) -> Ite
         fasta.write_text("".join(f">{place}\n{text}\n" for place, text in enumerate(sequences)), encoding="ascii")
         command = [
             _MMSEQS, "easy-cluster", str(fasta), str(result), str(Path(folder) / "work"),
+            # In several steps (its default) only representatives meet, and a family may come apart.
+            "--single-step-clustering", "1",
             "--min-seq-id", str(identity), "--seq-id-mode", "1", "-c", "0", "--cluster-mode", "1",
             "--dbtype", _DATABASE_TYPE[kind], "--threads", str(os.cpu_count() or 1), "-v", "1",
         ]  # fmt: skip

@@ -5,8 +5,13 @@ import { count, make } from "./elements.js";
 const SVG = "http://www.w3.org/2000/svg";
 const CELL = 9;
 const ROW = 17;
-const LABEL = 62;
-const NARROW = 560;
+const GAP = 6;
+const DIGIT = 7;
+// Around a drawing on a narrow page: the page's margins, the card's, and its border.
+const MARGINS = 60;
+const STEP = 5;
+const FEWEST = 10;
+const MOST = 60;
 
 function draw(tag, attributes, text = "") {
   const element = document.createElementNS(SVG, tag);
@@ -29,22 +34,33 @@ function* runs(first, second) {
 }
 
 // Each letter stands in the middle of its column, whatever font there is.
-const letters = (text, y) => draw("text", { x: [...text].map((_, place) => LABEL + CELL * (place + 0.5)).join(" "), y, "text-anchor": "middle" }, text);
+const letters = (text, left, y) => draw("text", { x: [...text].map((_, place) => left + CELL * (place + 0.5)).join(" "), y, "text-anchor": "middle" }, text);
 
-const label = (place, y, x, anchor) => draw("text", { x, y, class: "place", "text-anchor": anchor }, place.toLocaleString("en"));
+const written = (place) => place.toLocaleString("en");
 
-function block(rows, columns, places) {
+const label = (place, y, x, anchor) => draw("text", { x, y, class: "place", "text-anchor": anchor }, written(place));
+
+/** How wide the numbers beside the rows are, in pixels. */
+const labelWidth = (...places) => GAP + DIGIT * Math.max(...places.map((place) => written(place).length));
+
+/** As many columns as the page has room for, so that nothing is to be scrolled sideways. */
+function columnsBeside(left) {
+  const room = Math.floor((window.innerWidth - MARGINS - 2 * left) / CELL / STEP) * STEP;
+  return Math.min(MOST, Math.max(FEWEST, room));
+}
+
+function block(rows, columns, places, left) {
   const [first, second] = rows;
-  const width = LABEL + CELL * columns + LABEL;
+  const width = left + CELL * columns + left;
   const box = draw("svg", { viewBox: `0 0 ${width} ${3 * ROW + 6}`, width, height: 3 * ROW + 6, "aria-hidden": "true" });
   for (const { start, length, kind } of runs(first, second)) {
-    box.append(draw("rect", { x: LABEL + CELL * start, y: 2, width: CELL * length, height: 3 * ROW, class: kind }));
+    box.append(draw("rect", { x: left + CELL * start, y: 2, width: CELL * length, height: 3 * ROW, class: kind }));
   }
   const between = [...first].map((letter, place) => ({ alike: "|", unlike: "·", gap: "\u00a0" }[kindOf(letter, second[place])])).join("");
-  box.append(letters(first, ROW - 2), letters(between, 2 * ROW - 2), letters(second, 3 * ROW - 2));
+  box.append(letters(first, left, ROW - 2), letters(between, left, 2 * ROW - 2), letters(second, left, 3 * ROW - 2));
   places.forEach(({ from, to }, row) => {
     const y = (2 * row + 1) * ROW - 2;
-    box.append(label(from, y, LABEL - 6, "end"), label(to, y, LABEL + CELL * first.length + 6, "start"));
+    box.append(label(from, y, left - GAP, "end"), label(to, y, left + CELL * first.length + GAP, "start"));
   });
   return box;
 }
@@ -54,7 +70,8 @@ function block(rows, columns, places) {
  * Places are those of the first letter shown, 1-based; `first_step` is -1 where the other strand is shown.
  */
 export function showAlignment({ first, second, first_start = 1, first_step = 1, second_start = 1 }) {
-  const columns = window.innerWidth < NARROW ? 25 : 60;
+  const left = labelWidth(first_start, second_start, first_start + first.length, second_start + second.length);
+  const columns = columnsBeside(left);
   const kinds = [...first].map((letter, place) => kindOf(letter, second[place]));
   const number = (kind) => kinds.filter((one) => one === kind).length;
   const told = `${count(first.length, "column")}: ${number("alike")} alike, ${number("unlike")} unlike, ${number("gap")} against a gap`;
@@ -69,7 +86,7 @@ export function showAlignment({ first, second, first_start = 1, first_step = 1, 
       at[which] += step * held;
       return { from, to: held ? from + step * (held - 1) : from };
     });
-    drawing.append(block(rows, Math.min(columns, first.length), places));
+    drawing.append(block(rows, Math.min(columns, first.length), places, left));
   }
   return make("figure", { className: "aligned" }, drawing,
     make("figcaption", { className: "fine" },

@@ -7,6 +7,7 @@ import { showSequence } from "./sequences.js";
 import { showCalling, showStep } from "./steps.js";
 
 const ASKED_SHOWN = 600;
+const COPY = "Copy";
 
 /** A new turn: plain values, so that it can be kept and exported. */
 export const newTurn = (question, files, task) => ({
@@ -35,12 +36,22 @@ export function take(turn, event) {
   }
 }
 
+/** Copy from a box of text. A page that came over the network without TLS has no other way. */
+function copySelected(text) {
+  const box = document.body.appendChild(make("textarea", { value: text, className: "hidden" }));
+  box.select();
+  const isDone = document.execCommand("copy");
+  box.remove();
+  return isDone;
+}
+
 async function copy(text, sender) {
-  let isDone = true;
-  await navigator.clipboard.writeText(text).catch(() => { isDone = false; });
-  const before = sender.textContent;
+  const isDone = navigator.clipboard
+    ? await navigator.clipboard.writeText(text).then(() => true, () => false)
+    : copySelected(text);
   sender.textContent = isDone ? "Copied" : "Not allowed here";
-  setTimeout(() => { sender.textContent = before; }, 1500);
+  sender.focus();
+  setTimeout(() => { sender.textContent = COPY; }, 1500);
 }
 
 function showClosed(closed) {
@@ -56,7 +67,7 @@ function showClosed(closed) {
 function showAnswer(answer, isNamed) {
   const names = answer.names.join(" and ");
   const head = [isNamed && names ? names : "", answer.task ? `task ${answer.task}` : ""].filter(Boolean).join(" · ");
-  const tool = button("Copy", () => copy(answer.text, tool), { className: "small copy" });
+  const tool = button(COPY, () => copy(answer.text, tool), { className: "small copy" });
   return make("section", { className: "answer" },
     make("div", { className: "row" }, make("h3", { textContent: head || "Answer" }), make("span", { className: "grow" }), tool),
     answer.closed ? showClosed(answer.closed) : make("p", { className: "words", textContent: answer.text || "(nothing)" }));

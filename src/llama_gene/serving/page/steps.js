@@ -18,9 +18,12 @@ function picture(name, svg) {
   const whole = svg.includes("xmlns=") ? svg : svg.replace("<svg", `<svg ${NAMESPACE} font-family="sans-serif"`);
   const coloured = whole.replace(/var\(--(\w+)\)/g, (_, variable) => COLOURS[variable] ?? "#222");
   const image = make("img", { className: "picture", alt: spoken });
+  // The size at which its letters can be read; where the page is narrower, its box scrolls.
+  const points = svg.match(/max-width: ([\d.]+)pt/)?.[1];
+  if (points) image.style.width = `${points}pt`;
   image.src = URL.createObjectURL(new Blob([coloured], { type: "image/svg+xml" }));
   image.onload = () => URL.revokeObjectURL(image.src);
-  return make("div", { className: "scroll" }, image);
+  return make("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": "Picture" } }, image);
 }
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);

@@ -13,6 +13,8 @@ from typing import Any
 from llama_gene.config import GeneKind, Split
 from llama_gene.sequences.files import Inspector
 from llama_gene.tasks.items import Words
+from llama_gene.tasks.score_names import deciding_metrics
+from llama_gene.tasks.wordings import Family
 
 Definition = dict[str, Any]
 # More labels than this are not listed in the question: the list would leave no room for the sequence.
@@ -124,7 +126,7 @@ def as_table(name: str, definition: Definition, rows: Iterable[Row]) -> Found:
 def describe_task(
     *,
     title: str,
-    family: str,
+    family: Family,
     question: str,
     inputs: Sequence[GeneKind | tuple[GeneKind, str]],
     reader: Mapping[str, Any],
@@ -162,23 +164,13 @@ def describe_task(
         "inputs": [{"kind": kind, "name": name} if name else {"kind": kind} for kind, name in named],
         **({"labels": list(labels)} if labels else {}),
         "keep": keep,
-        "metric": "fmax" if "terms" in more.get("answer", {}) else _metric(family, len(labels)),
+        "metric": deciding_metrics(family, closed=bool(labels), terms="terms" in more.get("answer", {}))[0],
         "source": origin.source,
         "licence": origin.licence,
         "citation": origin.citation,
         **more,
         "reader": dict(reader),
     }
-
-
-def _metric(family: str, labels: int) -> str:
-    if family == "regression":
-        return "spearman"
-    if family == "structure":
-        return "accuracy"
-    if not labels:
-        return "token_f1"
-    return "mcc" if labels == 2 else "macro_f1"
 
 
 def label(name: str, *values: str) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _define(name: str, task: str, kinds: Sequence[GeneKind], origin: Origin, see
         "inputs": [{"kind": kind} for kind in kinds],
         **({"labels": [{"name": answer} for answer in closed]} if closed else {}),
         "keep": "whole",
-        "metric": ("mcc" if len(closed) == 2 else "macro_f1") if closed else "token_f1",
+        "metric": "mcc" if closed else "token_f1",
         "source": origin.source,
         "licence": origin.licence,
         "citation": origin.citation,

@@ -6,13 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from llama_gene.config import Split
 from llama_gene.errors import DataError
 from llama_gene.sequences.fasta import read_fasta
-from llama_gene.sequences.files import Inspector, Item, list_files, list_items, open_bytes, open_text
+from llama_gene.sequences.files import Inspector, Item, list_files, list_items, open_bytes, open_table, open_text
 from llama_gene.tasks.importers.found import Seen
 from llama_gene.tasks.importers.json_stream import read_json
 
@@ -148,22 +145,12 @@ def _text_rows(item: Item, delimiter: str, inspector: Inspector) -> Iterator[tup
 
 
 def _parquet_rows(item: Item) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    file = _open_parquet(item)
+    file = open_table(item)
     number = 0
     for batch in file.iter_batches(_BATCH_ROWS):
         for row in batch.to_pylist():
             number += 1
             yield f"{item.label}: row {number}", row
-
-
-def _open_parquet(item: Item) -> pq.ParquetFile:
-    """A Parquet file; its index is at its end, so a member of a zip has to be unpacked first."""
-    if item.member:
-        raise DataError(f"{item.label}: a Parquet file inside a zip. Unpack the archive and name its folder.")
-    try:
-        return pq.ParquetFile(item.path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{item.label}: not a Parquet file ({error}). Expected a whole file; fetch it again.") from None
 
 
 def columns_of(item: Item) -> list[str]:
@@ -174,7 +161,7 @@ def columns_of(item: Item) -> list[str]:
     """
     suffix = suffix_of(item)
     if suffix == ".parquet":
-        return list(_open_parquet(item).schema_arrow.names)
+        return list(open_table(item).schema_arrow.names)
     if suffix in (".json", ".jsonl", ".ndjson"):
         first = next((value for _, value in read_json(item)), None)
         return list(first) if isinstance(first, dict) else []

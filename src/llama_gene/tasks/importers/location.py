@@ -130,7 +130,7 @@ def _named(seen: Seen, places: dict[str, tuple[str, ...]]) -> list[dict[str, Any
 def _define(reader: Definition, origin: Origin, labels: Sequence[dict[str, Any]], cell: str) -> Definition:
     return describe_task(
         title=_TITLE, family="classification", question=f"In which part of a {cell} cell does this protein work?",
-        inputs=["protein"], reader=reader, origin=origin, labels=labels, keep="ends", metric="macro_f1",
+        inputs=["protein"], reader=reader, origin=origin, labels=labels, keep="ends",
         split={"similarity": 0.2},
     )  # fmt: skip
 

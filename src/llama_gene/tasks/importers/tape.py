@@ -43,6 +43,7 @@ from llama_gene.tasks.importers.layout import (
 from llama_gene.tasks.importers.lmdb import read_lmdb
 from llama_gene.tasks.importers.names import task_name
 from llama_gene.tasks.readers import UNKNOWN_STATE
+from llama_gene.tasks.wordings import Family
 
 _TAPE = Origin("TAPE", "BSD-3-Clause (code); see the data's own sources", "Rao et al. 2019, TAPE, NeurIPS")
 _PEER = Origin("PEER", "Apache-2.0 (code); see the data's own sources", "Xu et al. 2022, PEER, NeurIPS")
@@ -54,7 +55,7 @@ _TEST_SETS = ("casp12", "ts115", "cb513", "holdout")
 class Target(NamedTuple):
     """How one field is asked: family, words, and for states their letters, for classes their names."""
 
-    family: str
+    family: Family
     title: str
     question: str
     classes: tuple[str, ...] = ()
