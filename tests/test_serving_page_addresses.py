@@ -10,7 +10,7 @@ from llama_gene.config import ChatConfig
 from llama_gene.serving.assets import FOLDER
 from llama_gene.serving.spans import TokenSpan, token_spans
 from llama_gene.tokenizer.load import load_tokenizer
-from serving import PAIR_TASK, PROTEIN, make_served_model, serving_engine
+from serving import DNA_TASK, PAIR_TASK, PROTEIN, make_served_model, serving_engine
 
 ROOT = Path(__file__).parent.parent
 CHAT = ChatConfig(max_new_tokens=24)
