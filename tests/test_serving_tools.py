@@ -144,7 +144,8 @@ def test_a_tool_of_a_turn_ends_when_the_client_leaves(folder):
     with serving_service(folder, change=change) as (address, service), holding(service.engine) as asked:
         body = {"message": "gene?", "tools": True}
         with httpx.stream("POST", f"{address}/page/turn", json=body, timeout=60) as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()  # kept: without it the stream would be closed at once
+            next(lines)
             wait_until(lambda: asked)
         wait_until(lambda: asked[0].cancelled() and not at_work())
         assert len(asked) == 1
