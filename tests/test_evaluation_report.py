@@ -269,7 +269,7 @@ def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_p
     assert cells[7] == "boxes"
     page = pages(tmp_path / "out")[0].read_text()
     assert "DNABERT-2" in page
-    assert "<h3>By length</h3>" in page
+    assert "<h3>By length: " in page
     assert '<tr><td>30</td><td class="number">9</td>' in page
     assert "Is it &lt;one&gt;?" in page
 
