@@ -389,7 +389,7 @@ def test_solved_training_items_stand_before_the_question(assistant, examples):
     assert text.index(shots[0].content) < text.index(shots[1].content) < text.index(" ".join(DNA))
     assert text.count("### Response:") == 3
     assert text.count("Below is an instruction") == 1
-    asked = pool.items[0].sequences
+    asked = next(iter(pool.shots.first))
     assert all(asked[0] not in turn.content for turn in shots_of(pool, 4, asked))
 
 
