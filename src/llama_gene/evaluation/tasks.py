@@ -231,17 +231,7 @@ def compare(
         per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
         generation=_generation(config, answers, test, seed) if answers.generated else None,
         reliability=believed(answers.probabilities),
-        profiles=()
-        if are_calls(test)
-        else profile(
-            test,
-            methods[_MODEL],
-            methods[baselines.best],
-            units=units,
-            nearest=nearest,
-            resamples=config.bootstrap,
-            seed=seed,
-        ),
+        profiles=_profiles(config, test, methods[_MODEL], methods[baselines.best], units, nearest, seed),
         hardest=hardest(test, methods[_MODEL], answers.probabilities, nearest),
         note=note,
         residues=count_residues(test) if are_spans(test) else None,
@@ -250,6 +240,21 @@ def compare(
         uncalibrated=believed(answers.uncalibrated),
         calibration=answers.calibration,
     )
+
+
+def _profiles(
+    config: EvaluateConfig,
+    test: Sequence[Item],
+    ours: Answers,
+    best: Answers,
+    units: Array,
+    nearest: Sequence[float] | None,
+    seed: int,
+) -> tuple[Profile, ...]:
+    """Scores by bands of what the items are; none of questions for a tool, whose letters decide nothing."""
+    if are_calls(test):
+        return ()
+    return profile(test, ours, best, units=units, nearest=nearest, resamples=config.bootstrap, seed=seed)
 
 
 def _drawn(
