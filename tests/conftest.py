@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from browsing import browsing
 from running import RECIPE, run_small
 
 # A process started in the background ignores Ctrl-C, and so would what the tests start and interrupt.
@@ -36,3 +37,10 @@ def small_run(tmp_path_factory):
             (folder / "recipes").symlink_to(RECIPE.parent)
         assert run_small(folder / "runs" / "demo") == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A browser of the module's own; its tests are skipped where none is installed."""
+    with browsing(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser

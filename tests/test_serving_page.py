@@ -8,7 +8,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
-from browsing import Page, browsing, watching
+from browsing import Page, watching
 from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.assistant.events import Manner
 from llama_gene.assistant.turn import reply_to
@@ -37,12 +37,6 @@ def served(folder):
 @pytest.fixture(scope="module")
 def assistant(folder):
     return Assistant.open(folder, CHAT)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with browsing(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from browsing import Page, browsing, watching
+from browsing import Page, watching
 from llama_gene.assistant.api_planner import open_planner
 from llama_gene.config import AgentConfig, ChatConfig
 from llama_gene.model.folders import write_card
@@ -28,12 +28,6 @@ def folder(tmp_path_factory):
     made = make_served_model(tmp_path_factory.mktemp("served"))
     write_card(made, {"calls_tools": True, "tasks": {}})
     return made
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with browsing(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

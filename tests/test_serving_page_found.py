@@ -6,7 +6,7 @@ import httpx
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from browsing import browsing, watching
+from browsing import watching
 from llama_gene.assistant.agent import Decision
 from llama_gene.config import ChatConfig, IndexConfig
 from llama_gene.retrieval.build import build_index
@@ -43,12 +43,6 @@ def address(tmp_path_factory, equipment):
     folder = make_served_model(tmp_path_factory.mktemp("served"))
     with serving_engine(folder, ChatConfig(max_new_tokens=8), equipment) as (address, _):
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with browsing(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture

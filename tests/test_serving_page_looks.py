@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from browsing import browsing, watching
+from browsing import watching
 from llama_gene.config import ChatConfig, IndexConfig
 from llama_gene.model.folders import write_card
 from llama_gene.retrieval.build import build_index
@@ -41,12 +41,6 @@ def served(folder, tmp_path_factory):
     build_index(IndexConfig(), files=[place / "proteins.fasta"], seed=1, output=place / "idx")
     with serving_engine(folder, ChatConfig(max_new_tokens=8), Equipment(open_index(place / "idx"))) as (address, _):
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with browsing(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture
