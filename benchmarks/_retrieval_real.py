@@ -19,12 +19,15 @@ from _retrieval_child import cpu_seconds
 from _retrieval_planted import LENGTH, ask, installed, plant, strangers_found, write_fasta
 from llama_gene.config import GeneKind, IndexConfig
 from llama_gene.evaluation.answers import token_f1
+from llama_gene.model.encoder import load_encoder
 from llama_gene.progress import show_progress
 from llama_gene.retrieval.aligners import Method
+from llama_gene.retrieval.build import build_index
 from llama_gene.retrieval.hits import PassageHit
-from llama_gene.retrieval.index import open_index
+from llama_gene.retrieval.index import Index, open_index
 from llama_gene.sequences.readers import list_files, read_records
 
+Search = Callable[[str, int], Sequence[PassageHit]]
 WHERE: dict[GeneKind, str] = {"protein": "proteins/proteomes", "dna": "genomes/bacteria"}
 _MOST = 10
 # Asked of everything there is, at 70 % identity.
@@ -95,28 +98,51 @@ def measure_gene(data: Path, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def measure_passages(data: Path, folder: Path) -> dict[str, Any]:
-    """Each abstract of PubMedQA is asked for by its question, among all of them and full papers."""
+def measure_passages(data: Path, folder: Path, encoder: Path | None) -> dict[str, Any]:
+    """Each abstract of PubMedQA is asked for by its question, among all of them and full papers.
+
+    Args:
+        data: LLAMA_GENE_DATA.
+        folder: Where abstracts and indexes are written.
+        encoder: Folder of a sentence-embedding model, whose vectors are asked as well; None: none is.
+    """
     with gzip.open(data / "text/pubmedqa_labelled.json.gz", "rt", encoding="utf-8") as file:
         abstracts = json.load(file)
     place = folder / "abstracts"
     place.mkdir()
     for name, one in abstracts.items():
         (place / f"{name}.txt").write_text("\n\n".join(one["CONTEXTS"]), encoding="utf-8")
-    build = run_child("build", "text", folder / "papers", place, data / "text/craft", data / "text/plos_jats")
+    texts = (place, data / "text/craft", data / "text/plos_jats")
+    build = run_child("build", "text", folder / "papers", *texts)
     index = open_index(folder / "papers")
     alike = open_index(folder / "papers", IndexConfig(vector_weight=1))
-    searches: dict[str, Callable[[str, int], Sequence[PassageHit]]] = {
+    searches: dict[str, Search] = {
         "words": index.passages_by_words, "vectors": index.passages_by_vectors, "both, as set by default":
         index.find_passages, "both, of equal weight": alike.find_passages,
     }  # fmt: skip
-    measured = {
+    measured: dict[str, Any] = {"questions": len(abstracts), "build": build}
+    if encoder:
+        encoded, measured["encoder"] = _build_encoded(encoder, texts, folder / "encoded")
+        searches |= {"encoder": encoded.passages_by_vectors, "words and encoder, as set by default":
+                     encoded.find_passages}  # fmt: skip
+    return measured | {
         name: _ask_abstracts(search, abstracts) for name, search in show_progress(searches.items(), "Asking passages")
     }
-    return {"questions": len(abstracts), "build": build, **measured}
 
 
-def _ask_abstracts(search: Callable[[str, int], Sequence[PassageHit]], abstracts: dict[str, Any]) -> dict[str, float]:
+def _build_encoded(encoder: Path, texts: Sequence[Path], output: Path) -> tuple[Index, dict[str, Any]]:
+    """An index of the texts whose vectors an encoder makes, and what that took."""
+    loaded, config = load_encoder(encoder), IndexConfig(kind="text", encoder=str(encoder))
+    started = cpu_seconds()
+    build_index(config, files=texts, seed=1, output=output, load_encoder=lambda _: loaded)
+    seconds = round(cpu_seconds() - started, 1)
+    return open_index(output, load_encoder=lambda _: loaded), {
+        "name": encoder.name, "dimensions": loaded.dimensions, "tokens_read": loaded.most_tokens,
+        "build_cpu_s": seconds,
+    }  # fmt: skip
+
+
+def _ask_abstracts(search: Search, abstracts: dict[str, Any]) -> dict[str, float]:
     first, ten, seconds = [], [], []
     for name, one in abstracts.items():
         started = cpu_seconds()

@@ -4,8 +4,9 @@ Sequences: mutated copies (substitutions at random, and one letter in a hundred 
 are asked for, DNA on both strands, by every method that is installed; recall@10 is the share whose origin (for DNA:
 place and strand) is among ten hits. The peer is exact alignment with everything (parasail). Passages: recall@10 of full
 text, of vectors, and of both, of made-up topics. With LLAMA_GENE_DATA the letters are those of real proteins and
-genomes, and there are real abstracts, whole collections and function texts (`_retrieval_real.py`). Seconds are those of
-the processor, the programs' included: they stay the same on a busy machine.
+genomes, and there are real abstracts, whole collections and function texts (`_retrieval_real.py`). LLAMA_GENE_ENCODER
+names the folder of a sentence-embedding model, by whose vectors the abstracts are then asked for too. Seconds are those
+of the processor, the programs' included: they stay the same on a busy machine.
 """
 
 import os
@@ -51,6 +52,7 @@ def main() -> None:
     arguments = read_arguments(__doc__)
     named = None if arguments.quick else os.environ.get("LLAMA_GENE_DATA")
     data = Path(named) if named else None
+    encoder = os.environ.get("LLAMA_GENE_ENCODER")
     sizes = _QUICK if arguments.quick else _FULL
     rng = random.Random(1)
     with tempfile.TemporaryDirectory() as place:
@@ -63,7 +65,7 @@ def main() -> None:
         if data:
             ours["at_size"] = {kind: measure_at_size(kind, letters[kind], folder, rng) for kind in GENE_KINDS}
             ours["gene"] = measure_gene(data, folder)
-            ours["passages"] = measure_passages(data, folder)
+            ours["passages"] = measure_passages(data, folder, Path(encoder) if encoder else None)
             ours["functions"] = measure_functions(data, folder)
     largest = ours["at_size"]["protein"]["methods"] if data else ours["sequences"]["protein"]["methods"]
     exact = largest["parasail"]["median_s"]

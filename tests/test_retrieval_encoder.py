@@ -91,6 +91,17 @@ def test_many_texts_keep_their_order_and_long_ones_are_cut(encoder):
     assert loaded.embed([long + "iron"]) == pytest.approx(loaded.embed([long]), abs=1e-6)
 
 
+def test_no_more_tokens_are_read_than_the_folder_says_the_model_was_trained_on(encoder, tmp_path):
+    shutil.copytree(encoder, tmp_path / "e")
+    (tmp_path / "e/sentence_bert_config.json").write_text('{"max_seq_length": 4, "do_lower_case": false}')
+    loaded = load_encoder(tmp_path / "e")
+    assert loaded.most_tokens == 4
+    whole, cut = loaded.embed(["oxygen binds iron", "oxygen binds"])
+    assert whole == pytest.approx(cut, abs=1e-6)
+    (tmp_path / "e/sentence_bert_config.json").write_text('{"max_seq_length": 9999}')
+    assert load_encoder(tmp_path / "e").most_tokens == 18
+
+
 def test_a_question_is_embedded_by_the_encoder_of_the_index(folder, encoder):
     index = open_index(folder / "idx", load_encoder=load_encoder)
     for text in PASSAGES:
@@ -170,6 +181,10 @@ def another_pooling(folder):
     (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_max_tokens": True}))
 
 
+def no_length(folder):
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": "256"}')
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -180,6 +195,7 @@ def another_pooling(folder):
         (its_own_code, "transformers cannot load it"),
         (one_more_layer, "16 weights are missing"),
         (another_module, "modules.json: has a Dense layer"),
+        (no_length, "sentence_bert_config.json: max_seq_length = '256'. Expected a number of tokens"),
         (another_pooling, r"pools by max\. Expected mean or cls"),
     ],
 )

@@ -2,7 +2,8 @@
 
 Any folder that `AutoModel` and `AutoTokenizer` read: BERT, RoBERTa, ModernBERT, LLaMA … The vector of a text is the
 mean of the last hidden states over its tokens, or the first of them where `1_Pooling/config.json` of
-sentence-transformers says so, brought to length 1. Only safetensors are read, nothing is fetched, no code of the folder
+sentence-transformers says so, brought to length 1; as many tokens are read as its `sentence_bert_config.json` says, for
+which the model was trained. Only safetensors are read, nothing is fetched, no code of the folder
 is run. Nothing is put before a text: models that want "query:" there are asked without.
 
 Axes: N texts, T tokens, D dimensions.
@@ -39,7 +40,7 @@ _VOCABULARIES = (
     "sentencepiece.bpe.model",
     "spiece.model",
 )
-_MODULES, _POOLING = "modules.json", "1_Pooling/config.json"
+_MODULES, _POOLING, _READING = "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"
 _KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
 
@@ -129,7 +130,7 @@ def load_encoder(folder: Path) -> Encoder:
         raise ModelError(f"{folder}: {len(missing)} weights are missing (first: {missing[0]}). Fetch the folder again.")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    most_tokens = _most_tokens(network, tokenizer)
+    most_tokens = _most_tokens(folder, network, tokenizer)
     return Encoder(network.config.hidden_size, most_tokens, pooling, network.eval().to(best_device()), tokenizer)
 
 
@@ -145,9 +146,13 @@ def _quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(told)
 
 
-def _most_tokens(network: PreTrainedModel, tokenizer: Any) -> int:
+def _most_tokens(folder: Path, network: PreTrainedModel, tokenizer: Any) -> int:
+    """What sentence-transformers would read of a text, and no more than the network has places for."""
     positions = getattr(network.config, "max_position_embeddings", None) or _MOST_TOKENS + _FIRST_POSITION
-    return min(_MOST_TOKENS, tokenizer.model_max_length, max(1, positions - _FIRST_POSITION))
+    said = _read_json(folder / _READING, {}).get("max_seq_length")
+    if said is not None and not (isinstance(said, int) and said > 0):
+        raise ModelError(f"{folder / _READING}: max_seq_length = {said!r}. Expected a number of tokens, 1 or more.")
+    return min(said or _MOST_TOKENS, _MOST_TOKENS, tokenizer.model_max_length, max(1, positions - _FIRST_POSITION))
 
 
 def _read_pooling(folder: Path) -> Pooling:
