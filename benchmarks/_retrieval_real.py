@@ -11,7 +11,7 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,51 +98,62 @@ def measure_gene(data: Path, folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def measure_passages(data: Path, folder: Path, encoder: Path | None) -> dict[str, Any]:
-    """Each abstract of PubMedQA is asked for by its question, among all of them and full papers.
+def measure_passages(data: Path, folder: Path) -> dict[str, Any]:
+    """Each abstract of PubMedQA is asked for by its question, among all of them and full papers."""
+    abstracts = _write_abstracts(data, folder / "abstracts")
+    build = run_child(
+        "build", "text", folder / "papers", folder / "abstracts", data / "text/craft", data / "text/plos_jats"
+    )
+    alike = open_index(folder / "papers", IndexConfig(vector_weight=1))
+    searches = _searches(open_index(folder / "papers")) | {"both, of equal weight": alike.find_passages}
+    return {"questions": len(abstracts), "build": build, **_ask_all(searches, abstracts)}
 
-    Args:
-        data: LLAMA_GENE_DATA.
-        folder: Where abstracts and indexes are written.
-        encoder: Folder of a sentence-embedding model, whose vectors are asked as well; None: none is.
+
+def measure_encoder(data: Path, folder: Path, encoder: Path) -> dict[str, Any]:
+    """The same among the abstracts alone, where a sentence-embedding model makes the vectors, and where it does not.
+
+    Papers are left out, since a processor takes long to embed them.
     """
+    abstracts = _write_abstracts(data, folder / "asked")
+    run_child("build", "text", folder / "fitted", folder / "asked")
+    model, started = load_encoder(encoder), cpu_seconds()
+    built = build_index(
+        IndexConfig(encoder=str(encoder)), files=[folder / "asked"], seed=1, output=folder / "encoded",
+        load_encoder=lambda _: model,
+    )  # fmt: skip
+    build = {"cpu_s": round(cpu_seconds() - started, 1), "passages": built.counts["passages"]}
+    encoded = open_index(folder / "encoded", load_encoder=lambda _: model)
+    searches = _searches(open_index(folder / "fitted")) | {
+        "encoder": encoded.passages_by_vectors, "words and encoder, as set by default": encoded.find_passages,
+    }  # fmt: skip
+    about = {"name": encoder.name, "dimensions": model.dimensions, "tokens_read": model.most_tokens}
+    return {"model": about, "questions": len(abstracts), "build": build, **_ask_all(searches, abstracts)}
+
+
+def _write_abstracts(data: Path, place: Path) -> dict[str, Any]:
+    """A file for each abstract, without its conclusion; the records of PubMedQA by the names of the files."""
     with gzip.open(data / "text/pubmedqa_labelled.json.gz", "rt", encoding="utf-8") as file:
-        abstracts = json.load(file)
-    place = folder / "abstracts"
+        abstracts: dict[str, Any] = json.load(file)
     place.mkdir()
     for name, one in abstracts.items():
         (place / f"{name}.txt").write_text("\n\n".join(one["CONTEXTS"]), encoding="utf-8")
-    texts = (place, data / "text/craft", data / "text/plos_jats")
-    build = run_child("build", "text", folder / "papers", *texts)
-    index = open_index(folder / "papers")
-    alike = open_index(folder / "papers", IndexConfig(vector_weight=1))
-    searches: dict[str, Search] = {
-        "words": index.passages_by_words, "vectors": index.passages_by_vectors, "both, as set by default":
-        index.find_passages, "both, of equal weight": alike.find_passages,
+    return abstracts
+
+
+def _searches(index: Index) -> dict[str, Search]:
+    return {
+        "words": index.passages_by_words, "vectors": index.passages_by_vectors,
+        "both, as set by default": index.find_passages,
     }  # fmt: skip
-    measured: dict[str, Any] = {"questions": len(abstracts), "build": build}
-    if encoder:
-        encoded, measured["encoder"] = _build_encoded(encoder, texts, folder / "encoded")
-        searches |= {"encoder": encoded.passages_by_vectors, "words and encoder, as set by default":
-                     encoded.find_passages}  # fmt: skip
-    return measured | {
+
+
+def _ask_all(searches: Mapping[str, Search], abstracts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         name: _ask_abstracts(search, abstracts) for name, search in show_progress(searches.items(), "Asking passages")
     }
 
 
-def _build_encoded(encoder: Path, texts: Sequence[Path], output: Path) -> tuple[Index, dict[str, Any]]:
-    """An index of the texts whose vectors an encoder makes, and what that took."""
-    loaded, config = load_encoder(encoder), IndexConfig(kind="text", encoder=str(encoder))
-    started = cpu_seconds()
-    build_index(config, files=texts, seed=1, output=output, load_encoder=lambda _: loaded)
-    seconds = round(cpu_seconds() - started, 1)
-    return open_index(output, load_encoder=lambda _: loaded), {
-        "name": encoder.name, "dimensions": loaded.dimensions, "tokens_read": loaded.most_tokens,
-        "build_cpu_s": seconds,
-    }  # fmt: skip
-
-
-def _ask_abstracts(search: Search, abstracts: dict[str, Any]) -> dict[str, float]:
+def _ask_abstracts(search: Search, abstracts: Mapping[str, Any]) -> dict[str, float]:
     first, ten, seconds = [], [], []
     for name, one in abstracts.items():
         started = cpu_seconds()

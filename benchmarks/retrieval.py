@@ -5,8 +5,8 @@ are asked for, DNA on both strands, by every method that is installed; recall@10
 place and strand) is among ten hits. The peer is exact alignment with everything (parasail). Passages: recall@10 of full
 text, of vectors, and of both, of made-up topics. With LLAMA_GENE_DATA the letters are those of real proteins and
 genomes, and there are real abstracts, whole collections and function texts (`_retrieval_real.py`). LLAMA_GENE_ENCODER
-names the folder of a sentence-embedding model, by whose vectors the abstracts are then asked for too. Seconds are those
-of the processor, the programs' included: they stay the same on a busy machine.
+names the folder of a sentence-embedding model, by whose vectors the abstracts are then asked for as well, in an index
+of their own. Seconds are those of the processor, the programs' included: they stay the same on a busy machine.
 """
 
 import os
@@ -32,6 +32,7 @@ from _retrieval_planted import (
 )
 from _retrieval_real import (
     measure_at_size,
+    measure_encoder,
     measure_functions,
     measure_gene,
     measure_passages,
@@ -65,7 +66,8 @@ def main() -> None:
         if data:
             ours["at_size"] = {kind: measure_at_size(kind, letters[kind], folder, rng) for kind in GENE_KINDS}
             ours["gene"] = measure_gene(data, folder)
-            ours["passages"] = measure_passages(data, folder, Path(encoder) if encoder else None)
+            ours["passages"] = measure_passages(data, folder)
+            ours |= {"encoder": measure_encoder(data, folder, Path(encoder))} if encoder else {}
             ours["functions"] = measure_functions(data, folder)
     largest = ours["at_size"]["protein"]["methods"] if data else ours["sequences"]["protein"]["methods"]
     exact = largest["parasail"]["median_s"]
@@ -154,7 +156,7 @@ def _rows(ours: dict[str, Any], ratio: float) -> list[tuple[str, ...]]:
             shown = f"{ratio:.1f}" if (kind, method) == ("protein", "hmmer") else ""
             recalls = (f"{found['recall@10'][level]:g}" for level in levels)
             rows.append((f"{kind}, {method}", *recalls, f"{found['median_s']:.3f}", shown))
-    for place in ("topics", "passages"):
+    for place in ("topics", "passages", "encoder"):
         found = {name: one for name, one in ours.get(place, {}).items() if isinstance(one, dict) and "recall@10" in one}
         rows += [(f"{place} by {name}", f"{one['recall@10']:g}", "", "", "", f"{one['mean_s']:.4f}", "")
                  for name, one in found.items()]  # fmt: skip

@@ -21,6 +21,7 @@ RATIOS = {
     "tokenizer_learn": {"sentencepiece", "tokenizers"},
     "tokenizer_units": {"bpe_tasks_spaced", "letters"},
     "evaluate": {"generate_one_by_one"},
+    "retrieval_adds": {"without_an_index"},
     "task_spelling": {"demo_promoter", "demo_structure"},
     "train_cpu": {"pretrain", "finetune"},
     "train_gpu": {"pretrain"},

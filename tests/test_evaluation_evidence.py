@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -86,3 +87,25 @@ def test_a_run_with_an_index_is_compared_with_one_without(folder):
     report = json.loads((folder / "with" / "report.json").read_text())
     assert "Function tasks were asked with up to 3 hits of the index idx of less than 90% identity." in report["notes"]
     assert report["tasks"][0]["rivals"]
+
+
+def test_the_items_that_calibrate_are_asked_with_hits_as_the_test_items_are(folder):
+    config = CONFIG.model_copy(update={"calibrate": "temperature", "calibrate_items": 10})
+    texts = sorted({one.output for one in function_items(12, seed=1)})
+    splits = {
+        name: [replace(one, labels=tuple(texts)) for one in function_items(12, seed=seed)]
+        for seed, name in enumerate(("train", "valid", "test"), start=1)
+    }
+    index = open_index(folder / "idx")
+    tokenizer = load_tokenizer(folder / "model")
+    shown = {name: add_evidence(config, items, index, tokenizer, context=1024) for name, items in splits.items()}
+    settings = {"model": folder / "model", "seed": 1}
+    for name, items, with_index in (("looked-up", splits, folder / "idx"), ("written", shown, None)):
+        instructions = write_instructions(folder / f"{name}-instructions", items)
+        evaluate(config, **settings, instructions=instructions, output=folder / name, index=with_index)
+    looked_up, written = (
+        json.loads((folder / name / "report.json").read_text())["tasks"][0]["calibration"]
+        for name in ("looked-up", "written")
+    )
+    assert looked_up["fitted"]
+    assert looked_up == written

@@ -30,7 +30,7 @@ from llama_gene.model.machine import reuse_memory
 from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 6
+CODE = 7
 _SHOTS = "solved training items shown"
 
 
@@ -190,11 +190,12 @@ def _score_task(
     """Answer the items of one task, write the predictions, and compare them with all others."""
     config, items, tool = exam.config, exam.splits[exam.config.split][task], exam.tools.get(task)
     context = network.config.max_position_embeddings
-    if exam.index is not None:
-        items = add_evidence(config, items, exam.index, tokenizer, context=context)
     note = exam.notes.get(task, TaskNote())
     train = exam.splits["train"].get(task, [])
     valid = exam.splits["valid"].get(task, []) if config.split == "test" else []
+    if exam.index is not None:
+        # Validation items calibrate, so they are asked as the test items are.
+        items, valid = (add_evidence(config, some, exam.index, tokenizer, context=context) for some in (items, valid))
     if config.shots:
         fits = has_room(config, tokenizer, train, context=context)
         items, valid = (add_shots(some, train, config.shots, seed=exam.seed, fits=fits) for some in (items, valid))

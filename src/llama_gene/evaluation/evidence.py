@@ -36,7 +36,7 @@ def add_evidence(
         tokenizer: Of the model.
         context: Tokens that the model reads.
     """
-    if items[0].family != FAMILY:
+    if not items or items[0].family != FAMILY:
         return list(items)
     title = f"{items[0].task}: looking up"
     return [_with_hits(config, item, index, tokenizer, context) for item in show_progress(items, title)]

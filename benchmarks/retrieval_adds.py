@@ -1,0 +1,192 @@
+"""What hits of an index add to the answers of tuned models to questions of function, near copies left out.
+
+`--run NAME=FOLDER` names what `llama-gene run` or `demo` left. The index holds the training items of its function
+tasks, each under its right answer, and no other item. The test items are asked without it, and with it below each
+identity (`llama-gene evaluate --index --against`): scores have 95 % bootstrap intervals, differences are paired item by
+item. The peer is the answer of the training item that aligns best, without any model. Without a run, or quick: made-up
+proteins and a model of random weights, which shows that it runs and nothing else. The ratio is the processor time of
+the run without an index by that of one with it.
+"""
+
+import json
+import random
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from _data import make_model, make_tokenizer
+from _harness import DEMO_ROWS, DEMO_SHAPE, read_arguments, report
+from _retrieval_child import cpu_seconds
+from _retrieval_planted import mutate, random_letters
+from llama_gene.config import ControlsConfig, EvaluateConfig, IndexConfig
+from llama_gene.evaluation.evaluate import evaluate
+from llama_gene.evaluation.evidence import FAMILY
+from llama_gene.model.folders import save_model
+from llama_gene.retrieval.build import build_index
+from llama_gene.retrieval.hits import NO_HIT
+
+SEED = 1
+SPLITS = ("train", "valid", "test")
+# Above 1 no neighbour is left out.
+LEVELS = (1.1, 0.9, 0.5, 0.3)
+CONFIG = EvaluateConfig(baselines=("neighbour",), generate_items=0, controls=ControlsConfig(text_bytes=0, questions=0))
+Instructions = dict[str, list[dict[str, Any]]]
+
+
+def main() -> None:
+    """Run, print, write."""
+    arguments = read_arguments(
+        __doc__,
+        {"--run": {"action": "append", "default": [], "metavar": "NAME=FOLDER", "help": "what to ask; repeatable"}},
+    )
+    runs = [] if arguments.quick else [name.partition("=")[::2] for name in arguments.options.run]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        models = {name: Path(run) / "finetuned" for name, run in runs} or {"random": make_random(folder / "random")}
+        asked = {name: read_instructions(Path(run) / "instructions") for name, run in runs} or {"random": make_items()}
+        found = {name: measure(models[name], asked[name], folder / name) for name in models}
+    tasks = [(name, task, one) for name, tasks in found.items() for task, one in tasks["tasks"].items()]
+    without, with_hits = (sum(one["cpu_s"][side] for one in found.values()) for side in ("without", "with"))
+    report(
+        arguments,
+        work={"levels": LEVELS, "hits": CONFIG.neighbours, "bootstrap": CONFIG.bootstrap, "seed": SEED},
+        ours=found,
+        peers={"neighbour": {f"{name} {task}": one["neighbour"] for name, task, one in tasks}},
+        ratios={"without_an_index": without * len(LEVELS) / with_hits},
+        table=[
+            ("run", "task", "items", "neighbours", "with a hit", "score", "less without", "p", "ratio"),
+            *(row for name, task, one in tasks for row in rows(name, task, one, without * len(LEVELS) / with_hits)),
+        ],
+    )
+
+
+def read_instructions(folder: Path) -> Instructions:
+    """The records of the function tasks, by split."""
+    lines = {split: (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines() for split in SPLITS}
+    records = {split: [json.loads(line) for line in lines[split]] for split in SPLITS}
+    return {split: [one for one in records[split] if one["family"] == FAMILY] for split in SPLITS}
+
+
+def make_random(folder: Path) -> Path:
+    """A model that knows nothing."""
+    folder.mkdir()
+    tokenizer = make_tokenizer(folder)
+    save_model(make_model(DEMO_SHAPE, DEMO_ROWS, tokenizer), tokenizer.folder, folder / "finetuned")
+    return folder / "finetuned"
+
+
+def make_items() -> Instructions:
+    """Proteins of three made-up families, each a mutated copy of its ancestor."""
+    rng = random.Random(SEED)
+    families = {name: random_letters("protein", 80, rng) for name in ("kinase", "protease", "transporter")}
+    made: Instructions = {}
+    for split, items in zip(SPLITS, (30, 12, 24), strict=True):
+        made[split] = []
+        for number in range(items):
+            output = rng.choice(sorted(families))
+            letters = mutate(families[output], "protein", 0.6, rng)
+            made[split].append({
+                "id": f"{split}-{number}", "instruction": "What does it do?", "input": letters, "output": output,
+                "task": "made-up", "family": FAMILY, "split": split, "labels": sorted(families), "group": str(number),
+                "sequences": [letters], "kinds": ["protein"], "value": None, "nearest": None, "pair_class": None,
+            })  # fmt: skip
+    return made
+
+
+def measure(model: Path, records: Instructions, folder: Path) -> dict[str, Any]:
+    """Ask without the index and with it; the processor seconds of both."""
+    folder.mkdir(exist_ok=True)
+    instructions = folder / "instructions"
+    instructions.mkdir()
+    for split in SPLITS:
+        lines = (json.dumps(one) + "\n" for one in records[split])
+        (instructions / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    index = index_training(records["train"], folder)
+    started = cpu_seconds()
+    evaluate(CONFIG, model=model, instructions=instructions, seed=SEED, output=folder / "without")
+    between = cpu_seconds()
+    for level in LEVELS:
+        config = CONFIG.model_copy(update={"neighbours_below": level})
+        evaluate(
+            config, model=model, instructions=instructions, seed=SEED, output=folder / f"{level:g}", index=index,
+            against=[folder / "without"],
+        )  # fmt: skip
+    seconds = {"without": round(between - started, 1), "with": round(cpu_seconds() - between, 1)}
+    alone = {one["task"]: one for one in read_tasks(folder / "without")}
+    return {"cpu_s": seconds, "tasks": {task: describe(task, one, folder) for task, one in alone.items()}}
+
+
+def index_training(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+    """An index of the training sequences, each named by its task and described by its answer."""
+    files = []
+    for task in dict.fromkeys(one["task"] for one in records):
+        known = {one["id"]: one for one in records if one["task"] == task}.values()
+        files.append(folder / f"{task}.fasta")
+        entries = (f">{task}-{number} {one['output']}\n{one['sequences'][0]}\n" for number, one in enumerate(known))
+        files[-1].write_text("".join(entries), encoding="utf-8")
+    build_index(IndexConfig(), files=files, seed=SEED, output=folder / "index")
+    return folder / "index"
+
+
+def read_tasks(folder: Path) -> list[dict[str, Any]]:
+    """The tasks of an evaluation's report."""
+    return list(json.loads((folder / "report.json").read_text(encoding="utf-8"))["tasks"])
+
+
+def describe(task: str, alone: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The score that decides: of the model alone, of the nearest training item, and of the model with hits."""
+    metric = alone["headline"]
+    scores = next(one for one in alone["comparisons"] if one["metric"] == metric)
+    return {
+        "metric": metric,
+        "items": alone["n"],
+        "without": rounded(scores["ours"]),
+        "neighbour": rounded(scores["neighbour"]),
+        "with_hits_below": {
+            "all" if level > 1 else f"{level:g}": describe_level(task, metric, folder / f"{level:g}")
+            for level in LEVELS
+        },
+    }
+
+
+def describe_level(task: str, metric: str, folder: Path) -> dict[str, Any]:
+    """The same score with hits, its difference to the model alone, and how many items had a hit."""
+    (found,) = (one for one in read_tasks(folder) if one["task"] == task)
+    (rival,) = found["rivals"]
+    ours = next(one["ours"] for one in found["comparisons"] if one["metric"] == metric)
+    asked = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    shown = [NO_HIT not in one["instruction"] for one in asked if one["task"] == task]
+    return {
+        "with_a_hit": round(sum(shown) / len(shown), 3),
+        "score": rounded(ours),
+        "difference": rounded(rival["differences"][metric]),
+    }
+
+
+def rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """A score or difference with its interval, four decimals."""
+    return {name: None if value is None else round(value, 4) for name, value in values.items() if name != "n"}
+
+
+def rows(run: str, task: str, one: Mapping[str, Any], ratio: float) -> list[tuple[str, ...]]:
+    """Of each task the model alone, the nearest training item, and each level."""
+    first = [(run, task, str(one["items"]), "none", "", cell(one["without"]), "", "", f"{ratio:.2f}")]
+    first.append(("", "", "", "their answer alone", "", cell(one["neighbour"]), "", "", ""))
+    levels = [
+        ("", "", "", name if name == "all" else f"below {name}", f"{found['with_a_hit']:g}", cell(found["score"]),
+         cell(found["difference"]), f"{found['difference']['p']}", "")
+        for name, found in one["with_hits_below"].items()
+    ]  # fmt: skip
+    return first + levels
+
+
+def cell(score: Mapping[str, float | None]) -> str:
+    """A value with its interval; a dash where it is undefined."""
+    if score["value"] is None:
+        return "–"
+    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+
+
+if __name__ == "__main__":
+    main()
