@@ -98,6 +98,12 @@ def test_no_more_tokens_are_read_than_the_folder_says_the_model_was_trained_on(e
     assert loaded.most_tokens == 4
     whole, cut = loaded.embed(["oxygen binds iron", "oxygen binds"])
     assert whole == pytest.approx(cut, abs=1e-6)
+    config = IndexConfig(encoder=str(tmp_path / "e"))
+    (tmp_path / "texts").mkdir()
+    for name, text in {"whole": "oxygen binds", "cut": "oxygen binds iron"}.items():
+        (tmp_path / f"texts/{name}.md").write_text(text)
+    built = build_index(config, files=[tmp_path / "texts"], seed=1, output=tmp_path / "i", load_encoder=load_encoder)
+    assert built.counts["passages whose end the encoder does not read"] == 1
     (tmp_path / "e/sentence_bert_config.json").write_text('{"max_seq_length": 9999}')
     assert load_encoder(tmp_path / "e").most_tokens == 18
 

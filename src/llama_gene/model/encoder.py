@@ -71,6 +71,11 @@ class Encoder:
             vectors_ND[places] = self._embed_batch([texts[place] for place in places])
         return vectors_ND
 
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """Texts of more than `most_tokens`, of which the beginning alone is read."""
+        ids = self._tokenizer(list(texts), truncation=True, max_length=self.most_tokens + 1)["input_ids"]
+        return sum(len(found) > self.most_tokens for found in ids)
+
     @torch.inference_mode()
     def _embed_batch(self, texts: list[str]) -> NDArray[np.float32]:
         tokens = self._tokenizer(

@@ -72,7 +72,7 @@ def build_index(
             ledger.counts["files"] += len(paths)
             _check_any(ledger.counts, files)
             ledger.facts["fasta_bytes"] = [writer.letters[kind].tell() for kind in GENE_KINDS]
-            ledger.facts |= _add_vectors(writer.connection, work, config, seed, embedder)
+            _add_vectors(writer.connection, work, config, seed, embedder, ledger)
 
     inputs = {str(path): path for path in paths} | ({ENCODER: encoder} if encoder else {})
     return build_stage(STAGE, output, build, config=config, inputs=inputs, seed=seed, code=CODE)
@@ -127,15 +127,21 @@ def _add_records(writer: Writer, path: Path, kinds: Sequence[Kind], config: Inde
 
 
 def _add_vectors(
-    connection: sqlite3.Connection, work: Path, config: IndexConfig, seed: int, encoder: Embedder | None
-) -> dict[str, Any]:
+    connection: sqlite3.Connection,
+    work: Path,
+    config: IndexConfig,
+    seed: int,
+    encoder: Embedder | None,
+    ledger: Ledger,
+) -> None:
     """Embed all passages, by the encoder or else by what a sample of them teaches."""
     number = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
     if encoder is None:
-        return _add_fitted(connection, number, work, config, seed)
-    if number:
-        write_vectors(work, encoder, _batches(connection, number), number)
-    return {"dimensions": encoder.dimensions if number else 0}
+        ledger.facts |= _add_fitted(connection, number, work, config, seed)
+        return
+    ledger.facts["dimensions"] = encoder.dimensions if number else 0
+    if number and (cut := write_vectors(work, encoder, _batches(connection, number), number)):
+        ledger.counts["passages whose end the encoder does not read"] = cut
 
 
 def _add_fitted(

@@ -42,6 +42,9 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Array:
         """Vectors of length 1, or 0 where a text says nothing to it, (N, D)."""
 
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """Texts of which it reads the beginning alone."""
+
 
 LoadEncoder = Callable[[Path], Embedder]
 
@@ -71,6 +74,10 @@ class Space:
         vectors_ND = np.asarray(self._vectorizer.transform(texts) @ self.components_DT.T, np.float32)
         norms_N = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
         return np.divide(vectors_ND, norms_N, out=np.zeros_like(vectors_ND), where=norms_N > 1e-6)
+
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """None: a text of any length is read whole."""
+        return 0
 
     @cached_property
     def _vectorizer(self) -> Any:
@@ -120,8 +127,8 @@ def write_space(folder: Path, space: Space) -> None:
     np.save(folder / _COMPONENTS, space.components_DT, allow_pickle=False)
 
 
-def write_vectors(folder: Path, embedder: Embedder, batches: Iterator[Sequence[str]], number: int) -> None:
-    """Write the vectors of all passages, float16 (N, D).
+def write_vectors(folder: Path, embedder: Embedder, batches: Iterator[Sequence[str]], number: int) -> int:
+    """Write the vectors of all passages, float16 (N, D); the number of those that are not read to their end.
 
     Args:
         folder: Of the index.
@@ -132,11 +139,13 @@ def write_vectors(folder: Path, embedder: Embedder, batches: Iterator[Sequence[s
     shape = (number, embedder.dimensions)
     vectors_ND = np.lib.format.open_memmap(folder / VECTORS, mode="w+", dtype=np.float16, shape=shape)
     reserve(folder / VECTORS)
-    done = 0
+    done = cut = 0
     for texts in batches:
         vectors_ND[done : done + len(texts)] = embedder.embed(texts)
+        cut += embedder.count_cut(texts)
         done += len(texts)
     vectors_ND.flush()
+    return cut
 
 
 def load_space(folder: Path) -> Space:
