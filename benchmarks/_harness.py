@@ -7,9 +7,10 @@ the same round: above 1 we are faster.
 
 import argparse
 import json
+import re
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,15 @@ def report(
     }
     if arguments.json:
         arguments.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def rewrite_page(page: Path, name: str, lines: Iterable[str]) -> None:
+    """Put lines between the markers `<!-- NAME:start -->` and `<!-- NAME:end -->` of a page."""
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+    text, table = page.read_text(encoding="utf-8"), "\n".join(lines)
+    changed, count = re.subn(
+        f"{re.escape(start)}.*?{re.escape(end)}", lambda _: f"{start}\n{table}\n{end}", text, flags=re.DOTALL
+    )
+    if not count:
+        raise SystemExit(f"{page}: no lines {start} and {end}. Add them where the table should stand.")
+    page.write_text(changed, encoding="utf-8")

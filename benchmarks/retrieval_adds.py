@@ -5,18 +5,18 @@ tasks, each under its right answer, and no other item. The test items are asked 
 identity (`llama-gene evaluate --index --against`): scores have 95 % bootstrap intervals, differences are paired item by
 item. The peer is the answer of the training item that aligns best, without any model. Without a run, or quick: made-up
 proteins and a model of random weights, which shows that it runs and nothing else. The ratio is the processor time of
-the run without an index by that of one with it.
+the run without an index, which makes the peer's answers too, by that of one with it.
 """
 
 import json
 import random
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from _data import make_model, make_tokenizer
-from _harness import DEMO_ROWS, DEMO_SHAPE, read_arguments, report
+from _harness import DEMO_ROWS, DEMO_SHAPE, read_arguments, report, rewrite_page
 from _retrieval_child import cpu_seconds
 from _retrieval_planted import mutate, random_letters
 from llama_gene.config import ControlsConfig, EvaluateConfig, IndexConfig
@@ -25,6 +25,7 @@ from llama_gene.evaluation.evidence import FAMILY
 from llama_gene.model.folders import save_model
 from llama_gene.retrieval.build import build_index
 from llama_gene.retrieval.hits import NO_HIT
+from llama_gene.tasks.score_names import METRIC_NAMES
 
 SEED = 1
 SPLITS = ("train", "valid", "test")
@@ -38,7 +39,10 @@ def main() -> None:
     """Run, print, write."""
     arguments = read_arguments(
         __doc__,
-        {"--run": {"action": "append", "default": [], "metavar": "NAME=FOLDER", "help": "what to ask; repeatable"}},
+        {
+            "--run": {"action": "append", "default": [], "metavar": "NAME=FOLDER", "help": "what to ask; repeatable"},
+            "--docs": {"type": Path, "metavar": "FILE", "help": "page whose table is rewritten"},
+        },
     )
     runs = [] if arguments.quick else [name.partition("=")[::2] for name in arguments.options.run]
     with tempfile.TemporaryDirectory() as place:
@@ -47,6 +51,8 @@ def main() -> None:
         asked = {name: read_instructions(Path(run) / "instructions") for name, run in runs} or {"random": make_items()}
         found = {name: measure(models[name], asked[name], folder / name) for name in models}
     tasks = [(name, task, one) for name, tasks in found.items() for task, one in tasks["tasks"].items()]
+    if arguments.options.docs:
+        rewrite_page(arguments.options.docs, "retrieval adds", page_lines(tasks))
     without, with_hits = (sum(one["cpu_s"][side] for one in found.values()) for side in ("without", "with"))
     report(
         arguments,
@@ -121,9 +127,10 @@ def index_training(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:
     """An index of the training sequences, each named by its task and described by its answer."""
     files = []
     for task in dict.fromkeys(one["task"] for one in records):
-        known = {one["id"]: one for one in records if one["task"] == task}.values()
+        # An item can stand there several times, spelled in two ways or asked again with hits.
+        answers = {one["sequences"][0]: one["output"] for one in records if one["task"] == task}
         files.append(folder / f"{task}.fasta")
-        entries = (f">{task}-{number} {one['output']}\n{one['sequences'][0]}\n" for number, one in enumerate(known))
+        entries = (f">{task}-{number} {text}\n{letters}\n" for number, (letters, text) in enumerate(answers.items()))
         files[-1].write_text("".join(entries), encoding="utf-8")
     build_index(IndexConfig(), files=files, seed=SEED, output=folder / "index")
     return folder / "index"
@@ -179,6 +186,27 @@ def rows(run: str, task: str, one: Mapping[str, Any], ratio: float) -> list[tupl
         for name, found in one["with_hits_below"].items()
     ]  # fmt: skip
     return first + levels
+
+
+def page_lines(tasks: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Iterator[str]:
+    """A row for each task: the model alone, the nearest training item alone, and the model with hits of each level."""
+    levels = ["all hits" if level > 1 else f"hits below {level:.0%} identity" for level in LEVELS]
+    yield f"| run, task | items | score | model alone | nearest training item alone | {' | '.join(levels)} |"
+    yield "|---|--:|---|---|---|" + "---|" * len(LEVELS)
+    for run, task, one in tasks:
+        with_hits = (
+            f"{cell(found['score'])}, {told(found['difference'])}" for found in one["with_hits_below"].values()
+        )
+        shown = (cell(one["without"]), cell(one["neighbour"]), *with_hits)
+        yield f"| {run}, {task} | {one['items']} | {METRIC_NAMES[one['metric']]} | {' | '.join(shown)} |"
+
+
+def told(difference: Mapping[str, float | None]) -> str:
+    """Which side of zero the interval of a difference lies on."""
+    low, high = difference["low"], difference["high"]
+    if low is None or high is None:
+        return "undefined"
+    return "**more**" if low > 0 else "**less**" if high < 0 else "not told apart"
 
 
 def cell(score: Mapping[str, float | None]) -> str:

@@ -10,7 +10,6 @@ page between its markers.
 
 import json
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from _data import make_tokenizer
-from _harness import read_arguments, report
+from _harness import read_arguments, report, rewrite_page
 from llama_gene.config import EvaluateConfig, Recipe, TaskChoice, TasksConfig
 from llama_gene.demo.organism import write_demo
 from llama_gene.errors import LlamaGeneError
@@ -37,7 +36,6 @@ QUICK_LIMITS = {"train": 100, "valid": 30, "test": 60}
 MOST_TOKENS = 4096
 CONFIG = EvaluateConfig(cnn_letters=2_000_000)
 QUICK_CONFIG = EvaluateConfig(bootstrap=200, cnn_letters=30_000)
-_START, _END = "<!-- baselines:start -->", "<!-- baselines:end -->"
 # A little is asked of the closed tasks alone; of free text both readings.
 _SHOWN = (
     "spearman", "per_residue_mcc", "per_residue_accuracy", "mcc", "accuracy", "fmax", "first_term", "token_f1", "exact"
@@ -78,7 +76,7 @@ def main() -> None:
         table=[("task", "train", "test", "score", *BASELINE_NAMES, "ratio"), *screen_rows(found, ratio)],
     )  # fmt: skip
     if arguments.options.docs:
-        rewrite(arguments.options.docs, found)
+        rewrite_page(arguments.options.docs, "baselines", page_lines(found))
 
 
 def make_organism(folder: Path) -> Path:
@@ -225,18 +223,6 @@ def cell(value: Mapping[str, Any] | None, *, starred: bool) -> str:
     if value["value"] is None:
         return "undefined"
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]{' †' if starred else ''}"
-
-
-def rewrite(page: Path, found: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put the table between the markers of a page."""
-    text = page.read_text(encoding="utf-8")
-    table = "\n".join(page_lines(found))
-    changed, count = re.subn(
-        f"{re.escape(_START)}.*?{re.escape(_END)}", lambda _: f"{_START}\n{table}\n{_END}", text, flags=re.DOTALL
-    )
-    if not count:
-        raise SystemExit(f"{page}: no lines {_START} and {_END}. Add them where the table should stand.")
-    page.write_text(changed, encoding="utf-8")
 
 
 def page_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
