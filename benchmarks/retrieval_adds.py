@@ -30,8 +30,9 @@ from llama_gene.tasks.score_names import METRIC_NAMES
 SEED = 1
 SPLITS = ("train", "valid", "test")
 # Above 1 no neighbour is left out.
-LEVELS = (1.1, 0.9, 0.5, 0.3)
+LEVELS, QUICK_LEVELS = (1.1, 0.9, 0.5, 0.3), (0.9,)
 CONFIG = EvaluateConfig(baselines=("neighbour",), generate_items=0, controls=ControlsConfig(text_bytes=0, questions=0))
+_WITH = "with_hits_below"
 Instructions = dict[str, list[dict[str, Any]]]
 
 
@@ -45,24 +46,26 @@ def main() -> None:
         },
     )
     runs = [] if arguments.quick else [name.partition("=")[::2] for name in arguments.options.run]
+    levels = LEVELS if runs else QUICK_LEVELS
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         models = {name: Path(run) / "finetuned" for name, run in runs} or {"random": make_random(folder / "random")}
         asked = {name: read_instructions(Path(run) / "instructions") for name, run in runs} or {"random": make_items()}
-        found = {name: measure(models[name], asked[name], folder / name) for name in models}
+        found = {name: measure(models[name], asked[name], folder / name, levels) for name in models}
     tasks = [(name, task, one) for name, tasks in found.items() for task, one in tasks["tasks"].items()]
     if arguments.options.docs:
         rewrite_page(arguments.options.docs, "retrieval adds", page_lines(tasks))
     without, with_hits = (sum(one["cpu_s"][side] for one in found.values()) for side in ("without", "with"))
+    ratio = without * len(levels) / with_hits
     report(
         arguments,
-        work={"levels": LEVELS, "hits": CONFIG.neighbours, "bootstrap": CONFIG.bootstrap, "seed": SEED},
+        work={"levels": levels, "hits": CONFIG.neighbours, "bootstrap": CONFIG.bootstrap, "seed": SEED},
         ours=found,
         peers={"neighbour": {f"{name} {task}": one["neighbour"] for name, task, one in tasks}},
-        ratios={"without_an_index": without * len(LEVELS) / with_hits},
+        ratios={"without_an_index": ratio},
         table=[
             ("run", "task", "items", "neighbours", "with a hit", "score", "less without", "p", "ratio"),
-            *(row for name, task, one in tasks for row in rows(name, task, one, without * len(LEVELS) / with_hits)),
+            *(row for name, task, one in tasks for row in rows(name, task, one, ratio)),
         ],
     )
 
@@ -100,7 +103,7 @@ def make_items() -> Instructions:
     return made
 
 
-def measure(model: Path, records: Instructions, folder: Path) -> dict[str, Any]:
+def measure(model: Path, records: Instructions, folder: Path, levels: Sequence[float]) -> dict[str, Any]:
     """Ask without the index and with it; the processor seconds of both."""
     folder.mkdir(exist_ok=True)
     instructions = folder / "instructions"
@@ -112,7 +115,7 @@ def measure(model: Path, records: Instructions, folder: Path) -> dict[str, Any]:
     started = cpu_seconds()
     evaluate(CONFIG, model=model, instructions=instructions, seed=SEED, output=folder / "without")
     between = cpu_seconds()
-    for level in LEVELS:
+    for level in levels:
         config = CONFIG.model_copy(update={"neighbours_below": level})
         evaluate(
             config, model=model, instructions=instructions, seed=SEED, output=folder / f"{level:g}", index=index,
@@ -120,7 +123,7 @@ def measure(model: Path, records: Instructions, folder: Path) -> dict[str, Any]:
         )  # fmt: skip
     seconds = {"without": round(between - started, 1), "with": round(cpu_seconds() - between, 1)}
     alone = {one["task"]: one for one in read_tasks(folder / "without")}
-    return {"cpu_s": seconds, "tasks": {task: describe(task, one, folder) for task, one in alone.items()}}
+    return {"cpu_s": seconds, "tasks": {task: describe(task, one, folder, levels) for task, one in alone.items()}}
 
 
 def index_training(records: Sequence[Mapping[str, Any]], folder: Path) -> Path:
@@ -141,7 +144,7 @@ def read_tasks(folder: Path) -> list[dict[str, Any]]:
     return list(json.loads((folder / "report.json").read_text(encoding="utf-8"))["tasks"])
 
 
-def describe(task: str, alone: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def describe(task: str, alone: Mapping[str, Any], folder: Path, levels: Sequence[float]) -> dict[str, Any]:
     """The score that decides: of the model alone, of the nearest training item, and of the model with hits."""
     metric = alone["headline"]
     scores = next(one for one in alone["comparisons"] if one["metric"] == metric)
@@ -150,9 +153,9 @@ def describe(task: str, alone: Mapping[str, Any], folder: Path) -> dict[str, Any
         "items": alone["n"],
         "without": rounded(scores["ours"]),
         "neighbour": rounded(scores["neighbour"]),
-        "with_hits_below": {
+        _WITH: {
             "all" if level > 1 else f"{level:g}": describe_level(task, metric, folder / f"{level:g}")
-            for level in LEVELS
+            for level in levels
         },
     }
 
@@ -183,20 +186,18 @@ def rows(run: str, task: str, one: Mapping[str, Any], ratio: float) -> list[tupl
     levels = [
         ("", "", "", name if name == "all" else f"below {name}", f"{found['with_a_hit']:g}", cell(found["score"]),
          cell(found["difference"]), f"{found['difference']['p']}", "")
-        for name, found in one["with_hits_below"].items()
+        for name, found in one[_WITH].items()
     ]  # fmt: skip
     return first + levels
 
 
 def page_lines(tasks: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Iterator[str]:
     """A row for each task: the model alone, the nearest training item alone, and the model with hits of each level."""
-    levels = ["all hits" if level > 1 else f"hits below {level:.0%} identity" for level in LEVELS]
+    levels = ["all hits" if level == "all" else f"hits below {float(level):.0%}" for level in tasks[0][2][_WITH]]
     yield f"| run, task | items | score | model alone | nearest training item alone | {' | '.join(levels)} |"
-    yield "|---|--:|---|---|---|" + "---|" * len(LEVELS)
+    yield "|---|--:|---|---|---|" + "---|" * len(levels)
     for run, task, one in tasks:
-        with_hits = (
-            f"{cell(found['score'])}, {told(found['difference'])}" for found in one["with_hits_below"].values()
-        )
+        with_hits = (f"{cell(found['score'])}, {told(found['difference'])}" for found in one[_WITH].values())
         shown = (cell(one["without"]), cell(one["neighbour"]), *with_hits)
         yield f"| {run}, {task} | {one['items']} | {METRIC_NAMES[one['metric']]} | {' | '.join(shown)} |"
 
