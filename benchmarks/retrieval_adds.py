@@ -29,8 +29,7 @@ from llama_gene.tasks.score_names import METRIC_NAMES
 
 SEED = 1
 SPLITS = ("train", "valid", "test")
-# Above 1 no neighbour is left out.
-LEVELS, QUICK_LEVELS = (1.1, 0.9, 0.5, 0.3), (0.9,)
+LEVELS, QUICK_LEVELS = (0.9, 0.5), (0.9,)
 CONFIG = EvaluateConfig(baselines=("neighbour",), generate_items=0, controls=ControlsConfig(text_bytes=0, questions=0))
 _WITH = "with_hits_below"
 Instructions = dict[str, list[dict[str, Any]]]
@@ -42,6 +41,7 @@ def main() -> None:
         __doc__,
         {
             "--run": {"action": "append", "default": [], "metavar": "NAME=FOLDER", "help": "what to ask; repeatable"},
+            "--items": {"type": int, "metavar": "N", "help": "ask so many test items of a task, drawn at random"},
             "--docs": {"type": Path, "metavar": "FILE", "help": "page whose table is rewritten"},
         },
     )
@@ -50,7 +50,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         models = {name: Path(run) / "finetuned" for name, run in runs} or {"random": make_random(folder / "random")}
-        asked = {name: read_instructions(Path(run) / "instructions") for name, run in runs} or {"random": make_items()}
+        most = arguments.options.items
+        asked = {name: read_run(Path(run), most) for name, run in runs} or {"random": make_items()}
         found = {name: measure(models[name], asked[name], folder / name, levels) for name in models}
     tasks = [(name, task, one) for name, tasks in found.items() for task, one in tasks["tasks"].items()]
     if arguments.options.docs:
@@ -70,11 +71,18 @@ def main() -> None:
     )
 
 
-def read_instructions(folder: Path) -> Instructions:
-    """The records of the function tasks, by split."""
-    lines = {split: (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines() for split in SPLITS}
-    records = {split: [json.loads(line) for line in lines[split]] for split in SPLITS}
-    return {split: [one for one in records[split] if one["family"] == FAMILY] for split in SPLITS}
+def read_run(folder: Path, most: int | None) -> Instructions:
+    """The records of a run's function tasks, by split; of the test items of a task so many at most."""
+    records: Instructions = {}
+    for split in SPLITS:
+        lines = (folder / "instructions" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        records[split] = [one for one in map(json.loads, lines) if one["family"] == FAMILY]
+    rng = random.Random(SEED)
+    for task in {one["task"]: None for one in records["test"]} if most else ():
+        places = [place for place, one in enumerate(records["test"]) if one["task"] == task]
+        left_out = set(rng.sample(places, max(0, len(places) - most)))
+        records["test"] = [one for place, one in enumerate(records["test"]) if place not in left_out]
+    return records
 
 
 def make_random(folder: Path) -> Path:
@@ -153,10 +161,7 @@ def describe(task: str, alone: Mapping[str, Any], folder: Path, levels: Sequence
         "items": alone["n"],
         "without": rounded(scores["ours"]),
         "neighbour": rounded(scores["neighbour"]),
-        _WITH: {
-            "all" if level > 1 else f"{level:g}": describe_level(task, metric, folder / f"{level:g}")
-            for level in levels
-        },
+        _WITH: {f"{level:g}": describe_level(task, metric, folder / f"{level:g}") for level in levels},
     }
 
 
@@ -184,7 +189,7 @@ def rows(run: str, task: str, one: Mapping[str, Any], ratio: float) -> list[tupl
     first = [(run, task, str(one["items"]), "none", "", cell(one["without"]), "", "", f"{ratio:.2f}")]
     first.append(("", "", "", "their answer alone", "", cell(one["neighbour"]), "", "", ""))
     levels = [
-        ("", "", "", name if name == "all" else f"below {name}", f"{found['with_a_hit']:g}", cell(found["score"]),
+        ("", "", "", f"below {name}", f"{found['with_a_hit']:g}", cell(found["score"]),
          cell(found["difference"]), f"{found['difference']['p']}", "")
         for name, found in one[_WITH].items()
     ]  # fmt: skip
@@ -193,7 +198,7 @@ def rows(run: str, task: str, one: Mapping[str, Any], ratio: float) -> list[tupl
 
 def page_lines(tasks: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Iterator[str]:
     """A row for each task: the model alone, the nearest training item alone, and the model with hits of each level."""
-    levels = ["all hits" if level == "all" else f"hits below {float(level):.0%}" for level in tasks[0][2][_WITH]]
+    levels = [f"with hits below {float(level):.0%} identity" for level in tasks[0][2][_WITH]]
     yield f"| run, task | items | score | model alone | nearest training item alone | {' | '.join(levels)} |"
     yield "|---|--:|---|---|---|" + "---|" * len(levels)
     for run, task, one in tasks:

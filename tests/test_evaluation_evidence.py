@@ -13,6 +13,7 @@ from llama_gene.evaluation.evaluate import evaluate
 from llama_gene.evaluation.evidence import add_evidence
 from llama_gene.retrieval.build import build_index
 from llama_gene.retrieval.index import open_index
+from llama_gene.retrieval.transfer import find_neighbours
 from llama_gene.tokenizer.load import load_tokenizer
 
 CONFIG = EvaluateConfig(bootstrap=100, baselines=(), generate_items=0, max_new_tokens=4, calibrate="none")
@@ -109,3 +110,14 @@ def test_the_items_that_calibrate_are_asked_with_hits_as_the_test_items_are(fold
     )
     assert looked_up["fitted"]
     assert looked_up == written
+
+
+def test_no_neighbour_is_missed_where_the_first_ones_are_too_alike(tmp_path):
+    copies = [f">copy{number}\n{LETTERS}\n" for number in range(30)]
+    (tmp_path / "a.faa").write_text("".join([*copies, f">kin\n{CHANGED}\n"]))
+    build_index(IndexConfig(), files=[tmp_path / "a.faa"], seed=1, output=tmp_path / "idx")
+    index = open_index(tmp_path / "idx")
+    (found,) = find_neighbours(index, LETTERS, "protein", identity_below=0.9, most=3)
+    assert found.id == "kin"
+    first = find_neighbours(index, LETTERS, "protein", identity_below=1.1, most=3)
+    assert first == find_neighbours(index, LETTERS, "protein", identity_below=1.1)[:3]

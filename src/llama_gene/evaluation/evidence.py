@@ -51,7 +51,7 @@ def describe_evidence(config: EvaluateConfig, index: Path) -> str:
 def _with_hits(config: EvaluateConfig, item: Item, index: AnyIndex, tokenizer: GeneTokenizer, context: int) -> Item:
     kind: GeneKind = "dna" if item.kinds[0] == "dna" else "protein"
     letters = item.sequences[0][: index.config.longest_query]
-    hits = find_neighbours(index, letters, kind, identity_below=config.neighbours_below)[: config.neighbours]
+    hits = find_neighbours(index, letters, kind, identity_below=config.neighbours_below, most=config.neighbours)
     for shown in range(len(hits), -1, -1):
         asked = replace(item, instruction=f"{item.instruction}\n\n{_HEADING}\n{_quote(hits[:shown], tokenizer)}")
         if len(prompt_ids(asked, tokenizer)) + config.max_new_tokens <= context:

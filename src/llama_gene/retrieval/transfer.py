@@ -10,7 +10,7 @@ from llama_gene.config import GeneKind
 from llama_gene.retrieval.hits import SequenceHit
 from llama_gene.retrieval.several import AnyIndex
 
-_LOOKED_AT = 500
+_LOOKED_AT, _FEW = 500, 20
 
 
 class Transfer(NamedTuple):
@@ -42,6 +42,16 @@ def transfer_annotation(
     return None
 
 
-def find_neighbours(index: AnyIndex, letters: str, kind: GeneKind, *, identity_below: float) -> tuple[SequenceHit, ...]:
-    """The hits of lower identity than a limit, best first; arguments and errors as `transfer_annotation`."""
-    return tuple(hit for hit in index.find_sequences(letters, kind, _LOOKED_AT) if hit.identity < identity_below)
+def find_neighbours(
+    index: AnyIndex, letters: str, kind: GeneKind, *, identity_below: float, most: int = _LOOKED_AT
+) -> tuple[SequenceHit, ...]:
+    """The best hits of lower identity than a limit, `most` at most; else as `transfer_annotation`.
+
+    A search costs the more, the more hits it aligns: many are looked at only where the first few do not do.
+    """
+    for asked in (min(most + _FEW, _LOOKED_AT), _LOOKED_AT):
+        hits = index.find_sequences(letters, kind, asked)
+        near = tuple(hit for hit in hits if hit.identity < identity_below)[:most]
+        if len(near) == most or len(hits) < asked:
+            break
+    return near
