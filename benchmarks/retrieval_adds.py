@@ -57,10 +57,16 @@ def main() -> None:
     if arguments.options.docs:
         rewrite_page(arguments.options.docs, "retrieval adds", page_lines(tasks))
     without, with_hits = (sum(one["cpu_s"][side] for one in found.values()) for side in ("without", "with"))
-    ratio = without * len(levels) / with_hits
+    ratio = without / with_hits
     report(
         arguments,
-        work={"levels": levels, "hits": CONFIG.neighbours, "bootstrap": CONFIG.bootstrap, "seed": SEED},
+        work={
+            "levels": levels,
+            "most_items": arguments.options.items,
+            "hits": CONFIG.neighbours,
+            "bootstrap": CONFIG.bootstrap,
+            "seed": SEED,
+        },
         ours=found,
         peers={"neighbour": {f"{name} {task}": one["neighbour"] for name, task, one in tasks}},
         ratios={"without_an_index": ratio},
@@ -77,12 +83,16 @@ def read_run(folder: Path, most: int | None) -> Instructions:
     for split in SPLITS:
         lines = (folder / "instructions" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
         records[split] = [one for one in map(json.loads, lines) if one["family"] == FAMILY]
-    rng = random.Random(SEED)
-    for task in {one["task"]: None for one in records["test"]} if most else ():
-        places = [place for place, one in enumerate(records["test"]) if one["task"] == task]
-        left_out = set(rng.sample(places, max(0, len(places) - most)))
-        records["test"] = [one for place, one in enumerate(records["test"]) if place not in left_out]
-    return records
+    return records if most is None else records | {"test": draw(records["test"], most)}
+
+
+def draw(records: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """So many records of each task at most, drawn at random, in their order."""
+    rng, left_out = random.Random(SEED), set[int]()
+    for task in dict.fromkeys(one["task"] for one in records):
+        places = [place for place, one in enumerate(records) if one["task"] == task]
+        left_out.update(rng.sample(places, max(0, len(places) - most)))
+    return [one for place, one in enumerate(records) if place not in left_out]
 
 
 def make_random(folder: Path) -> Path:
@@ -112,7 +122,7 @@ def make_items() -> Instructions:
 
 
 def measure(model: Path, records: Instructions, folder: Path, levels: Sequence[float]) -> dict[str, Any]:
-    """Ask without the index and with it; the processor seconds of both."""
+    """Ask without the index and with it; the processor seconds of one run of both kinds."""
     folder.mkdir(exist_ok=True)
     instructions = folder / "instructions"
     instructions.mkdir()
@@ -129,7 +139,7 @@ def measure(model: Path, records: Instructions, folder: Path, levels: Sequence[f
             config, model=model, instructions=instructions, seed=SEED, output=folder / f"{level:g}", index=index,
             against=[folder / "without"],
         )  # fmt: skip
-    seconds = {"without": round(between - started, 1), "with": round(cpu_seconds() - between, 1)}
+    seconds = {"without": round(between - started, 1), "with": round((cpu_seconds() - between) / len(levels), 1)}
     alone = {one["task"]: one for one in read_tasks(folder / "without")}
     return {"cpu_s": seconds, "tasks": {task: describe(task, one, folder, levels) for task, one in alone.items()}}
 
