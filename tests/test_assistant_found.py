@@ -9,6 +9,7 @@ from rich.console import Console
 
 from chatting import make_chat_model
 from llama_gene.artifacts import write_json
+from llama_gene.assistant.agent import take_step
 from llama_gene.assistant.asking import ask_task
 from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.assistant.events import Answered, reply_record
@@ -21,6 +22,8 @@ from llama_gene.retrieval.index import open_index
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.sequences.records import Record
 from llama_gene.serving.shown import found_record
+from llama_gene.tasks.tool_calls import Request
+from llama_gene.tools import all_tools
 
 KINASE = "MKVLAAGIVGLLLAQPSFWYENDTRHCKMGEDLQIAPRSTVNWYHKLMEC"
 # Two residues of the kinase are missing, one is another.
@@ -104,6 +107,15 @@ def test_what_cannot_be_searched_is_said_and_the_answer_stands(assistant, index)
     assert notes[0].startswith("index.method = 'mmseqs'")
     assert notes[1] == "The index holds no DNA sequences."
     assert reply.answers
+
+
+def test_a_sequence_that_chance_may_copy_is_not_searched_and_it_is_said(assistant, index):
+    found = look_up(index, "", [Record("a", "protein", "MKV", "")], assistant.config)
+    assert found.neighbours[0].hits == ()
+    assert "too short to search: 3 letters, at least 5. Among 84 letters" in found.neighbours[0].note
+    step = take_step(Request("search_sequences", {"sequence": "MKV", "kind": "protein"}, ""), (), all_tools(index),
+                     timeout_s=60)  # fmt: skip
+    assert "too short to search: 3 letters, at least 5." in step.error
 
 
 def test_a_long_sequence_is_searched_by_its_start_and_it_is_said(assistant, index):

@@ -414,7 +414,9 @@ def test_the_command_builds_finds_and_asks(tmp_path, folder, capsys):
     assert run(["index", "--output", output, "--find", "MKVLAAGIVGLLLAQWERT", "--ask", "oxygen"]) == 0
     shown = capsys.readouterr().out
     assert "1. a: Test kinase" in shown
-    assert "no E-value (parasail)" in shown
+    # 29 places, nineteen letters equal: 29 x 0.06 ** 19.
+    assert "E-value 1.8e-22 (parasail)" in shown
+    refused(capsys, ["index", "--output", output, "--find", "MKV"], r"too short to search: 3 letters, at least 4\.")
     assert "oxygen\n1. haemoglobin.md:" in shown
     (tmp_path / "q.faa").write_text(">q1\nMKVLAAGIVGLLLAQWERT\n>q2\nWWWWHHHHWWWWHHHHPPPP\n")
     assert run(["index", "--output", output, "--find", tmp_path / "q.faa", "--json"]) == 0

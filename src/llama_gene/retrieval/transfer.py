@@ -35,7 +35,7 @@ def transfer_annotation(
             the one asked counts by its aligned part.
 
     Raises:
-        DataError: as `Index.find_sequences`.
+        DataError: as `Index.find_sequences`, TooShortError among them.
     """
     for hit in find_neighbours(index, letters, kind, identity_below=identity_below):
         if known := hit.annotations.get(field):
