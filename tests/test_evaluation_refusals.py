@@ -9,6 +9,7 @@ from answering import LABELS, SMALL, evaluate_small, item, motif_items, write_in
 from llama_gene.errors import DataError
 from llama_gene.evaluation.evaluate import evaluate
 from llama_gene.evaluation.items import Span, read_items, refuse_equal_splits
+from llama_gene.sequences.alphabets import reverse_complement
 
 
 def test_items_near_to_training_and_far_from_it_are_scored_apart(tmp_path):
@@ -54,6 +55,20 @@ def test_a_test_set_that_is_the_training_set_is_refused_unless_asked(tmp_path):
     asked = SMALL.model_copy(update={"allow_leaks": True})
     folder = write_instructions(tmp_path / "instructions", {"train": items, "test": items})
     evaluate(asked, model=tmp_path / "model", instructions=folder, seed=1, output=tmp_path / "allowed")
+
+
+def test_copies_on_the_other_strand_or_the_other_way_round_are_copies(tmp_path):
+    train = motif_items(10, seed=1)
+    other = [replace(one, sequences=(reverse_complement(one.sequences[0]),)) for one in train]
+    with pytest.raises(DataError, match="10 of 10 test items stand in training, too"):
+        refuse_equal_splits({"train": {"boxes": train}, "test": {"boxes": other}}, "test", tmp_path)
+    pairs = [item(id=str(place), sequences=("MK" * place, "MV"), kinds=("protein", "protein")) for place in range(1, 5)]
+    swapped = [replace(one, sequences=one.sequences[::-1]) for one in pairs]
+    splits = {"train": {"boxes": pairs}, "test": {"boxes": swapped}}
+    refuse_equal_splits(splits, "test", tmp_path)
+    (tmp_path / "tasks.json").write_text(json.dumps({"boxes": {"swappable": True}}))
+    with pytest.raises(DataError, match="4 of 4 test items stand in training, too"):
+        refuse_equal_splits(splits, "test", tmp_path)
 
 
 def test_the_same_chain_asked_at_other_places_and_the_same_words_without_sequences_are_the_same():
