@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 from rich.console import Console
 
-from chatting import make_chat_model
+from chatting import having, make_chat_model
 from llama_gene.artifacts import write_json
 from llama_gene.assistant.agent import Decision, Step, take_step
 from llama_gene.assistant.asking import ask_task
@@ -61,10 +61,6 @@ def assistant(tmp_path_factory, index):
     # The vocabulary spells letter by letter, so what is found needs much room.
     opened.model.config.max_position_embeddings = 4096
     return opened
-
-
-def having(assistant, **settings):
-    return replace(assistant, config=assistant.config.model_copy(update=settings))
 
 
 def test_neighbours_and_passages_come_after_the_answer_with_their_sources(assistant):
