@@ -39,8 +39,9 @@ def answer_continuously(
 ) -> None:
     """A peer: transformers' continuous batching, with room for `most` requests at a time."""
     pages = sum(-(-(len(prompt) + settings.max_new_tokens) // _PAGE) for prompt in prompts)
+    page = "page_size" if "page_size" in ContinuousBatchingConfig.__dataclass_fields__ else "block_size"  # until 5.17
     room = ContinuousBatchingConfig(
-        page_size=_PAGE, num_blocks=pages, max_batch_tokens=_BATCH_TOKENS, max_requests_per_batch=most
+        num_blocks=pages, max_batch_tokens=_BATCH_TOKENS, max_requests_per_batch=most, **{page: _PAGE}
     )
     model.generate_batch(
         [list(prompt) for prompt in prompts], generation_config=settings, continuous_batching_config=room, warmup=False
