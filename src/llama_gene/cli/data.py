@@ -102,7 +102,7 @@ def plan(
     from llama_gene.corpus.plan import plan_corpus
 
     recipe = settings(config, overrides)
-    place = data or Path(recipe.data)
+    place = data or to_path(recipe.data)
     planned = plan_corpus(
         recipe.corpus, recipe.pack, data=place, seed=recipe.seed, engine=recipe.engine, tokenizer=tokenizer,
         base=None if recipe.tokenizer.base == "tiny" else resolve(recipe.tokenizer.base, place),
@@ -176,7 +176,7 @@ def build(
     from llama_gene.corpus.build import build_corpus
 
     recipe = settings(config, overrides)
-    place = data or Path(recipe.data)
+    place = data or to_path(recipe.data)
     made = build_corpus(
         recipe.corpus, data=place, exclude=exclude, controls=recipe.evaluate.controls, seed=recipe.seed, output=output,
         engine=recipe.engine,
