@@ -27,6 +27,7 @@ from llama_gene.corpus.engine import Work, run_tasks
 from llama_gene.corpus.pack import pack_corpus
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.storage import to_path
+from running import refused
 from test_corpus_build import config, write_fasta
 from test_corpus_pack import write_tokenizer
 
@@ -213,6 +214,8 @@ def test_the_command_line_takes_places_in_object_storage(bucket, capsys):
         to_path(f"{bucket}/raw/{name}").write_text(genes)
     source = ["--set", 'corpus.sources=[{ path = "*.fa", kind = "dna" }]', "--set", "corpus.near_duplicates.kinds=[]"]
     where = ["--data", f"{bucket}/raw", "--output", f"{bucket}/corpus"]
+    assert cli.run(["corpus", "plan", *where, *source, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sources"][0]["files"] == 1
     assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["counts"]["dna records read"] == 40
     assert to_path(f"{bucket}/corpus/train/00000.parquet").is_file()
@@ -239,6 +242,15 @@ def test_object_storage_without_credentials_is_told_in_one_line(monkeypatch):
         ConfigError, match=r"s3://nobody/x: cannot be reached \(NoCredentialsError: .* your credentials\."
     ):
         to_path("s3://nobody/x")
+
+
+@pytest.mark.parametrize("command", [["corpus", "fetch"], ["tokenizer", "train"], ["tasks", "split"]])
+def test_a_command_that_writes_to_this_machine_alone_refuses_object_storage(command, capsys):
+    refused(
+        capsys,
+        [*command, "--output", "gs://genes/x"],
+        "^llama-gene: gs://genes/x: only `corpus build` and `corpus pack`",
+    )
 
 
 def test_ray_without_its_extra_names_the_line_to_install(data, tmp_path, monkeypatch):

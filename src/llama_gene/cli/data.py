@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+from llama_gene.cli.options import Config, Json, Output, OutputAnywhere, Set, settings, show, show_json, show_table
 from llama_gene.storage import to_path
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from llama_gene.corpus.plan_totals import CorpusPlan
 
 Files = Annotated[list[Path], typer.Option(help="File, folder or quoted glob, plain, .gz or .zst; may be repeated.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder relative paths start from.", parser=to_path, metavar="<path>"),
+]
 
 
 def add_data_commands(app: typer.Typer) -> None:
@@ -78,13 +82,25 @@ def show_plan(planned: "list[Planned]", *, as_json: bool) -> None:
 
 def plan(
     config: Config = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder relative paths start from.")] = None,
+    data: Data = None,
     tokenizer: Annotated[
         Path | None,
-        typer.Option("--tokenizer", help="Count tokens with this folder [default: tokenizer.base]."),
+        typer.Option(
+            "--tokenizer",
+            help="Count tokens with this folder [default: tokenizer.base].",
+            parser=to_path,
+            metavar="<path>",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the run will be written [default: runs/NAME].")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where the run will be written [default: runs/NAME].",
+            parser=to_path,
+            metavar="<path>",
+        ),
     ] = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
@@ -160,13 +176,16 @@ def show_corpus_plan(planned: "CorpusPlan") -> None:
 
 
 def build(
-    output: Output,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder relative paths start from.", parser=to_path, metavar="<path>"),
-    ] = None,
+    output: OutputAnywhere,
+    data: Data = None,
     exclude: Annotated[
-        Path | None, typer.Option("--exclude", help="Folder of `tasks split`: its held-out items are dropped.")
+        Path | None,
+        typer.Option(
+            "--exclude",
+            help="Folder of `tasks split`: its held-out items are dropped.",
+            parser=to_path,
+            metavar="<path>",
+        ),
     ] = None,
     config: Config = None,
     overrides: Set = [],  # noqa: B006
@@ -185,7 +204,7 @@ def build(
 
 
 def pack(
-    output: Output,
+    output: OutputAnywhere,
     corpus: Annotated[
         Path, typer.Option("--corpus", help="Folder of `corpus build`.", parser=to_path, metavar="<path>")
     ],
