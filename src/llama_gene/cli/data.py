@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_gene.cli.options import Config, Json, Output, OutputAnywhere, Set, settings, show, show_json, show_table
+from llama_gene.config import KINDS
 from llama_gene.storage import to_path
 
 if TYPE_CHECKING:
+    from llama_gene.artifacts import Manifest
     from llama_gene.corpus.fetch.fetch import Planned
     from llama_gene.corpus.plan_totals import CorpusPlan
 
@@ -220,7 +222,33 @@ def pack(
     made = pack_corpus(
         recipe.pack, corpus=corpus, tokenizer=tokenizer, seed=recipe.seed, output=output, engine=recipe.engine
     )
-    show(made, output, as_json=as_json)
+    if as_json:
+        show(made, output, as_json=True)
+    else:
+        show_packed(made, output)
+
+
+def show_packed(made: "Manifest", folder: Path) -> None:
+    """Blocks and tokens of each split, how much of each kind of the corpus is in them, and where they are."""
+    counts, facts = made.counts, made.facts
+    splits = [
+        (split, facts[split]["blocks"], facts[split]["tokens"], 100 * facts[split]["fill"],
+         counts.get(f"{split} documents cut", 0))
+        for split in ("train", "valid")
+    ]  # fmt: skip
+    show_table(f"pack · {made.seconds:.1f} s", ("split", "blocks", "tokens", "full, %", "documents cut"), splits)
+    kinds = [
+        (split, kind, counts.get(f"{split} {kind} documents", 0), whole, counts.get(f"{split} {kind} letters", 0),
+         counts[f"{split} {kind} letters in the corpus"], measured.get("text_tokens", 0),
+         measured.get("letters_per_token", "-"))
+        for split in ("train", "valid")
+        for kind in KINDS
+        for measured in [facts[split]["kinds"].get(kind, {})]
+        if (whole := counts.get(f"{split} {kind} documents in the corpus", 0))
+    ]  # fmt: skip
+    columns = ("split", "kind", "documents", "of", "letters", "of", "tokens", "letters/token")
+    show_table("kinds", columns, kinds)
+    print(folder)
 
 
 def train(
