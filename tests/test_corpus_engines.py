@@ -179,48 +179,49 @@ def _lose(cluster, node, folder: Path) -> str:  # type: ignore[no-untyped-def]
     return names[0]
 
 
-@pytest.fixture(params=sorted(CLOUDS))
-def bucket(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of an empty bucket, of each cloud in turn."""
-    with serving_bucket(request.param) as address:
-        yield address
+@pytest.fixture
+def clouds() -> Iterator[tuple[str, str]]:
+    """The addresses of empty buckets of two clouds: Amazon's and Google's."""
+    with serving_bucket("s3") as amazon, serving_bucket("gs") as google:
+        yield amazon, google
 
 
 @pytest.mark.slow
-def test_object_storage_holds_the_same_bytes(data, bucket, alone):
-    place = to_path(f"{bucket}/raw")
-    upload(data, place)
-    output = to_path(f"{bucket}/made")
-    made = make(place, output / "corpus", output / "blocks", EngineConfig(workers=2))
-    assert made == alone
-    manifest = (output / "corpus/manifest.json").read_text()
-    build_corpus(config(*SOURCES, shard_letters=40_000), data=place, seed=1, output=output / "corpus")
-    assert (output / "corpus/manifest.json").read_text() == manifest, "what is up to date is left alone"
+def test_processes_that_read_and_write_two_clouds_write_the_same_bytes(data, clouds, alone):
+    assert make_across(*clouds, data, EngineConfig(workers=2)) == alone
 
 
 @pytest.mark.slow
-def test_a_ray_cluster_that_reads_and_writes_two_clouds_writes_the_same_bytes(data, alone, ray_of_tests):
-    with serving_bucket("gs") as google, serving_bucket("s3") as amazon:
-        ray_of_tests.init(num_cpus=2, object_store_memory=10**8, include_dashboard=False, log_to_driver=False)
-        upload(data, to_path(f"{google}/raw"))
-        places = [to_path(place) for place in (f"{google}/raw", f"{amazon}/made/corpus", f"{google}/made/blocks")]
-        assert make(*places, EngineConfig(name="ray")) == alone
+def test_a_ray_cluster_that_reads_and_writes_two_clouds_writes_the_same_bytes(data, clouds, alone, ray_of_tests):
+    ray_of_tests.init(num_cpus=2, object_store_memory=10**8, include_dashboard=False, log_to_driver=False)
+    assert make_across(*reversed(clouds), data, EngineConfig(name="ray")) == alone
+
+
+def make_across(one: str, other: str, data: Path, engine: EngineConfig) -> dict[str, bytes]:
+    """What is made of data in one cloud, with the corpus in the other."""
+    upload(data, to_path(f"{one}/raw"))
+    return make(to_path(f"{one}/raw"), to_path(f"{other}/made/corpus"), to_path(f"{one}/made/blocks"), engine)
 
 
 @pytest.mark.slow
-def test_the_command_line_takes_places_in_object_storage(bucket, capsys):
+@pytest.mark.parametrize("scheme", CLOUDS)
+def test_the_command_line_takes_places_in_object_storage(scheme, capsys):
     genes = "".join(f">g{number}\n{'ACGTTGCA' * (50 + number)}\n" for number in range(40))
-    for name in ("a.fa", "b.txt", ".hidden.fa"):
-        to_path(f"{bucket}/raw/{name}").write_text(genes)
     source = ["--set", 'corpus.sources=[{ path = "*.fa", kind = "dna" }]', "--set", "corpus.near_duplicates.kinds=[]"]
-    where = ["--data", f"{bucket}/raw", "--output", f"{bucket}/corpus"]
-    assert cli.run(["corpus", "plan", *where, *source, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["sources"][0]["files"] == 1
-    assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["counts"]["dna records read"] == 40
-    assert to_path(f"{bucket}/corpus/train/00000.parquet").is_file()
-    where = ["--set", f"data={bucket}/raw", "--output", f"{bucket}-nowhere/corpus"]
-    assert cli.run(["corpus", "build", *where, *source]) == 2
+    with serving_bucket(scheme) as bucket:
+        for name in ("a.fa", "b.txt", ".hidden.fa"):
+            to_path(f"{bucket}/raw/{name}").write_text(genes)
+        where = ["--data", f"{bucket}/raw", "--output", f"{bucket}/corpus"]
+        assert cli.run(["corpus", "plan", *where, *source, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["sources"][0]["files"] == 1
+        assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
+        built = json.loads(capsys.readouterr().out)
+        assert built["counts"]["dna records read"] == 40
+        assert to_path(f"{bucket}/corpus/train/00000.parquet").is_file()
+        assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == built, "what is up to date is left alone"
+        where = ["--set", f"data={bucket}/raw", "--output", f"{bucket}-nowhere/corpus"]
+        assert cli.run(["corpus", "build", *where, *source]) == 2
     assert f"\nllama-gene: {bucket}-nowhere/corpus: cannot be reached (" in "\n" + capsys.readouterr().err
 
 
