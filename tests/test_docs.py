@@ -4,15 +4,17 @@ import io
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 import typer.main
 
 from llama_gene import cli
 from llama_gene.config import Recipe
+from llama_gene.config.fetch import Entry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -136,6 +138,20 @@ def test_the_page_on_recipes_names_every_table_of_one():
     for name, field in Recipe.model_fields.items():
         wanted = f"`{name}`" if field.annotation in (str, int) else f"`[{name}]`"
         assert wanted in text or name == "description", f"docs/recipes.md does not name {wanted}"
+
+
+def test_the_page_on_fetch_names_every_key_of_an_entry_and_its_default():
+    text = (ROOT / "docs/fetch.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text.partition("| keys |")[2].partition("## ")[0], re.MULTILINE))
+    for entry in get_args(get_args(Entry)[0]):
+        archive = get_args(entry.model_fields["archive"].annotation)[0]
+        named = dict(re.findall(r"`([a-z]+)(?: = ([^`]+))?`", rows.pop(archive)))
+        fields = {name: field.default for name, field in entry.model_fields.items() if name not in ("name", "archive")}
+        assert sorted(named) == sorted(fields), archive
+        defaults = tomllib.loads("\n".join(f"{key} = {value}" for key, value in named.items() if value))
+        for name, value in defaults.items():
+            assert fields[name] == (tuple(value) if isinstance(value, list) else value), f"{archive}: {name}"
+    assert not rows, "archives that there are not"
 
 
 def test_the_readme_keeps_a_place_for_the_results():
