@@ -72,7 +72,7 @@ def test_vllm_is_called_as_its_command_line_has_it_and_does_as_ours_does(folder)
     assert vllm_command(folder, config, torch.float32) == [
         "vllm", "serve", str(folder), "--served-model-name", "model", "--host", "::1", "--port", "8001", "--dtype",
         "float32", "--max-num-seqs", "4", "--kv-cache-memory-bytes", "536870912", "--override-generation-config",
-        '{"temperature": 0}', "--shutdown-timeout", "2", "--allowed-origins", "[]", "--enable-offline-docs",
+        '{"temperature": 0}', "--shutdown-timeout", "2", "--allowed-origins", "[]", "--disable-fastapi-docs",
     ]  # fmt: skip
 
 

@@ -80,8 +80,8 @@ def vllm_command(folder: Path, config: ServeConfig, dtype: torch.dtype | None) -
 
     What vLLM would do otherwise than we do is set as ours: float32 weights are not rounded to bfloat16, the cache has
     the size that the settings say (of a CPU's memory vLLM would take 92 %), an answer is greedy where the request names
-    no temperature, running answers are finished after SIGTERM, pages of other sites may not ask, and the page of the
-    API's documentation fetches nothing from elsewhere.
+    no temperature, running answers are finished after SIGTERM, pages of other sites may not ask, and there is no page
+    of the API's documentation, which would fetch from elsewhere.
 
     Args:
         folder: Tuned model folder.
@@ -96,5 +96,5 @@ def vllm_command(folder: Path, config: ServeConfig, dtype: torch.dtype | None) -
         "vllm", "serve", str(folder), "--served-model-name", folder.resolve().name, "--host", config.host, "--port",
         str(config.port), "--dtype", named, "--max-num-seqs", str(config.max_running), "--kv-cache-memory-bytes",
         str(round(config.cache_gib * 2**30)), "--override-generation-config", '{"temperature": 0}',
-        "--shutdown-timeout", str(math.ceil(config.drain_s)), "--allowed-origins", "[]", "--enable-offline-docs",
+        "--shutdown-timeout", str(math.ceil(config.drain_s)), "--allowed-origins", "[]", "--disable-fastapi-docs",
     ]  # fmt: skip
