@@ -3,10 +3,11 @@
 import json
 import os
 import shutil
-import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import httpx
 import openai
@@ -113,31 +114,39 @@ def test_vllm_gives_the_answers_of_our_own_engine(tmp_path, base):
     folder = make_model(tmp_path, base)
     with serving(folder) as address:
         ours = answers_of(address)
-    command = [sys.executable, "-m", "llama_gene.cli", "serve", str(folder), "--engine", "vllm", "--port", "0"]
+    with serving_by_vllm(folder, tmp_path / "log") as address:
+        assert answers_of(address) == ours
+
+
+@contextmanager
+def serving_by_vllm(folder, log):
+    """The address of the server that the command becomes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "llama_gene.cli", "serve", folder, "--engine", "vllm", "--port", str(port)]
     settings = ["--set", "serve.cache_gib=0.1", "--set", "serve.max_running=8"]
-    # Compiled kernels would take vLLM a minute; the variable is that of its own tests.
-    with subprocess.Popen(
-        [*command, *settings], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "VLLM_CPU_CI_ENV": "1"},
-    ) as server:  # fmt: skip
+    # Compiling would take vLLM a minute; the variable is that of its own tests.
+    variables = {**os.environ, "VLLM_CPU_CI_ENV": "1"}
+    with (
+        log.open("w") as file,
+        subprocess.Popen([*command, *settings], stdout=file, stderr=file, env=variables) as server,
+    ):
         try:
-            assert answers_of(wait_for(server)) == ours
+            while not answers(f"http://127.0.0.1:{port}/health"):
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.5)
+            yield f"http://127.0.0.1:{port}"
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=120)
+            server.terminate()
+            server.wait(120)
 
 
-def wait_for(server):
-    """The address of vLLM's server, once it answers."""
-    told = server.stdout.readline().split()
-    address = f"http://127.0.0.1:{told[told.index('--port') + 1]}"
-    while server.poll() is None:
-        try:
-            if httpx.get(f"{address}/health", timeout=5).status_code == 200:
-                return address
-        except httpx.TransportError:
-            time.sleep(0.5)
-    raise AssertionError(server.stdout.read())
+def answers(address):
+    try:
+        return httpx.get(address, timeout=5).is_success
+    except httpx.TransportError:
+        return False
 
 
 def answers_of(address):

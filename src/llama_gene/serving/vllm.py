@@ -62,7 +62,7 @@ def become_vllm(
 
 
 def check_heads(folder: Path, shape: PreTrainedConfig) -> None:
-    """Refuse what vLLM would stumble over only after a minute, and a page of tracebacks.
+    """Refuse a model that vLLM would load and open to clients, and fall over at the first question.
 
     Raises:
         ModelError: vLLM's kernels for a CPU do not take heads of this size, and there is no GPU.
