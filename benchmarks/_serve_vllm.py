@@ -48,7 +48,7 @@ def answers(address: str) -> bool:
 
 
 def answer_by_vllm(
-    address: str, model: str, prompts: list[tuple[int, ...]], new_tokens: int, most_id: int
+    address: str, model: str, prompts: list[tuple[int, ...]], new_tokens: int, allowed: list[int]
 ) -> list[list[int]]:
     """A peer: all requests at once, in one call, as token ids; none stops early.
 
@@ -57,14 +57,14 @@ def answer_by_vllm(
         model: Its name there.
         prompts: Token ids.
         new_tokens: Tokens of each answer.
-        most_id: Ids below it may be written, as with us.
+        allowed: Ids that may be written.
 
     Returns:
         The token ids of each answer.
     """
     body = {
         "model": model, "prompt": prompts, "max_tokens": new_tokens, "temperature": 0, "ignore_eos": True,
-        "allowed_token_ids": list(range(most_id)), "return_token_ids": True,
+        "allowed_token_ids": allowed, "return_token_ids": True,
     }  # fmt: skip
     answered = httpx.post(f"{address}/v1/completions", json=body, timeout=_PATIENCE_S)
     answered.raise_for_status()

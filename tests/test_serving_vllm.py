@@ -31,11 +31,16 @@ QUESTION = [{"role": "user", "content": "Is it a promoter?\n\n### Input:\nTATAAA
 def make_model(place, base):
     """A LLaMA of 64 numbers a token, with a vocabulary grown from a base of that make."""
     vocabulary = grow(MAKERS[base](place), place, TokenizerConfig(dna_size=40, protein_size=40))
+    tokenizer = load_tokenizer(vocabulary)
     sizes = {
-        "vocab_size": load_tokenizer(vocabulary).size, "hidden_size": 64, "intermediate_size": 96,
+        "vocab_size": tokenizer.size, "hidden_size": 64, "intermediate_size": 96,
         "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 512,
     }  # fmt: skip
-    save_model(new_llama(sizes, seed=1), vocabulary, place / "model")
+    model = new_llama(sizes, seed=1)
+    # Our engine writes no special token but the end token, which a tuned model never wants to; random weights would.
+    special = [tokenizer.vocabulary[token] for token in tokenizer.special_tokens]
+    model.get_output_embeddings().weight.data[special] = 0
+    save_model(model, vocabulary, place / "model")
     return place / "model"
 
 
