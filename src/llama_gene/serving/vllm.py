@@ -56,9 +56,10 @@ def become_vllm(
     with listening:
         opened = config.model_copy(update={"port": listening.getsockname()[1]})
     command = vllm_command(folder, opened, answering_dtype(shape, chat.dtype))
-    announce(f"handing over to {shlex.join(command)}")
+    variables = _QUIET | os.environ
+    announce(f"handing over to {shlex.join([*(f'{name}={variables[name]}' for name in _QUIET), *command])}")
     sys.stdout.flush()
-    os.execvpe(command[0], command, _QUIET | os.environ)
+    os.execvpe(command[0], command, variables)
 
 
 def check_heads(folder: Path, shape: PreTrainedConfig) -> None:
@@ -67,9 +68,10 @@ def check_heads(folder: Path, shape: PreTrainedConfig) -> None:
     Raises:
         ModelError: vLLM's kernels for a CPU do not take heads of this size, and there is no GPU.
     """
-    if best_device().type == "cpu" and shape.head_dim not in _CPU_HEADS:
+    numbers = getattr(shape, "head_dim", None) or shape.hidden_size // shape.num_attention_heads
+    if best_device().type == "cpu" and numbers not in _CPU_HEADS:
         raise ModelError(
-            f"{folder}: its attention heads have {shape.head_dim} numbers (head_dim); on a CPU vLLM takes "
+            f"{folder}: its attention heads have {numbers} numbers (head_dim); on a CPU vLLM takes "
             f"{', '.join(map(str, _CPU_HEADS))}. Leave out --engine vllm, or train with another model.hidden_size or "
             "model.heads."
         )
