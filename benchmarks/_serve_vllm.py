@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,9 @@ def answer_by_vllm(
 ) -> list[list[int]]:
     """A peer: all requests at once, in one call, as token ids; none stops early.
 
+    What the prompts of a call begin with alike is read once, as vLLM does; the salt keeps it from remembering the
+    whole prompts from one call to the next, which no user asks twice.
+
     Args:
         address: Of its server.
         model: Its name there.
@@ -64,7 +68,7 @@ def answer_by_vllm(
     """
     body = {
         "model": model, "prompt": prompts, "max_tokens": new_tokens, "temperature": 0, "ignore_eos": True,
-        "allowed_token_ids": allowed, "return_token_ids": True,
+        "allowed_token_ids": allowed, "return_token_ids": True, "cache_salt": uuid.uuid4().hex,
     }  # fmt: skip
     answered = httpx.post(f"{address}/v1/completions", json=body, timeout=_PATIENCE_S)
     answered.raise_for_status()
