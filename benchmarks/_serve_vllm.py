@@ -53,8 +53,8 @@ def answer_by_vllm(
 ) -> list[list[int]]:
     """A peer: all requests at once, in one call, as token ids; none stops early.
 
-    What the prompts of a call begin with alike is read once, as vLLM does; the salt keeps it from remembering the
-    whole prompts from one call to the next, which no user asks twice.
+    What its prompts begin with alike vLLM reads once; the salt keeps it from remembering the whole prompts from one
+    call to the next, as rounds repeat them and clients do not.
 
     Args:
         address: Of its server.

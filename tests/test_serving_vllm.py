@@ -93,7 +93,8 @@ def test_vllm_is_told_to_report_nothing_and_to_fetch_nothing_unless_the_user_say
     assert program == "vllm"
     assert int(command[command.index("--port") + 1]) > 0
     assert [variables[name] for name in ("VLLM_NO_USAGE_STATS", "DO_NOT_TRACK", "HF_HUB_OFFLINE")] == ["1", "1", "0"]
-    assert "HF_HUB_OFFLINE=0 vllm serve" in capsys.readouterr().out
+    assert variables["PATH"] == os.environ["PATH"]
+    assert "HF_HUB_OFFLINE=0 VLLM_HOST_IP=127.0.0.1 vllm serve" in capsys.readouterr().out
 
 
 def test_what_vllm_cannot_do_is_told_before_it_starts(folder, small_heads, tmp_path, handed_over, capsys):

@@ -24,8 +24,14 @@ from llama_gene.model.machine import best_device
 
 # vllm/v1/attention/backends/cpu_attn.py, get_supported_head_sizes; a GPU takes every multiple of 8 up to 256.
 _CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
-# llama-gene tells nobody what it does and asks no other host; who sets a variable himself keeps his value.
-_QUIET = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
+# llama-gene tells nobody what it does and asks no other host; who sets a variable himself keeps his value. The address
+# is that of vLLM's processes among themselves: without it they use the machine's own on the network.
+_QUIET = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_HOST_IP": "127.0.0.1",
+}
 
 
 def become_vllm(
