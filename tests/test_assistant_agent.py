@@ -110,7 +110,7 @@ def test_a_tool_that_raises_gives_an_error():
     assert step.error == "tool broken: failed with ZeroDivisionError: by hand. Try other arguments."
 
 
-def test_a_tool_that_exits_or_raises_a_timeout_of_its_own_is_told_from_one_that_hangs():
+def test_a_tool_that_exits_or_raises_a_timeout_of_its_own_is_told_from_one_that_hangs(caplog):
     def leaves() -> int:
         """It leaves."""
         raise SystemExit(3)
@@ -121,6 +121,7 @@ def test_a_tool_that_exits_or_raises_a_timeout_of_its_own_is_told_from_one_that_
 
     tools = all_tools(more=[make_tool(leaves), make_tool(late)])
     assert "failed with SystemExit: 3" in take_step(call("leaves"), (), tools, timeout_s=30).error
+    assert "SystemExit: 3" in caplog.records[-1].exc_text
     assert "failed with TimeoutError: a server" in take_step(call("late"), (), tools, timeout_s=30).error
 
 
@@ -192,8 +193,9 @@ def test_a_tool_searches_by_the_words_of_the_question_and_may_count_what_it_foun
             return [PassageHit("a.md:0-9", f"Asked: {question}", "a.md", 0.03)]
 
     asked = Decision((call("search_passages", question="@question"),))
-    said = "Passages in the index: 1. a.md:0-9 (a.md): Asked: What protein?"
+    said = "Passages in the index: 1. a.md:0-9 (a.md)."
     steps, finished = run(script(asked, Decision(text=said)), tools=all_tools(Shelf()))
+    assert steps[0].result[0]["text"] == "Asked: What protein?"
     assert say_result("search_passages", steps[0].result) == said
     assert finished.notices == ()
 
