@@ -105,7 +105,8 @@ def test_no_hit_is_said_to_be_no_hit(assistant, index):
     assert (found.passages, found.passages_note) == ((), "No hit in the index.")
 
 
-def test_what_cannot_be_searched_is_said_and_the_answer_stands(assistant, index):
+def test_what_cannot_be_searched_is_said_and_the_answer_stands(assistant, index, monkeypatch):
+    monkeypatch.setenv("PATH", "")
     broken = replace(index, config=IndexConfig(method="mmseqs"), counts={"protein records": 2, "protein letters": 84})
     reply = reply_to(replace(assistant, index=broken), f"hm?\n>a\n{KINASE}\n>b\n{PROMOTER}\n")
     notes = [one.note for one in reply.found.neighbours]
