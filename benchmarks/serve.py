@@ -2,8 +2,8 @@
 
 Throughput: a LLaMA of 10 million parameters and 40,000 rows with random weights, so that no answer stops early; many
 requests at a time go through our engine, one by one through transformers' `generate`, greedy, batch 1, and together
-through its continuous batching (`generate_batch`; a quarter of the requests, with a cache as large as they need). All
-write the same answers.
+through its continuous batching (`generate_batch`; a quarter of the requests, with a cache as large as they need). Where
+vLLM is installed, its own server is asked for all of them in one call. All write the same answers.
 
 Load: locust's clients stream chats from a server of their own process (`llama-gene serve`) without pause: errors,
 latency, fairness (answers of the slowest client by those of the fastest) and the server's memory, looked at ten times.
@@ -15,10 +15,10 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import torch
-from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig
 
 from _data import make_model, make_questions, make_tokenizer
 from _harness import (
@@ -43,18 +42,18 @@ from _harness import (
     summary,
     take_turns,
 )
+from _serve_vllm import VLLM, answer_by_vllm, serving_by_vllm
+from _serving import CONTINUOUS, ONE_BY_ONE, answer_continuously, answer_each, answer_together
 from llama_gene.config import ServeConfig
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.model.folders import save_model
-from llama_gene.serving.batch import Piece, Request
+from llama_gene.serving.choose import forbidden_ids
 from llama_gene.serving.engine import Engine
 from llama_gene.tokenizer.load import GeneTokenizer
 
 UNIT = "tokens_per_second"
 _LOAD_FILE = Path(__file__).parent / "_serve_load.py"
 _LOOKS = 10
-ONE_BY_ONE, CONTINUOUS = "one_by_one", "transformers_continuous_batching"
-_PAGE, _BATCH_TOKENS = 32, 2048
 _ASSISTANT_CLIENTS = 16
 _WRITTEN = re.compile(r'^llama_gene_tokens_total\{side="written"\} (\S+)', re.MULTILINE)
 
@@ -81,7 +80,7 @@ def main() -> None:
     sizes = QUICK if arguments.quick else FULL
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = make_tokenizer(Path(folder))
-        pairs = measure(sizes, tokenizer)
+        pairs = measure(sizes, tokenizer, Path(folder))
         load = load_server(sizes, arguments, tokenizer, Path(folder))
     ours = summary(pairs[ONE_BY_ONE].ours, UNIT)
     peers = {name: summary(pair.peer, UNIT) for name, pair in pairs.items()}
@@ -105,8 +104,8 @@ def main() -> None:
     )  # fmt: skip
 
 
-def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
-    """Ours beside each peer, on one model."""
+def measure(sizes: Sizes, tokenizer: GeneTokenizer, work: Path) -> dict[str, Pair]:
+    """Ours beside each peer, on one model; `work` is a folder for files."""
     model = make_model(REAL_SHAPE, REAL_ROWS, tokenizer).eval()
     rng = random.Random(5)
     questions = [make_questions(1, length_bp=rng.randint(40, 100))[0] for _ in range(sizes.requests)]
@@ -122,7 +121,7 @@ def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
     )  # fmt: skip
     few = prompts[: sizes.requests // 4]
     try:
-        return {
+        pairs = {
             ONE_BY_ONE: take_turns(
                 lambda: answer_together(engine, prompts, sizes.new_tokens),
                 lambda: answer_each(model, prompts, settings),
@@ -134,43 +133,18 @@ def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
                 units=len(few) * sizes.new_tokens, rounds=1,
             ),
         }  # fmt: skip
+        if shutil.which("vllm"):
+            save_model(model, tokenizer.folder, work / "served")
+            allowed = sorted(set(range(tokenizer.size)) - set(forbidden_ids(tokenizer, REAL_ROWS)))
+            with serving_by_vllm(work / "served", work / "vllm.log") as address:
+                pairs[VLLM] = take_turns(
+                    lambda: answer_together(engine, prompts, sizes.new_tokens),
+                    lambda: answer_by_vllm(address, "served", prompts, sizes.new_tokens, allowed),
+                    units=len(prompts) * sizes.new_tokens, rounds=sizes.rounds,
+                )  # fmt: skip
+        return pairs
     finally:
         engine.close()
-
-
-def answer_together(engine: Engine, prompts: list[tuple[int, ...]], new_tokens: int) -> None:
-    """Ours: all requests at once."""
-    ended = [threading.Event() for _ in prompts]
-
-    def listen(place: int, piece: Piece) -> None:
-        if piece.finish:
-            ended[place].set()
-
-    for place, prompt in enumerate(prompts):
-        engine.submit(Request(prompt, new_tokens), lambda piece, place=place: listen(place, piece))
-    for event in ended:
-        event.wait()
-
-
-def answer_each(model: PreTrainedModel, prompts: list[tuple[int, ...]], settings: GenerationConfig) -> None:
-    """A peer: one request after the other."""
-    with torch.inference_mode():
-        for prompt in prompts:
-            ids_1T = torch.tensor([prompt])
-            model.generate(input_ids=ids_1T, attention_mask=torch.ones_like(ids_1T), generation_config=settings)
-
-
-def answer_continuously(
-    model: PreTrainedModel, prompts: list[tuple[int, ...]], settings: GenerationConfig, most: int
-) -> None:
-    """A peer: transformers' continuous batching, with room for `most` requests at a time."""
-    pages = sum(-(-(len(prompt) + settings.max_new_tokens) // _PAGE) for prompt in prompts)
-    room = ContinuousBatchingConfig(
-        page_size=_PAGE, num_blocks=pages, max_batch_tokens=_BATCH_TOKENS, max_requests_per_batch=most
-    )
-    model.generate_batch(
-        [list(prompt) for prompt in prompts], generation_config=settings, continuous_batching_config=room, warmup=False
-    )
 
 
 def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, work: Path) -> dict[str, Any]:

@@ -213,6 +213,7 @@ def told_when_full(output: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        # Each library says it by an error of its own; what is no full disk goes on as it came.
         reason = _full_disk(error)
         if reason is None:
             raise
