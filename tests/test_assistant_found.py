@@ -12,11 +12,12 @@ from llama_gene.artifacts import write_json
 from llama_gene.assistant.asking import ask_task
 from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.assistant.events import Answered, reply_record
-from llama_gene.assistant.found import PASSAGES_HEADING, SEQUENCES_HEADING, Found, Searching, look_up, quote_found
+from llama_gene.assistant.found import PASSAGES_HEADING, Found, Searching, look_up, quote_found
 from llama_gene.assistant.terminal import chat
 from llama_gene.assistant.turn import converse, reply_to
 from llama_gene.config import ChatConfig, IndexConfig
 from llama_gene.retrieval.build import build_index
+from llama_gene.retrieval.hits import SEQUENCES_HEADING
 from llama_gene.retrieval.index import open_index
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.sequences.records import Record
