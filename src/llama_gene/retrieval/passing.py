@@ -35,5 +35,6 @@ def index_records(records: Iterable[Record]) -> Iterator[Index]:
                 counts[f"{record.kind} records"] += 1
                 counts[f"{record.kind} letters"] += len(record.text)
             writer.finish_file(folder, counts)
-        with closing(Index(folder, counts, IndexConfig(), open_reader(folder), None, np.zeros((0, 0)), {})) as index:
+        vectors_ND = np.zeros((0, 0), np.float16)
+        with closing(Index(folder, counts, IndexConfig(), open_reader(folder), None, vectors_ND, {})) as index:
             yield index
