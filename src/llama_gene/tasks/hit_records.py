@@ -32,6 +32,8 @@ FAMILY = "function"
 MARK = "~hits"
 WITH_HITS, WITHOUT = "asked again with hits", "asked again, told that there is no hit"
 _SPELLING = re.compile(r"~(joined|spaced)$")
+# Questions about items that another question is about, too.
+_TWICE = (MARK, "~spaced")
 _TOGETHER = 256
 
 
@@ -42,14 +44,11 @@ def known_items(instructions: Path, task: str) -> Iterator[Record]:
         instructions: train.jsonl of `tasks build`.
         task: Its name.
     """
-    before = ""
     with instructions.open(encoding="utf-8") as lines:
         for record in map(json.loads, lines):
-            if record["task"] == task and not record["id"].endswith(MARK):
-                if (name := _item_name(record)) != before:
-                    answer = " ".join(record["output"].split())
-                    yield Record(name, _kind_of(record), record["sequences"][0], instructions.name, answer)
-                before = name
+            if record["task"] == task and record["sequences"] and not record["id"].endswith(_TWICE):
+                answer = " ".join(record["output"].split())
+                yield Record(_item_name(record), _kind_of(record), record["sequences"][0], instructions.name, answer)
 
 
 def hit_records(
@@ -75,7 +74,7 @@ def hit_records(
     """
     share = config.with_hits.share
     shown = show_progress(records, "Looking up hits", total)
-    drawn = (record for record in shown if _draw(seed, record["id"]) < share)
+    drawn = (record for record in shown if record["sequences"] and _draw(seed, record["id"]) < share)
     with index_records(known) as index, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         look_up = partial(_hits_of, config.with_hits, index)
         # Few at a time, so that memory stays small.
