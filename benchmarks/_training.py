@@ -1,4 +1,5 @@
-"""What the benchmarks of training share: documents, our packed rows of them, and the peer that pads each to a row."""
+"""What the benchmarks of training share: documents, our packed rows of them, the peer that pads each to a row; and the
+models of a size for a GPU."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +10,35 @@ import torch
 from datasets import Dataset
 from peft import PeftModel
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainingArguments,
+)
 
 from llama_gene.config import OptimizerConfig
 from llama_gene.corpus.best_fit import best_fit
+from llama_gene.model.machine import best_device
 from llama_gene.training.loop import uses_bf16
 from llama_gene.training.rows import NO_TARGET
+
+SHAPE_7B = {
+    "vocab_size": 92_000,
+    "hidden_size": 4096,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "intermediate_size": 11008,
+}
+SHAPE_QUICK = {
+    "vocab_size": 2_000,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 128,
+}
 
 
 @dataclass(frozen=True)
@@ -101,3 +125,15 @@ def pad(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         "attention_mask": pad_sequence([torch.ones_like(document) for document in ids], batch_first=True),
         "labels": pad_sequence(labels, batch_first=True, padding_value=NO_TARGET),
     }
+
+
+def random_model(shape: dict[str, int], *, context: int = 4096) -> PreTrainedModel:
+    """A LLaMA in bfloat16, made where it is trained: drawing 7 billion numbers on a CPU takes minutes."""
+    torch.manual_seed(1)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with best_device():
+            return LlamaForCausalLM(LlamaConfig(max_position_embeddings=context, **shape))
+    finally:
+        torch.set_default_dtype(before)

@@ -18,7 +18,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import torch
-from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig
 
 from _data import make_model, make_questions, make_tokenizer
 from _harness import (
@@ -43,18 +41,16 @@ from _harness import (
     summary,
     take_turns,
 )
+from _serving import CONTINUOUS, ONE_BY_ONE, answer_continuously, answer_each, answer_together
 from llama_gene.config import ServeConfig
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.model.folders import save_model
-from llama_gene.serving.batch import Piece, Request
 from llama_gene.serving.engine import Engine
 from llama_gene.tokenizer.load import GeneTokenizer
 
 UNIT = "tokens_per_second"
 _LOAD_FILE = Path(__file__).parent / "_serve_load.py"
 _LOOKS = 10
-ONE_BY_ONE, CONTINUOUS = "one_by_one", "transformers_continuous_batching"
-_PAGE, _BATCH_TOKENS = 32, 2048
 _ASSISTANT_CLIENTS = 16
 _WRITTEN = re.compile(r'^llama_gene_tokens_total\{side="written"\} (\S+)', re.MULTILINE)
 
@@ -136,41 +132,6 @@ def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
         }  # fmt: skip
     finally:
         engine.close()
-
-
-def answer_together(engine: Engine, prompts: list[tuple[int, ...]], new_tokens: int) -> None:
-    """Ours: all requests at once."""
-    ended = [threading.Event() for _ in prompts]
-
-    def listen(place: int, piece: Piece) -> None:
-        if piece.finish:
-            ended[place].set()
-
-    for place, prompt in enumerate(prompts):
-        engine.submit(Request(prompt, new_tokens), lambda piece, place=place: listen(place, piece))
-    for event in ended:
-        event.wait()
-
-
-def answer_each(model: PreTrainedModel, prompts: list[tuple[int, ...]], settings: GenerationConfig) -> None:
-    """A peer: one request after the other."""
-    with torch.inference_mode():
-        for prompt in prompts:
-            ids_1T = torch.tensor([prompt])
-            model.generate(input_ids=ids_1T, attention_mask=torch.ones_like(ids_1T), generation_config=settings)
-
-
-def answer_continuously(
-    model: PreTrainedModel, prompts: list[tuple[int, ...]], settings: GenerationConfig, most: int
-) -> None:
-    """A peer: transformers' continuous batching, with room for `most` requests at a time."""
-    pages = sum(-(-(len(prompt) + settings.max_new_tokens) // _PAGE) for prompt in prompts)
-    room = ContinuousBatchingConfig(
-        page_size=_PAGE, num_blocks=pages, max_batch_tokens=_BATCH_TOKENS, max_requests_per_batch=most
-    )
-    model.generate_batch(
-        [list(prompt) for prompt in prompts], generation_config=settings, continuous_batching_config=room, warmup=False
-    )
 
 
 def load_server(sizes: Sizes, arguments: Arguments, tokenizer: GeneTokenizer, work: Path) -> dict[str, Any]:

@@ -18,29 +18,14 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from _harness import read_arguments, report, summary, take_turns
-from _training import Document, one_a_row, pack, train_padded
+from _training import SHAPE_7B, SHAPE_QUICK, Document, one_a_row, pack, random_model, train_padded
 from llama_gene.config import OptimizerConfig, describe
 from llama_gene.model.adapters import add_adapters, count_parameters
-from llama_gene.model.machine import best_device, multiply_rate
+from llama_gene.model.machine import multiply_rate
 from llama_gene.training.loop import train
 
-SHAPE_7B = {
-    "vocab_size": 92_000,
-    "hidden_size": 4096,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "intermediate_size": 11008,
-}
-SHAPE_QUICK = {
-    "vocab_size": 2_000,
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 128,
-}
 OLD_ROWS_SHARE = 32_000 / 92_000
 RECIPE = OptimizerConfig(
     method="lora",
@@ -124,18 +109,6 @@ def make_documents(tokens: int, rows: int) -> list[Document]:
         documents.append(Document([rng.randrange(3, rows) for _ in range(rng.randint(40, 200))], 1))
         tokens -= len(documents[-1].ids)
     return documents
-
-
-def random_model(shape: dict[str, int]) -> PreTrainedModel:
-    """A LLaMA in bfloat16, made where it is trained: drawing 7 billion numbers on a CPU takes minutes."""
-    torch.manual_seed(1)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        with best_device():
-            return LlamaForCausalLM(LlamaConfig(max_position_embeddings=4096, **shape))
-    finally:
-        torch.set_default_dtype(before)
 
 
 def train_packed(model: PeftModel, rows: Dataset, settings: OptimizerConfig, place: Path) -> None:

@@ -14,6 +14,7 @@ RATIOS = {
     "task_baselines": {"taken_over"},
     "retrieval": {"exhaustive"},
     "serve": {"one_by_one", "transformers_continuous_batching"},
+    "serve_gpu": {"one_by_one", "transformers_continuous_batching"},
     "splits": {"exhaustive"},
     "tasks_build": {"datasets_map", "datasets_map_with_split"},
     "tokenizer_encode": {"tokenizers", "tiktoken", "sentencepiece"},
