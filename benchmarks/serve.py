@@ -2,8 +2,8 @@
 
 Throughput: a LLaMA of 10 million parameters and 40,000 rows with random weights, so that no answer stops early; many
 requests at a time go through our engine, one by one through transformers' `generate`, greedy, batch 1, and together
-through its continuous batching (`generate_batch`; a quarter of the requests, with a cache as large as they need). All
-write the same answers.
+through its continuous batching (`generate_batch`; a quarter of the requests, with a cache as large as they need). Where
+vLLM is installed, its own server is asked for all of them in one call. All write the same answers.
 
 Load: locust's clients stream chats from a server of their own process (`llama-gene serve`) without pause: errors,
 latency, fairness (answers of the slowest client by those of the fastest) and the server's memory, looked at ten times.
@@ -15,6 +15,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,10 +42,12 @@ from _harness import (
     summary,
     take_turns,
 )
+from _serve_vllm import VLLM, answer_by_vllm, serving_by_vllm
 from _serving import CONTINUOUS, ONE_BY_ONE, answer_continuously, answer_each, answer_together
 from llama_gene.config import ServeConfig
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.model.folders import save_model
+from llama_gene.serving.choose import forbidden_ids
 from llama_gene.serving.engine import Engine
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -77,7 +80,7 @@ def main() -> None:
     sizes = QUICK if arguments.quick else FULL
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = make_tokenizer(Path(folder))
-        pairs = measure(sizes, tokenizer)
+        pairs = measure(sizes, tokenizer, Path(folder))
         load = load_server(sizes, arguments, tokenizer, Path(folder))
     ours = summary(pairs[ONE_BY_ONE].ours, UNIT)
     peers = {name: summary(pair.peer, UNIT) for name, pair in pairs.items()}
@@ -101,8 +104,8 @@ def main() -> None:
     )  # fmt: skip
 
 
-def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
-    """Ours beside each peer, on one model."""
+def measure(sizes: Sizes, tokenizer: GeneTokenizer, work: Path) -> dict[str, Pair]:
+    """Ours beside each peer, on one model; `work` is a folder for files."""
     model = make_model(REAL_SHAPE, REAL_ROWS, tokenizer).eval()
     rng = random.Random(5)
     questions = [make_questions(1, length_bp=rng.randint(40, 100))[0] for _ in range(sizes.requests)]
@@ -118,7 +121,7 @@ def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
     )  # fmt: skip
     few = prompts[: sizes.requests // 4]
     try:
-        return {
+        pairs = {
             ONE_BY_ONE: take_turns(
                 lambda: answer_together(engine, prompts, sizes.new_tokens),
                 lambda: answer_each(model, prompts, settings),
@@ -130,6 +133,16 @@ def measure(sizes: Sizes, tokenizer: GeneTokenizer) -> dict[str, Pair]:
                 units=len(few) * sizes.new_tokens, rounds=1,
             ),
         }  # fmt: skip
+        if shutil.which("vllm"):
+            save_model(model, tokenizer.folder, work / "served")
+            allowed = sorted(set(range(tokenizer.size)) - set(forbidden_ids(tokenizer, REAL_ROWS)))
+            with serving_by_vllm(work / "served", work / "vllm.log") as address:
+                pairs[VLLM] = take_turns(
+                    lambda: answer_together(engine, prompts, sizes.new_tokens),
+                    lambda: answer_by_vllm(address, "served", prompts, sizes.new_tokens, allowed),
+                    units=len(prompts) * sizes.new_tokens, rounds=sizes.rounds,
+                )  # fmt: skip
+        return pairs
     finally:
         engine.close()
 

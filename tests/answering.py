@@ -9,11 +9,14 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from llama_gene.config import EvaluateConfig
+from llama_gene.evaluation.evaluate import evaluate
 from llama_gene.evaluation.items import Item
 from llama_gene.prompts import CHAT_TEMPLATE
 
 LABELS = ("Non-promoter", "promoter")
 MOTIF = "TATAAT"
+SMALL = EvaluateConfig(bootstrap=100, generate_items=4, max_new_tokens=4, kmer_max=3, batch_items=8)
 
 
 def write_answering_model(folder: Path, *, hidden: int = 32, seed: int = 1, positions: int = 512) -> Path:
@@ -104,3 +107,10 @@ def write_instructions(folder: Path, splits: dict[str, list[Item]]) -> Path:
     for name, items in splits.items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(one.record()) + "\n" for one in items))
     return folder
+
+
+def evaluate_small(folder, splits):
+    """Evaluate the answering model on items of each split, written below a folder; the result is `out` in it."""
+    model = write_answering_model(folder / "model")
+    instructions = write_instructions(folder / "instructions", splits)
+    return evaluate(SMALL, model=model, instructions=instructions, seed=1, output=folder / "out")

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from llama_gene.artifacts import Manifest
 from llama_gene.config import FetchConfig
+from llama_gene.corpus.fetch.fetch import fetch_corpus
 
 ARCHIVES = (
     "ensembl", "ensembl_genomes", "ncbi_genomes", "ncbi_datasets", "uniprot", "pmc", "pubmed", "semantic_scholar",
@@ -187,3 +190,13 @@ def fetch_config(archive: Archive, *entries: dict[str, object], **settings: obje
             **settings,
         }
     )
+
+
+def entry(archive: Archive, path: str = "/a.bin", name: str = "mine", **settings: object) -> dict[str, object]:
+    """An address of the server to fetch."""
+    return {"archive": "url", "name": name, "url": archive.url + path, **settings}
+
+
+def fetch(archive: Archive, folder: Path, *entries: dict[str, object], seed: int = 1, **settings: object) -> Manifest:
+    """Fetch entries into `out` of a folder."""
+    return fetch_corpus(fetch_config(archive, *entries, **settings), seed=seed, output=folder / "out")

@@ -110,7 +110,7 @@ def test_a_tool_that_raises_gives_an_error():
     assert step.error == "tool broken: failed with ZeroDivisionError: by hand. Try other arguments."
 
 
-def test_a_tool_that_exits_or_raises_a_timeout_of_its_own_is_told_from_one_that_hangs():
+def test_a_tool_that_exits_or_raises_a_timeout_of_its_own_is_told_from_one_that_hangs(caplog):
     def leaves() -> int:
         """It leaves."""
         raise SystemExit(3)
@@ -121,6 +121,7 @@ def test_a_tool_that_exits_or_raises_a_timeout_of_its_own_is_told_from_one_that_
 
     tools = all_tools(more=[make_tool(leaves), make_tool(late)])
     assert "failed with SystemExit: 3" in take_step(call("leaves"), (), tools, timeout_s=30).error
+    assert "SystemExit: 3" in caplog.records[-1].exc_text
     assert "failed with TimeoutError: a server" in take_step(call("late"), (), tools, timeout_s=30).error
 
 

@@ -2,18 +2,27 @@
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from rich.console import Console
 
-from chatting import make_chat_model
+from chatting import having, make_chat_model
 from llama_gene.artifacts import write_json
+from llama_gene.assistant.agent import Decision, Step, take_step
 from llama_gene.assistant.asking import ask_task
 from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.assistant.events import Answered, reply_record
-from llama_gene.assistant.found import PASSAGES_HEADING, Found, Searching, look_up, quote_found
+from llama_gene.assistant.found import (
+    PASSAGES_HEADING,
+    Found,
+    Searching,
+    look_up,
+    quote_found,
+    without_hits_of,
+)
 from llama_gene.assistant.terminal import chat
+from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.assistant.turn import converse, reply_to
 from llama_gene.config import ChatConfig, IndexConfig
 from llama_gene.retrieval.build import build_index
@@ -22,6 +31,8 @@ from llama_gene.retrieval.index import open_index
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.sequences.records import Record
 from llama_gene.serving.shown import found_record
+from llama_gene.tasks.tool_calls import Request
+from llama_gene.tools import all_tools
 
 KINASE = "MKVLAAGIVGLLLAQPSFWYENDTRHCKMGEDLQIAPRSTVNWYHKLMEC"
 # Two residues of the kinase are missing, one is another.
@@ -50,10 +61,6 @@ def assistant(tmp_path_factory, index):
     # The vocabulary spells letter by letter, so what is found needs much room.
     opened.model.config.max_position_embeddings = 4096
     return opened
-
-
-def having(assistant, **settings):
-    return replace(assistant, config=assistant.config.model_copy(update=settings))
 
 
 def test_neighbours_and_passages_come_after_the_answer_with_their_sources(assistant):
@@ -107,6 +114,15 @@ def test_what_cannot_be_searched_is_said_and_the_answer_stands(assistant, index)
     assert reply.answers
 
 
+def test_a_sequence_that_chance_may_copy_is_not_searched_and_it_is_said(assistant, index):
+    found = look_up(index, "", [Record("a", "protein", "MKV", "")], assistant.config)
+    assert found.neighbours[0].hits == ()
+    assert "too short to search: 3 letters, at least 5. Among 84 letters" in found.neighbours[0].note
+    step = take_step(Request("search_sequences", {"sequence": "MKV", "kind": "protein"}, ""), (), all_tools(index),
+                     timeout_s=60)  # fmt: skip
+    assert "too short to search: 3 letters, at least 5." in step.error
+
+
 def test_a_long_sequence_is_searched_by_its_start_and_it_is_said(assistant, index):
     short = replace(index, config=IndexConfig(longest_query=100))
     found = look_up(short, "", [Record("a", "protein", KINASE * 3, "")], assistant.config)
@@ -152,6 +168,41 @@ def test_a_function_task_is_asked_with_alike_sequences_behind_its_instruction(as
     text = question.user.content
     assert text.index("function") < text.index(SEQUENCES_HEADING) < text.index("### Input:")
     assert len(question.prompt) < assistant.context_tokens
+
+
+def searching(question, sequences, steps, tools):
+    """A planner that searches by itself before it answers."""
+    yield from ()
+    calls = (
+        Request("search_sequences", {"sequence": "@input", "kind": "protein"}, ""),
+        Request("search_passages", {"question": "phosphate of the kinase"}, ""),
+    )
+    return Decision(requests=(calls[len(steps)],)) if len(steps) < len(calls) else Decision(text="A phosphate.")
+
+
+def test_a_source_that_the_model_found_itself_is_shown_once(assistant, index):
+    tools = Toolbox(all_tools(index), planner=searching)
+    shown = io.StringIO()
+    question = f"Which phosphate does it carry? {KINASE}"
+    chat(assistant, input_lines=[question], console=Console(file=shown, width=200), toolbox=tools)
+    text = shown.getvalue()
+    assert text.count("1. P1: kinase") == text.count("The kinase carries a phosphate.") == 1
+    assert text.index("search_sequences") < text.index("1. P1: kinase") < text.index("search_passages")
+    assert text.index("The kinase carries a phosphate.") < text.index("A phosphate.")
+    assert "sequence 1 in the index idx: 1 hit stands above, found by the model's own search." in text
+
+
+def test_what_the_model_did_not_find_itself_is_shown_with_the_rest(assistant, index):
+    found = look_up(index, "kinase", [Record("a", "protein", KINASE, "")], assistant.config)
+    (hit,) = found.passages
+    found = replace(found, passages=(hit, replace(hit, id="other.md:0-75")))
+    step = Step("search_passages", {}, "", [asdict(hit)], "", 0.0)
+    left = without_hits_of([step], found)
+    assert left.neighbours == found.neighbours
+    assert [one.id for one in left.passages] == ["other.md:0-75"]
+    assert left.passages_note == "1 hit stands above, found by the model's own search."
+    failed = replace(step, result=None, error="no")
+    assert without_hits_of([failed], found) == found
 
 
 def test_the_terminal_shows_it_below_the_answer(assistant):

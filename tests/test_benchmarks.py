@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ RATIOS = {
     "corpus_build": {"pipeline"},
     "task_baselines": {"taken_over"},
     "retrieval": {"exhaustive"},
-    "serve": {"one_by_one", "transformers_continuous_batching"},
+    "serve": {"one_by_one", "transformers_continuous_batching"} | ({"vllm"} if shutil.which("vllm") else set()),
     "serve_gpu": {"one_by_one", "transformers_continuous_batching"},
     "splits": {"exhaustive"},
     "tasks_build": {"datasets_map", "datasets_map_with_split"},

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
-from llama_gene.config import load_recipe
+from llama_gene.config import load_recipe, resolve
 from llama_gene.errors import ConfigError
+from llama_gene.storage import to_path
 
 
 def test_an_unknown_key_names_its_nearest_neighbour(tmp_path):
@@ -52,3 +55,13 @@ def test_a_missing_recipe_and_broken_toml_are_named(tmp_path):
     (tmp_path / "recipe.toml").write_text("name = \n")
     with pytest.raises(ConfigError, match="not TOML"):
         load_recipe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("a/*.fa", "memory://lab/data/a/*.fa"), (".", "memory://lab/data"), ("/here/a.fa", "/here/a.fa"),
+     ("~/a.fa", str(Path("~/a.fa").expanduser())), ("memory://other/a.fa", "memory://other/a.fa")],
+)  # fmt: skip
+def test_a_path_starts_from_data_in_object_storage_unless_it_names_its_own_place(path, place):
+    pytest.importorskip("upath", reason="universal-pathlib is not installed: pip install 'llama-gene[cluster]'")
+    assert str(resolve(path, to_path("memory://lab/data"))) == place

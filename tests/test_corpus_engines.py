@@ -18,6 +18,7 @@ import pytest
 from joblib.externals.loky import get_reusable_executor, process_executor
 
 import waiting
+from clouds import CLOUDS, serving_bucket, upload
 from genes import make_gene, write_genbank
 from llama_gene import cli
 from llama_gene.config import EngineConfig, PackConfig
@@ -26,6 +27,7 @@ from llama_gene.corpus.engine import Work, run_tasks
 from llama_gene.corpus.pack import pack_corpus
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.storage import to_path
+from running import refused
 from test_corpus_build import config, write_fasta
 from test_corpus_pack import write_tokenizer
 
@@ -60,12 +62,12 @@ def many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llama_gene.corpus.build.BATCH_LETTERS", 20_000)
 
 
-def make(data: Path, output: Path, engine: EngineConfig) -> dict[str, bytes]:
+def make(data: Path, corpus: Path, blocks: Path, engine: EngineConfig) -> dict[str, bytes]:
     """Corpus and blocks; every file of both but the manifests, which hold the time."""
-    build_corpus(config(*SOURCES, shard_letters=40_000), data=data, seed=1, output=output / "corpus", engine=engine)
+    build_corpus(config(*SOURCES, shard_letters=40_000), data=data, seed=1, output=corpus, engine=engine)
     packing = PackConfig(block_tokens=300, max_tokens=60_000)
-    pack_corpus(packing, corpus=output / "corpus", tokenizer=data, seed=1, output=output / "blocks", engine=engine)
-    files = [file for folder in ("corpus", "blocks") for file in (output / folder).rglob("*") if file.is_file()]
+    pack_corpus(packing, corpus=corpus, tokenizer=data, seed=1, output=blocks, engine=engine)
+    files = [file for folder in (corpus, blocks) for file in folder.rglob("*") if file.is_file()]
     return {
         f"{file.parent.parent.name}/{file.parent.name}/{file.name}": file.read_bytes()
         for file in files
@@ -78,7 +80,8 @@ def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("llama_gene.corpus.collect._CHUNK_BYTES", 25_000)
         patch.setattr("llama_gene.corpus.build.BATCH_LETTERS", 20_000)
-        return make(data, tmp_path_factory.mktemp("alone"), EngineConfig(workers=1))
+        output = tmp_path_factory.mktemp("alone")
+        return make(data, output / "corpus", output / "blocks", EngineConfig(workers=1))
 
 
 def test_there_are_several_tasks_in_every_pass(alone):
@@ -90,7 +93,7 @@ def test_there_are_several_tasks_in_every_pass(alone):
 
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes_as_one(data, tmp_path, alone):
-    assert make(data, tmp_path, EngineConfig(workers=2)) == alone
+    assert make(data, tmp_path / "corpus", tmp_path / "blocks", EngineConfig(workers=2)) == alone
 
 
 @pytest.mark.slow
@@ -146,7 +149,9 @@ def test_a_ray_cluster_that_loses_a_node_at_work_writes_the_same_bytes(
         ray_of_tests.init(address=cluster.address, log_to_driver=False)
         with ThreadPoolExecutor() as pool:
             lost = pool.submit(_lose, cluster, second, tmp_path)
-            made = make(data, tmp_path, EngineConfig(name="ray", address=cluster.address))
+            made = make(
+                data, tmp_path / "corpus", tmp_path / "blocks", EngineConfig(name="ray", address=cluster.address)
+            )
         assert made == alone
         nodes = [line.split()[0] for line in (tmp_path / "waiting" / lost.result()).read_text().splitlines()]
         assert len(nodes) == 2, "what the lost node was at was done again"
@@ -175,72 +180,78 @@ def _lose(cluster, node, folder: Path) -> str:  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of an S3 server that runs here."""
-    server_of = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'moto[server]'")
-    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'llama-gene[cluster]'")
-    import s3fs
-
-    server = server_of.ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in (
-        ("AWS_ENDPOINT_URL", f"http://{host}:{port}"), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):  # fmt: skip
-        monkeypatch.setenv(name, value)
-    # Workers of an earlier test do not know these.
-    get_reusable_executor().shutdown(wait=True)
-    s3fs.S3FileSystem.clear_instance_cache()
-    # All servers of one process share what they hold.
-    name = f"genes{time.time_ns()}"
-    s3fs.S3FileSystem().mkdir(name)
-    yield f"s3://{name}"
-    server.stop()
-
-
-def upload(folder: Path, place: Path) -> None:
-    """Every file of a folder."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            (place / file.relative_to(folder).as_posix()).write_bytes(file.read_bytes())
+def clouds() -> Iterator[tuple[str, str]]:
+    """The addresses of empty buckets of two clouds: Amazon's and Google's."""
+    with serving_bucket("s3") as amazon, serving_bucket("gs") as google:
+        yield amazon, google
 
 
 @pytest.mark.slow
-def test_object_storage_holds_the_same_bytes(data, bucket, alone):
-    place = to_path(f"{bucket}/raw")
-    upload(data, place)
-    output = to_path(f"{bucket}/made")
-    made = make(place, output, EngineConfig(workers=2))
-    assert made == alone
-    manifest = (output / "corpus/manifest.json").read_text()
-    build_corpus(config(*SOURCES, shard_letters=40_000), data=place, seed=1, output=output / "corpus")
-    assert (output / "corpus/manifest.json").read_text() == manifest, "what is up to date is left alone"
+def test_processes_that_read_and_write_two_clouds_write_the_same_bytes(data, clouds, alone):
+    assert make_across(*clouds, data, EngineConfig(workers=2)) == alone
 
 
 @pytest.mark.slow
-def test_a_ray_cluster_that_reads_and_writes_object_storage_writes_the_same_bytes(data, bucket, alone, ray_of_tests):
+def test_a_ray_cluster_that_reads_and_writes_two_clouds_writes_the_same_bytes(data, clouds, alone, ray_of_tests):
     ray_of_tests.init(num_cpus=2, object_store_memory=10**8, include_dashboard=False, log_to_driver=False)
-    place = to_path(f"{bucket}/raw")
-    upload(data, place)
-    assert make(place, to_path(f"{bucket}/made"), EngineConfig(name="ray")) == alone
+    assert make_across(*reversed(clouds), data, EngineConfig(name="ray")) == alone
+
+
+def make_across(one: str, other: str, data: Path, engine: EngineConfig) -> dict[str, bytes]:
+    """What is made of data in one cloud, with the corpus in the other."""
+    upload(data, to_path(f"{one}/raw"))
+    return make(to_path(f"{one}/raw"), to_path(f"{other}/made/corpus"), to_path(f"{one}/made/blocks"), engine)
 
 
 @pytest.mark.slow
-def test_the_command_line_takes_places_in_object_storage(bucket, capsys, tmp_path):
-    write_fasta(tmp_path / "a.fa", {f"g{number}": "ACGTTGCA" * (50 + number) for number in range(40)})
-    to_path(f"{bucket}/raw/a.fa").write_bytes((tmp_path / "a.fa").read_bytes())
-    source = ["--set", 'corpus.sources=[{ path = "a.fa", kind = "dna" }]', "--set", "corpus.near_duplicates.kinds=[]"]
-    where = ["--data", f"{bucket}/raw", "--output", f"{bucket}/corpus"]
-    assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["counts"]["dna records read"] == 40
-    assert to_path(f"{bucket}/corpus/train/00000.parquet").is_file()
+@pytest.mark.parametrize("scheme", CLOUDS)
+def test_the_command_line_takes_places_in_object_storage(scheme, capsys):
+    genes = "".join(f">g{number}\n{'ACGTTGCA' * (50 + number)}\n" for number in range(40))
+    source = ["--set", 'corpus.sources=[{ path = "*.fa", kind = "dna" }]', "--set", "corpus.near_duplicates.kinds=[]"]
+    with serving_bucket(scheme) as bucket:
+        for name in ("a.fa", "b.txt", ".hidden.fa"):
+            to_path(f"{bucket}/raw/{name}").write_text(genes)
+        where = ["--data", f"{bucket}/raw", "--output", f"{bucket}/corpus"]
+        assert cli.run(["corpus", "plan", *where, *source, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["sources"][0]["files"] == 1
+        assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
+        built = json.loads(capsys.readouterr().out)
+        assert built["counts"]["dna records read"] == 40
+        assert to_path(f"{bucket}/corpus/train/00000.parquet").is_file()
+        assert cli.run(["corpus", "build", *where, *source, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == built, "what is up to date is left alone"
+        where = ["--set", f"data={bucket}/raw", "--output", f"{bucket}-nowhere/corpus"]
+        assert cli.run(["corpus", "build", *where, *source]) == 2
+    assert f"\nllama-gene: {bucket}-nowhere/corpus: cannot be reached (" in "\n" + capsys.readouterr().err
 
 
 def test_object_storage_without_its_extra_names_the_line_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "upath", None)
     with pytest.raises(ConfigError, match=r"pip install 'llama-gene\[cluster\]'"):
         to_path("s3://genes/corpus")
+
+
+def test_object_storage_without_credentials_is_told_in_one_line(monkeypatch):
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'llama-gene[cluster]'")
+    s3fs.S3FileSystem.clear_instance_cache()
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(
+        ConfigError, match=r"s3://nobody/x: cannot be reached \(NoCredentialsError: .* your credentials\."
+    ):
+        to_path("s3://nobody/x")
+
+
+@pytest.mark.parametrize("command", [["corpus", "fetch"], ["tokenizer", "train"], ["tasks", "split"]])
+def test_a_command_that_writes_to_this_machine_alone_refuses_object_storage(command, capsys):
+    refused(
+        capsys,
+        [*command, "--output", "gs://genes/x"],
+        "^llama-gene: gs://genes/x: only `corpus build` and `corpus pack`",
+    )
 
 
 def test_ray_without_its_extra_names_the_line_to_install(data, tmp_path, monkeypatch):

@@ -4,15 +4,17 @@ import io
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 import typer.main
 
 from llama_gene import cli
 from llama_gene.config import Recipe
+from llama_gene.config.fetch import Entry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -22,18 +24,20 @@ _ANCHOR = re.compile(r"\]\(([^)#\s]*)#([^)\s]+)\)")
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, the file it stands for, its text and its first line in the page."""
+    """A fenced block: its language, the file it stands for, its text, its first line, whether one is right above it."""
 
     language: str
     title: str
     text: str
     line: int
+    follows: bool
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     for match in _BLOCK.finditer(text):
-        yield Block(match[1], match[2] or "", match[3], text.count("\n", 0, match.start()) + 2)
+        line = text.count("\n", 0, match.start()) + 2
+        yield Block(match[1], match[2] or "", match[3], line, text[: match.start()].endswith("\n```\n\n"))
 
 
 def runs(page: Path) -> bool:
@@ -53,6 +57,7 @@ def page_folder(small_run, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", filter(runs, PAGES), ids=lambda page: page.stem)
 def test_every_block_of_a_page_runs_in_order(page, page_folder, monkeypatch, capsys):
     names: dict[str, object] = {"__name__": page.stem}
+    shown = ""
     for block in blocks_of(page):
         if block.title:
             file = page_folder / block.title
@@ -62,10 +67,21 @@ def test_every_block_of_a_page_runs_in_order(page, page_folder, monkeypatch, cap
             exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), names)
         elif block.language == "console":
             for command in block.text.splitlines():
-                run_command(command, f"{page.name}:{block.line}", monkeypatch, capsys)
+                shown = run_command(command, f"{page.name}:{block.line}", monkeypatch, capsys)
+        elif shown and block.follows:
+            # The page shows the whole run, this is the small one.
+            assert without_numbers(block.text) == without_numbers(shown), f"{page.name}:{block.line}"
+        if block.language != "console":
+            shown = ""
 
 
-def run_command(line: str, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def without_numbers(text: str) -> list[str]:
+    """The words of each line, a 0 for each number."""
+    return [" ".join(re.sub(r"\d[\d.,]*(e-?\d+)?", "0", line).split()) for line in text.splitlines()]
+
+
+def run_command(line: str, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command shows, which must be something."""
     assert line.startswith("$ llama-gene "), f"{where}: {line!r} is not a command of ours"
     command, _, source = line.removeprefix("$ llama-gene ").partition(" < ")
     stdin = Path(source.strip()).read_text(encoding="utf-8") if source else ""
@@ -74,6 +90,7 @@ def run_command(line: str, where: str, monkeypatch: pytest.MonkeyPatch, capsys: 
     shown = capsys.readouterr()
     assert code == 0, f"{where}: {line}\n{shown.err}"
     assert shown.out, f"{where}: {line} shows nothing"
+    return shown.out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -121,6 +138,20 @@ def test_the_page_on_recipes_names_every_table_of_one():
     for name, field in Recipe.model_fields.items():
         wanted = f"`{name}`" if field.annotation in (str, int) else f"`[{name}]`"
         assert wanted in text or name == "description", f"docs/recipes.md does not name {wanted}"
+
+
+def test_the_page_on_fetch_names_every_key_of_an_entry_and_its_default():
+    text = (ROOT / "docs/fetch.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text.partition("| keys |")[2].partition("## ")[0], re.MULTILINE))
+    for entry in get_args(get_args(Entry)[0]):
+        archive = get_args(entry.model_fields["archive"].annotation)[0]
+        named = dict(re.findall(r"`([a-z]+)(?: = ([^`]+))?`", rows.pop(archive)))
+        fields = {name: field.default for name, field in entry.model_fields.items() if name not in ("name", "archive")}
+        assert sorted(named) == sorted(fields), archive
+        defaults = tomllib.loads("\n".join(f"{key} = {value}" for key, value in named.items() if value))
+        for name, value in defaults.items():
+            assert fields[name] == (tuple(value) if isinstance(value, list) else value), f"{archive}: {name}"
+    assert not rows, "archives that there are not"
 
 
 def test_the_readme_keeps_a_place_for_the_results():

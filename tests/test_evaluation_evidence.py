@@ -34,10 +34,10 @@ def tokenizer(folder):
     return load_tokenizer(folder / "model")
 
 
-def asked(folder, tokenizer, *, context=4000, **changes):
+def asked(folder, tokenizer, *, context=4000, letters=LETTERS, **changes):
     question = item(
-        instruction="What does it do?", sequences=(LETTERS,), kinds=("protein",), labels=None, family="function",
-        output="kinase", input=LETTERS,
+        instruction="What does it do?", sequences=(letters,), kinds=("protein",), labels=None, family="function",
+        output="kinase", input=letters,
     )  # fmt: skip
     config = CONFIG.model_copy(update=changes)
     (found,) = add_evidence(config, [question], open_index(folder / "idx"), tokenizer, context=context)
@@ -61,6 +61,9 @@ def test_above_one_nothing_is_left_out_and_control_is_defused(folder, tokenizer)
 def test_no_hit_is_said_and_the_number_has_a_limit(folder, tokenizer):
     assert asked(folder, tokenizer, neighbours_below=0.1).instruction.endswith("No hit in the index.")
     assert "2. kin" not in asked(folder, tokenizer, neighbours_below=1.1, neighbours=1).instruction
+    # What is too short to search has none, whatever holds a copy of it.
+    short = asked(folder, tokenizer, neighbours_below=1.1, letters=LETTERS[:3])
+    assert short.instruction.endswith("No hit in the index.")
 
 
 def test_hits_that_do_not_fit_the_context_stay_out(folder, tokenizer):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from answering import (
-    LABELS,
+    SMALL,
+    evaluate_small,
     function_items,
     item,
     motif_items,
@@ -18,15 +19,11 @@ from answering import (
     write_instructions,
 )
 from llama_gene.artifacts import build_stage
-from llama_gene.config import EvaluateConfig
 from llama_gene.errors import DataError
 from llama_gene.evaluation.evaluate import evaluate
-from llama_gene.evaluation.items import Span, read_items, refuse_equal_splits
 from llama_gene.evaluation.notes import read_notes
 from llama_gene.tasks.definitions import load_task
 from llama_gene.tasks.table9 import TABLE9
-
-CONFIG = EvaluateConfig(bootstrap=100, generate_items=4, max_new_tokens=4, kmer_max=3, batch_items=8)
 
 
 def write_curve(folder: Path) -> Path:
@@ -53,7 +50,7 @@ def made(tmp_path_factory) -> Path:
         for name, count in sizes.items()
     }
     evaluate(
-        CONFIG,
+        SMALL,
         model=model,
         instructions=write_instructions(folder / "instructions", splits),
         seed=1,
@@ -83,7 +80,7 @@ def test_every_test_item_has_a_prediction_with_probabilities_and_a_verdict(made)
 
 
 def test_a_sample_of_closed_items_is_also_answered_freely(made):
-    assert sum("generated" in record for record in predictions(made)) == 2 * CONFIG.generate_items
+    assert sum("generated" in record for record in predictions(made)) == 2 * SMALL.generate_items
 
 
 def test_report_json_holds_each_score_with_size_interval_baselines_config_and_hardware(made):
@@ -194,7 +191,7 @@ def test_what_a_task_or_model_says_is_escaped_on_its_page(tmp_path):
         ]
         for name, count in sizes.items()
     }
-    small_run(tmp_path, splits)
+    evaluate_small(tmp_path, splits)
     assert [page.name for page in pages(tmp_path / "out")] == ["01-a-b-i.html"]
     text = pages(tmp_path / "out")[0].read_text()
     assert "<script" not in text
@@ -202,31 +199,62 @@ def test_what_a_task_or_model_says_is_escaped_on_its_page(tmp_path):
     assert "<i>" not in text
 
 
+class Blocks(HTMLParser):
+    """The words of each table, paragraph, picture and list of a page in lower case, without those of blocks inside."""
+
+    kept = ("table", "p", "figure", "svg", "dl", "div", "section", "body")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self.open: list[list[str]] = [[]]
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag in self.kept:
+            self.open.append([])
+
+    def handle_data(self, data):
+        self.open[-1].append(data.lower())
+
+    def handle_endtag(self, tag):
+        if tag in self.kept:
+            self.found.append((tag, " ".join(self.open.pop())))
+
+
 def test_accuracy_never_stands_without_mcc(made):
     report = json.loads((made / "report.json").read_text())
-    for task in report["tasks"]:
-        metrics = [found["metric"] for found in task["comparisons"]]
-        assert ("accuracy" in metrics) == ("mcc" in metrics)
     means = {mean["metric"]: mean["tasks"] for mean in report["means"]}
     assert means["accuracy"] == means["mcc"] == ["boxes", "strength"]
     assert means["token_f1"] == ["function"]
-    for task in report["tasks"]:
-        assert task["generation"] is None or {"accuracy", "mcc"} <= set(task["generation"])
-    for heads in table_heads(made):
-        assert not any("accuracy" in head for head in heads) or any("mcc" in head for head in heads), heads
+    check_values(report)
+    html = [made / "report.html", *pages(made)]
+    blocks = [block for page in html for block in Blocks(page.read_text()).found]
+    blocks += [("text", part) for part in (made / "report.md").read_text().lower().split("\n\n")]
+    told = [(tag, words) for tag, words in blocks if "accuracy" in words]
+    assert [tag for tag, _ in told].count("table") == 5
+    assert any("length-normalised" in words for _, words in told)
+    assert [words for _, words in told if "mcc" not in words] == []
+    closed = [block for page in pages(made)[:2] for block in Blocks(page.read_text()).found]
+    bands = [words for tag, words in closed if tag == "table" and "band" in words]
+    assert bands
+    assert [words for words in bands if "model's mcc" not in words or "baseline's mcc" not in words] == []
 
 
-def table_heads(made: Path) -> list[list[str]]:
-    """The heads of every table of report.md and report.html in lower case, each once."""
-    text = (made / "report.md").read_text().lower()
-    found = [head.strip("| ").split(" | ") for head in re.findall(r"^(\|.*)\n\|---", text, re.MULTILINE)]
-    page = (made / "report.html").read_text().lower()
-    found += [re.findall(r"<th [^>]*>([^<]*)", head) for head in re.findall(r"<thead>(.*?)</thead>", page, re.DOTALL)]
-    return [list(heads) for heads in dict.fromkeys(map(tuple, found))]
-
-
-def test_tables_of_accuracy_are_found_in_both_reports(made):
-    assert sum(any("accuracy" in head for head in heads) for heads in table_heads(made)) == 2
+def check_values(values):
+    """Of a JSON document, that a field or score of accuracy has one of MCC beside it."""
+    if isinstance(values, list):
+        named = {value["metric"] for value in values if isinstance(value, dict) and "metric" in value}
+        for name in named:
+            assert name.replace("accuracy", "mcc") in named
+        for value in values:
+            check_values(value)
+    if isinstance(values, dict):
+        for name, value in values.items():
+            assert name.replace("accuracy", "mcc") in values
+            check_values(value)
+        assert "ceiling" not in values or "ceiling_mcc" in values
+        assert values.get("measured") != "share right" or {"mcc", "best_mcc"} <= set(values["bands"][0])
 
 
 def test_the_majority_has_its_interval_as_every_baseline(made):
@@ -252,7 +280,7 @@ def test_published_scores_and_the_row_of_table_9_come_from_the_definitions(tmp_p
     folder = write_instructions(tmp_path / "instructions", splits)
     (folder / "tasks.json").write_text(json.dumps({"boxes": note}))
     model = write_answering_model(tmp_path / "model")
-    evaluate(CONFIG, model=model, instructions=folder, seed=1, output=tmp_path / "out")
+    evaluate(SMALL, model=model, instructions=folder, seed=1, output=tmp_path / "out")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     rows = {row["row"]: row for row in report["table9"]}
     assert len(rows) == 11
@@ -283,7 +311,7 @@ def test_the_first_term_and_the_accuracy_of_labels_have_rows_of_their_own(tmp_pa
     folder = write_instructions(tmp_path / "instructions", splits)
     row = {"table9": "protein function"}
     (folder / "tasks.json").write_text(json.dumps({"product": row, "enzyme": row}))
-    config = CONFIG.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
+    config = SMALL.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
     evaluate(config, model=write_answering_model(tmp_path / "m"), instructions=folder, seed=1, output=tmp_path / "out")
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [task["headline"] for task in report["tasks"]] == ["fmax", "mcc"]
@@ -300,7 +328,7 @@ def test_the_definition_names_the_score_that_leads(tmp_path):
     definition = load_task("promoter-core").model_dump(mode="json")
     (folder / "tasks.json").write_text(json.dumps({"boxes": definition | {"metric": "macro_f1"}}))
     model = write_answering_model(tmp_path / "model")
-    config = CONFIG.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
+    config = SMALL.model_copy(update={"generate_items": 0, "baselines": ("kmer",)})
     made = evaluate(config, model=model, instructions=folder, seed=1, output=tmp_path / "out")
     (task,) = json.loads((tmp_path / "out" / "report.json").read_text())["tasks"]
     assert (task["headline"], made.facts["headline"]["boxes"]["metric"]) == ("macro_f1", "macro_f1")
@@ -331,7 +359,7 @@ def test_the_table_names_each_task_with_its_baselines(made):
 
 def test_the_same_inputs_give_the_same_bytes_elsewhere(made, tmp_path):
     again = evaluate(
-        CONFIG,
+        SMALL,
         model=made.parent / "model",
         instructions=made.parent / "instructions",
         seed=1,
@@ -344,82 +372,3 @@ def test_the_same_inputs_give_the_same_bytes_elsewhere(made, tmp_path):
     assert again.counts["items"] == 72
     for name in ("predictions.jsonl", "report.json", "report.md", "report.html"):
         assert (tmp_path / "again" / name).read_bytes() == (made / name).read_bytes()
-
-
-def small_run(tmp_path, splits):
-    model = write_answering_model(tmp_path / "model")
-    instructions = write_instructions(tmp_path / "instructions", splits)
-    return evaluate(CONFIG, model=model, instructions=instructions, seed=1, output=tmp_path / "out")
-
-
-def test_items_near_to_training_and_far_from_it_are_scored_apart(tmp_path):
-    test = motif_items(40, seed=2, split="test")
-    test = [replace(one, nearest=0.1 if place < 15 else 0.95) for place, one in enumerate(test)]
-    small_run(tmp_path, {"train": motif_items(40, seed=1), "test": test})
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    (identity,) = [one for one in report["tasks"][0]["profiles"] if one["property"] == "identity"]
-    assert [(band["low"], band["high"], band["n"]) for band in identity["bands"]] == [(0.0, 0.3, 15), (0.9, 1.0, 25)]
-    table = (tmp_path / "out" / "report.md").read_text()
-    assert "| boxes | identity 0 – 0.3 | 15 |" in table
-    assert "| boxes | identity 0.9 – 1 | 25 |" in table
-
-
-def test_a_test_split_of_one_class_is_reported_as_undefined(tmp_path):
-    splits = {"train": motif_items(20, seed=1), "test": motif_items(6, seed=2, output="promoter")}
-    small_run(tmp_path, splits)
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    headline = report["tasks"][0]["comparisons"][0]
-    assert (headline["metric"], headline["ours"]["value"], headline["verdict"]) == ("mcc", None, "undefined")
-    assert "undefined" in (tmp_path / "out" / "report.md").read_text()
-    assert "Synthetic" not in (tmp_path / "out" / "report.html").read_text()
-
-
-def test_a_label_never_seen_in_training_is_refused_before_any_answer(tmp_path):
-    splits = {"train": motif_items(10, seed=1, output="Non-promoter"), "test": [item(id="t9")]}
-    with pytest.raises(DataError, match=r"task 'boxes', item 't9': label 'promoter' is never seen in training"):
-        small_run(tmp_path, splits)
-
-
-def test_a_test_set_that_is_the_training_set_is_refused_unless_asked(tmp_path):
-    items = motif_items(12, seed=1)
-    new = motif_items(10, seed=2)
-    with pytest.raises(
-        DataError, match=r"task 'boxes': 12 of 22 test items stand in training, too.*allow_leaks = true"
-    ):
-        small_run(tmp_path, {"train": items, "test": [*items, *new]})
-    refuse = refuse_equal_splits
-    refuse({"train": {"boxes": items}, "test": {"boxes": [*items[:10], *new]}}, "test", tmp_path)
-    refuse({"train": {"other": items}, "test": {"boxes": items}}, "test", tmp_path)
-    (tmp_path / "tasks.json").write_text(json.dumps({"boxes": {"split": {"allow_leaks": True}}}))
-    refuse({"train": {"boxes": items}, "test": {"boxes": items}}, "test", tmp_path)
-    asked = CONFIG.model_copy(update={"allow_leaks": True})
-    folder = write_instructions(tmp_path / "instructions", {"train": items, "test": items})
-    evaluate(asked, model=tmp_path / "model", instructions=folder, seed=1, output=tmp_path / "allowed")
-
-
-def test_the_same_chain_asked_at_other_places_and_the_same_words_without_sequences_are_the_same():
-    span = Span("MKVL", 0, 1, 0, (None,))
-    first = item(sequences=("MK",), span=span)
-    assert first.shown == item(sequences=("KV",), span=replace(span, start=1, end=2)).shown
-    assert item(sequences=(), input="a").shown == item(sequences=(), input="a").shown != item(sequences=()).shown
-
-
-def test_an_empty_test_split_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"test\.jsonl: holds no instructions"):
-        small_run(tmp_path, {"train": motif_items(10, seed=1), "test": []})
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", r"test\.jsonl:2: not JSON"),
-        ("[]", r"test\.jsonl:2: expected a JSON object"),
-        ('{"id": "1"}', r"test\.jsonl:2: field 'instruction' is missing or empty"),
-        (json.dumps(item(output="enhancer").record()), rf"'enhancer' is none of the labels {', '.join(LABELS)}"),
-    ],
-)
-def test_a_bad_record_is_refused_with_its_line(tmp_path, line, message):
-    path = tmp_path / "test.jsonl"
-    path.write_text(json.dumps(item().record()) + "\n" + line + "\n")
-    with pytest.raises(DataError, match=message):
-        list(read_items(path))

@@ -49,6 +49,9 @@ def fmax(answers: list[dict[str, float]], true: list[list[str]]) -> float:
         ("1.1.1.-", ["1.1.1.1"], False),
         ("1.1.1.12", ["1.1.1.1"], False),
         ("3.5.1.n3", ["EC 3.5.1.n3"], True),
+        ("2.3.1.n6; 9.9.9.9", ["3.1.1.1", "1.1.1.-", "2.3.1.n6"], True),  # any of an enzyme's numbers
+        ("1.1.1.-", ["3.1.1.1", "1.1.1.-", "2.3.1.n6"], True),
+        ("1.1.1.1", ["3.1.1.1", "1.1.1.-", "2.3.1.n6"], False),
         ("ATP synthase subunit  A.", ["ATP synthase subunit a"], True),
         ("ATP synthase", ["ATP synthase subunit a"], False),
     ],
@@ -76,6 +79,12 @@ def test_fmax_of_written_terms_is_the_f1_of_mean_precision_and_recall():
     answers = [written(NUCLEUS), written(f"{BINDING}; {CYTOSOL}"), written("")]
     true = [[NUCLEUS, CYTOSOL], [BINDING], [CYTOSOL]]
     assert fmax(answers, true) == pytest.approx(2 * 0.75 * 0.5 / 1.25)
+
+
+def test_fmax_of_an_enzyme_counts_every_number_of_it():
+    """One of two written numbers is true, one of three true ones is written: F1 of 1/2 and 1/3."""
+    answer = written("1.1.1.-; 4.1.1.1")
+    assert fmax([answer], [["3.1.1.1", "1.1.1.-", "2.3.1.n6"]]) == pytest.approx(2 / 5)
 
 
 def test_fmax_is_one_for_the_truth_and_zero_for_nothing():

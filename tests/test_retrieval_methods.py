@@ -137,9 +137,9 @@ def test_a_stretch_is_where_the_words_of_the_query_are(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "length", "residues", "choice"),
     [
-        ("protein", 19, 10**6, ("parasail", "a query of 19 letters has no E-value")),
+        ("protein", 19, 10**6, ("parasail", "a query of 19 letters is judged by its equal letters")),
         ("protein", 300, 10**9, ("hmmer", "pyhmmer is installed")),
-        ("dna", 39, 10**9, ("parasail", "a query of 39 letters has no E-value")),
+        ("dna", 39, 10**9, ("parasail", "a query of 39 letters is judged by its equal letters")),
         ("dna", 1000, 10**6, ("parasail", "1,000,000 letters, few enough to align all")),
         ("dna", 1000, 10**8, ("seeds", "100,000,000 letters, too many to align all")),
     ],

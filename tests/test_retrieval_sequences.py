@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from llama_gene.config import IndexConfig
-from llama_gene.errors import ArtifactError, ConfigError, DataError
+from llama_gene.errors import ArtifactError, ConfigError, DataError, TooShortError
 from llama_gene.retrieval import hmmer
 from llama_gene.retrieval.build import build_index
+from llama_gene.retrieval.exact import shortest_query
 from llama_gene.retrieval.hits import render_sequences
 from llama_gene.retrieval.index import open_index
 from llama_gene.retrieval.transfer import transfer_annotation
@@ -91,12 +92,42 @@ def test_what_is_not_there_is_no_hit(index, seed):
     assert index.find_sequences(letters_of(DNA, 24, 700 + seed), "dna") == ()
 
 
-def test_short_queries_are_aligned_with_everything_and_have_no_e_value(index):
+def test_short_queries_are_aligned_with_everything_and_judged_by_their_equal_letters(index):
     (hit,) = index.find_sequences(reverse_complement(GENOMES["g1"][1000:1020]), "dna")
     assert (hit.id, hit.start, hit.end, hit.strand) == ("g1", 1000, 1020, "-")
-    assert (hit.method, hit.e_value, hit.identity, hit.coverage) == ("parasail", None, 1.0, 1.0)
+    assert (hit.method, hit.identity, hit.coverage) == ("parasail", 1.0, 1.0)
+    # On both strands, twenty bases of which one in four is equal by chance.
+    assert hit.e_value == pytest.approx(2 * index.counts["dna letters"] * 0.25**20, rel=0.3)
     (hit,) = index.find_sequences(PROTEINS["p9"][40:52], "protein")
     assert (hit.id, hit.start, hit.end, hit.strand) == ("p9", 40, 52, "")
+    assert hit.e_value == pytest.approx(index.counts["protein letters"] * 0.06**12)
+    # Two letters of the twelve are others: 12 x 11 / 2 pairs of places, and no more than one further letter equal.
+    other = "".join("A" if letter != "A" else "W" for letter in PROTEINS["p9"][44:46])
+    (near,) = index.find_sequences(PROTEINS["p9"][40:44] + other + PROTEINS["p9"][46:52], "protein")
+    chance = 66 * 0.06**10 * 0.94**2 + 12 * 0.06**11 * 0.94 + 0.06**12
+    assert near.e_value == pytest.approx(index.counts["protein letters"] * chance)
+
+
+@pytest.mark.parametrize("method", ["auto", "hmmer", "parasail"])
+def test_a_query_that_chance_may_copy_is_too_short_to_search(folder, method):
+    index = open_index(folder / "idx", IndexConfig(method=method))
+    held = index.counts["protein letters"]
+    least = shortest_query("protein", held, 1e-3)
+    assert held * 0.06**least <= 1e-3 < held * 0.06 ** (least - 1)
+    with pytest.raises(
+        TooShortError, match=rf"too short to search: 3 letters, at least {least}\. Among {held:,} letters"
+    ):
+        index.find_sequences("MKV", "protein")
+    with pytest.raises(TooShortError, match=rf"{least - 1} letters, at least {least}"):
+        index.choose_method(PROTEINS["p9"][: least - 1], "protein")
+    assert index.choose_method(PROTEINS["p9"][:least], "protein")
+
+
+def test_the_shortest_copy_that_is_no_chance_is_found(index):
+    least = shortest_query("protein", index.counts["protein letters"], 1e-3)
+    (hit,) = index.find_sequences(PROTEINS["p9"][40 : 40 + least], "protein")
+    assert (hit.id, hit.start, hit.identity) == ("p9", 40, 1.0)
+    assert hit.e_value <= 1e-3
 
 
 def test_without_pyhmmer_parasail_finds_the_same_sequences(folder, monkeypatch):

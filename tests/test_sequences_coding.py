@@ -46,10 +46,12 @@ def read_one(tmp_path, location, *qualifiers):
 def test_a_genbank_region_carries_what_its_qualifiers_say(tmp_path):
     coding = read_one(
         tmp_path, "3..14", '/locus_tag="b1"', '/gene="abc"', '/product="a long', 'name"', "/transl_table=11",
-        "/codon_start=1", '/protein_id="NP_1.1"', '/EC_number="1.1.1.1"', '/translation="MAW"',
+        "/codon_start=1", '/protein_id="NP_1.1"', '/EC_number="1.1.1.1"', '/EC_number="1.1.1.-"',
+        '/translation="MAW"',
     )  # fmt: skip
     assert (coding.record_id, coding.locus_tag, coding.gene) == ("DEMO.1", "b1", "abc")
-    assert (coding.product, coding.table, coding.protein, coding.ec) == ("a long name", 11, "MAW", "1.1.1.1")
+    assert (coding.product, coding.table, coding.protein) == ("a long name", 11, "MAW")
+    assert coding.ec == ("1.1.1.1", "1.1.1.-")
     assert (coding.start, coding.end, coding.strand, coding.location) == (2, 14, 1, "3..14")
     assert coding.organism == "Escherichia demo"
     assert coding.dna == "ATGGCTTGGTAA"

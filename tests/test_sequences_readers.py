@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from xopen import xopen
 
 from llama_gene.errors import DataError
+from llama_gene.retrieval.store import describe_record
 from llama_gene.sequences.fasta import read_fasta
 from llama_gene.sequences.files import list_files
 from llama_gene.sequences.readers import read_records
@@ -115,6 +116,24 @@ SQ   SEQUENCE   6 AA;  600 MW;  0000000000000000 CRC64;
 """
 
 
+def test_a_uniprot_entry_carries_every_ec_number_once_in_its_order(tmp_path):
+    described = """DE            EC=3.1.1.1 {ECO:0000269|PubMed:1};
+DE   AltName: Full=Made-up reductase;
+DE            EC=1.1.1.- {ECO:0000305};
+DE   Includes:
+DE     RecName: Full=Made-up esterase;
+DE              EC=3.1.1.1;
+DE              EC=2.3.1.n6 {ECO:0000269|PubMed:1};
+DE   Contains:
+DE     RecName: Full=Made-up peptide;
+DE   Flags: Precursor;
+"""
+    entry = UNIPROT.replace("DE            EC=3.1.1.1 {ECO:0000269|PubMed:1};\n", described)
+    (record,) = read_records(write(tmp_path / "a.dat", entry), "protein")
+    assert record.annotations["ec"] == ("3.1.1.1", "1.1.1.-", "2.3.1.n6")
+    assert ", EC 3.1.1.1, EC 1.1.1.-, EC 2.3.1.n6, " in describe_record(record)
+
+
 def test_a_uniprot_entry_carries_function_go_ec_and_product(tmp_path):
     (record,) = read_records(write(tmp_path / "a.dat", UNIPROT), "protein")
     assert (record.id, record.text) == ("P00001", "MKTAYI")
@@ -123,7 +142,7 @@ def test_a_uniprot_entry_carries_function_go_ec_and_product(tmp_path):
         "product": "Made-up hydrolase",
         "organism": "Escherichia coli",
         "gene": "mad",
-        "ec": "3.1.1.1",
+        "ec": ("3.1.1.1",),
         "function": "Cuts esters. Also binds zinc.",
         "go": ("cytoplasm(GO:0005737)", "hydrolase activity(GO:0016787)"),
         "go_component": ("cytoplasm(GO:0005737)",),
@@ -204,6 +223,15 @@ def test_the_real_files_are_read_whole(data, path, kind, records):
     counts = Counter()
     found = sum(1 for file in list_files(data / path) for _ in read_records(file, kind, counts=counts))
     assert found == records
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_real_enzymes_keep_all_their_numbers(data):
+    records = read_records(data / "proteins" / "uniprot_flat.dat.gz", "protein")
+    enzymes = [numbers for record in records if (numbers := record.annotations.get("ec"))]
+    assert Counter(map(len, enzymes)) == {1: 327, 2: 50, 3: 3, 4: 5}
+    assert sum(len({number[0] for number in numbers}) > 1 for numbers in enzymes) == 11
 
 
 @settings(deadline=None)

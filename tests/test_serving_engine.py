@@ -2,6 +2,7 @@
 
 import queue
 import random
+import sys
 import threading
 
 import pytest
@@ -177,6 +178,34 @@ def test_those_who_left_the_line_make_room_in_it(pair):
     held.set()
     assert last.result(60) == 2
     engine.close()
+
+
+def ask_for_ever(engine):
+    while True:
+        engine.call(lambda: 3).cancel()
+
+
+def test_closing_refuses_those_who_wait_and_passes_over_those_who_left(pair):
+    engine = Engine(*pair, **SIZES)
+    held, started = threading.Event(), threading.Event()
+    engine.call(lambda: (started.set(), held.wait(60)))
+    started.wait(60)
+    engine.call(lambda: 1).cancel()
+    waiting = engine.call(lambda: 2)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    with pytest.raises(BusyError, match="closing"):
+        ask_for_ever(engine)
+    held.set()
+    with pytest.raises(BusyError, match="closing"):
+        waiting.result(60)
+    closing.join()
+
+
+def test_a_job_that_would_end_the_program_ends_alone(engine):
+    with pytest.raises(RuntimeError, match="ended by SystemExit: 3"):
+        engine.call(lambda: sys.exit(3)).result(60)
+    assert engine.call(lambda: 3).result(60) == 3
 
 
 def test_a_job_that_fails_tells_its_owner_alone(engine):

@@ -88,6 +88,19 @@ def test_what_was_found_is_exported(page):
     assert "The kinase carries a phosphate." in passage
 
 
+def test_a_source_that_the_model_found_itself_is_shown_once(page):
+    page.ask(f"Which phosphate does it carry? {KINASE}")
+    told = page.imported(
+        "const { showStep } = await import('/steps.js');"
+        "const { found } = JSON.parse(sessionStorage.getItem('llama-gene.conversation')).turns[0];"
+        "const own = { ...found.passages[0], id: 'another', title: '' };"
+        "const result = [found.passages[0], found.neighbours[0].hits[0], own];"
+        "const step = showStep({ tool: 'search_passages', arguments: {}, result, seconds: 0 }, true, found);"
+        "return [...step.querySelectorAll('.result .hit b, .result > .fine')].map((one) => one.textContent)"
+    )
+    assert told == ["another", "Found below: notes.txt:0-60, P1"]
+
+
 def test_the_calls_of_the_model_are_shown_as_they_happen_and_fold_under_the_answer(page):
     page.run(
         "window.seen = new Set();"

@@ -11,12 +11,10 @@ import httpx
 import pytest
 
 from llama_gene import cli
-from llama_gene.config import ServeConfig
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.serving.bodies import ChatMessage
 from llama_gene.serving.keys import add_key, read_keys
 from llama_gene.serving.messages import prompt_of
-from llama_gene.serving.run import vllm_command
 from llama_gene.tokenizer.load import load_tokenizer
 from running import refused
 from serving import DNA, DNA_TASK, PAIR_TASK, PROTEIN, make_served_model, serving, serving_engine
@@ -299,8 +297,6 @@ def test_a_port_in_use_and_a_missing_model_are_told_in_one_line(folder, tmp_path
         port = taken.getsockname()[1]
         refused(capsys, ["serve", folder, "--port", port], f"127.0.0.1:{port}: Address already in use")
     refused(capsys, ["serve", tmp_path / "none", "--port", 0], "none")
-    refused(capsys, ["serve", folder, "--engine", "vllm"], "pip install vllm")
-    refused(capsys, ["serve", folder, "--engine", "vllm", "--keys", tmp_path / "keys"], "does not read this file")
     refused(capsys, ["serve", folder, "--add-key", "alice"], "--keys FILE")
 
 
@@ -308,13 +304,6 @@ def test_a_port_in_use_and_a_missing_model_are_told_in_one_line(folder, tmp_path
 def test_a_larger_planner_is_opened_by_both_verbs_and_missed_where_it_is_not_named(folder, monkeypatch, capsys, verb):
     monkeypatch.delenv("LLAMA_GENE_PLANNER_URL", raising=False)
     refused(capsys, [verb, folder, "--set", "agent.planner=api"], "LLAMA_GENE_PLANNER_URL and LLAMA_GENE_PLANNER_MODEL")
-
-
-def test_vllm_is_called_as_its_command_line_has_it_with_doors_closed_as_ours(folder):
-    assert vllm_command(folder, ServeConfig(host="::1", port=8001, max_running=4)) == [
-        "vllm", "serve", str(folder), "--served-model-name", "model", "--host", "::1", "--port", "8001",
-        "--max-num-seqs", "4", "--allowed-origins", "[]", "--override-generation-config", '{"temperature": 0}',
-    ]  # fmt: skip
 
 
 def test_a_key_is_made_from_the_command_line(folder, tmp_path, capsys):

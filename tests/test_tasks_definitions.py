@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_gene.errors import ConfigError
@@ -129,6 +129,7 @@ def test_a_written_definition_reads_back_as_the_same_task(tmp_path: Path, task: 
     assert read_task(write_definition(task, tmp_path, ["Why: a test."])) == task
 
 
+@settings(deadline=None)
 @given(text=st.text(min_size=1))
 def test_any_text_of_a_definition_survives_the_writing(text: str) -> None:
     task = load_task("gb1").model_copy(update={"definition": text, "source": text})

@@ -310,6 +310,7 @@ def uniprot_record(name: str, accession: str, lines: str, letters: str) -> str:
 UNIPROT = uniprot_record(
     "ONE_TEST", "P00001",
     "DE   RecName: Full=Imaginary kinase;\nDE            EC=2.7.11.1;\n"
+    "DE   AltName: Full=Imaginary phosphatase;\nDE            EC=2.7.10.-;\nDE            EC=2.7.1.2;\n"
     "OS   Testus primus.\n"
     "CC   -!- FUNCTION: Moves phosphate to serine (PubMed:1). Does so slowly.\nCC       {ECO:0000269|PubMed:1}.\n"
     "DR   GO; GO:0005524; F:ATP binding; IEA:X.\nDR   GO; GO:0005634; C:nucleus; IDA:X.\n",
@@ -317,20 +318,25 @@ UNIPROT = uniprot_record(
 ) + uniprot_record(
     "TWO_TEST", "P00002", "DE   RecName: Full=Imaginary pore;\nOS   Testus secundus.\n"
     "DR   GO; GO:0016020; C:membrane; IEA:X.\n", "MAAGGLLFFI",
+) + uniprot_record(
+    "SIX_TEST", "P00003", "DE   RecName: EC=3.1.1.1;\nDE   AltName: EC=2.3.1.-;\nOS   Testus tertius.\n", "MWWGGLLFFI",
 )  # fmt: skip
 
 
-def test_uniprot_flat_text_is_asked_for_function_terms_enzyme_number_and_name(tmp_path: Path) -> None:
+def test_uniprot_flat_text_is_asked_for_function_terms_enzyme_numbers_class_and_name(tmp_path: Path) -> None:
     found = add(write(tmp_path / "up", {"two.dat": UNIPROT}), "uniprot")
-    first, second = "MKVLAATTGGLLIIFFWWHH", "MAAGGLLFFI"
+    first, second, third = "MKVLAATTGGLLIIFFWWHH", "MAAGGLLFFI", "MWWGGLLFFI"
     assert {name: found.answers(name) for name in found.tasks} == {
         "uniprot-function": [(first, "Moves phosphate to serine. Does so slowly.", "")],
         "uniprot-go": [
             (first, "ATP binding(GO:0005524); nucleus(GO:0005634)", ""), (second, "membrane(GO:0016020)", "")
         ],
-        "uniprot-ec": [(first, "2.7.11.1", "")],
+        "uniprot-ec": [(first, "2.7.11.1; 2.7.10.-; 2.7.1.2", ""), (third, "3.1.1.1; 2.3.1.-", "")],
+        "uniprot-ec-class": [(first, "2", "")],  # the third is of two classes
         "uniprot-product": [(first, "Imaginary kinase", ""), (second, "Imaginary pore", "")],
     }  # fmt: skip
     assert {(task.licence, task.source) for task in found.tasks.values()} == {("CC BY 4.0", "UniProtKB")}
+    (enzyme,) = clean_items(found.tasks["uniprot-ec-class"], found.items("uniprot-ec-class"), Inspector("error"))
+    assert enzyme.target == "transferase(EC 2)"
     (asked,) = clean_items(found.tasks["uniprot-function"], found.items("uniprot-function"), Inspector("error"))
     assert asked.target == "Moves phosphate to serine."  # its first sentence

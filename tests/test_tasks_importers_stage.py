@@ -173,11 +173,11 @@ def label_names(theirs: Targets, own: Targets) -> dict[str, str]:
 
 
 @pytest.mark.real_data
-def test_real_flat_files_are_asked_in_four_ways(data: Path, tmp_path: Path) -> None:
+def test_real_flat_files_are_asked_in_five_ways(data: Path, tmp_path: Path) -> None:
     add_published(data / "proteins" / "uniprot_flat.dat.gz", format="uniprot", output=tmp_path / "added")
     task = load_task("uniprot-ec", [tmp_path / "added"])
     items = list(islice(read_items(task, data, Inspector("skip")), 50))
-    assert len(list((tmp_path / "added").glob("*.toml"))) == 4
+    assert len(list((tmp_path / "added").glob("*.toml"))) == 5
     assert len(items) == 50
     assert all(item.answer[0] in "1234567" for item in items)
 

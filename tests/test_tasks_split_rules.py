@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from llama_gene.config import SplitRule
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.tasks.alike import near_identical
-from llama_gene.tasks.definitions import load_task
+from llama_gene.tasks.cleaning import refuse_equal_sets
+from llama_gene.tasks.definitions import Task, load_task
 from llama_gene.tasks.groups import Links
 from llama_gene.tasks.identity import choose_finder, identical_pairs
+from llama_gene.tasks.items import Item, Words
 from splitting import LABELS, TABLE, TWO_FILES, changed, csv, random_letters, rows_of, run, write_task
 
 PAIRS = (
@@ -72,6 +75,18 @@ def test_a_test_set_that_is_the_training_set_is_refused(tmp_path, other):
     assert run(folder, "table", split={"allow_leaks": True}).facts["table"]["items"] == {
         "train": 36, "valid": 4, "test": 40,
     }  # fmt: skip
+
+
+def test_questions_without_a_sequence_are_compared_by_their_words():
+    own = load_task("promoter-core").model_dump(mode="json") | {
+        "inputs": [], "labels": [], "family": "function", "metric": "token_f1", "wordings": [], "table9": None,
+        "reader": {"type": "instructions", "files": [{"path": "a.jsonl"}]},
+    }  # fmt: skip
+    task = Task.model_validate(own)
+    train = Item("a", (), "It is a word.", split="train", words=Words("What is DNA?", ""))
+    refuse_equal_sets(task, [train, replace(train, id="b", split="test", words=Words("What is RNA?", ""))])
+    with pytest.raises(DataError, match="1 of 1 test items stand in training, too"):
+        refuse_equal_sets(task, [train, replace(train, id="b", split="test")])
 
 
 def test_the_source_of_a_split_can_be_ignored(tmp_path):

@@ -162,7 +162,8 @@ def test_the_same_answers_count_alike_on_the_same_residues(tmp_path: Path, vocab
     for answer in ("helix", "coil", "none of them"):
         counts = {name: scored(items, [answer] * len(items)) for name, items in arms.items()}
         assert len(set(counts.values())) == 1
-    assert count_residues(arms["letters"]).ceiling == 1.0
+    letters = count_residues(arms["letters"])
+    assert (letters.ceiling, letters.ceiling_mcc) == (1.0, pytest.approx(1.0))
     assert scored(arms["tokens"], [item.output for item in arms["tokens"]])[1] == count_residues(arms["tokens"]).ceiling
 
 
@@ -178,6 +179,8 @@ def test_a_token_of_two_states_is_right_for_the_letters_it_fits(tmp_path: Path):
     assert scored(items, ["alpha helix"]) == (3, 2 / 3)
     assert scored(items, ["random coil"]) == (3, 1 / 3)
     assert count_residues(items).ceiling == 2 / 3
+    # All three letters are answered alike: MCC is 0.
+    assert count_residues(items).ceiling_mcc == 0.0
     assert json.loads(json.dumps(items[0].record()))["span"] == record["span"]
 
 
@@ -198,7 +201,7 @@ def test_the_report_scores_the_model_and_every_baseline_per_residue(tmp_path: Pa
     evaluate(config, model=vocabularies["letters"], instructions=tmp_path / "out", seed=1, output=tmp_path / "report")
     (found,) = json.loads((tmp_path / "report" / "report.json").read_text())["tasks"]
     scores = {one["metric"]: one for one in found["comparisons"]}
-    assert found["residues"] == {"n": 18, "chains": 3, "ceiling": 1.0}
+    assert found["residues"] == {"n": 18, "chains": 3, "ceiling": 1.0, "ceiling_mcc": 1.0}
     assert (found["headline"], list(scores)[:2]) == ("per_residue_mcc", ["per_residue_mcc", "per_residue_accuracy"])
     assert scores["per_residue_mcc"]["ours"]["n"] == 18
     for name in ("ours", "majority", "kmer"):

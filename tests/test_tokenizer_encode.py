@@ -14,7 +14,7 @@ from llama_gene.errors import TokenizerError
 from llama_gene.tokenizer.encode import BulkEncoder, RunEncoder, make_encoders
 from llama_gene.tokenizer.encode_words import WordEncoder, may_cut
 from llama_gene.tokenizer.joined import Encoded, join_texts
-from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer
+from llama_gene.tokenizer.load import GeneTokenizer, load_tokenizer, read_tokenizer_json
 from llama_gene.tokenizer.tiny import tiny_vocabulary
 from vocabularies import MAKERS, RESIDUES, grow, make_genes
 
@@ -171,3 +171,15 @@ def test_only_texts_that_nothing_else_cuts_may_be_cut(tmp_path: Path) -> None:
     values = json.loads((tmp_path / "sentencepiece" / "extended" / "tokenizer.json").read_text())
     values["model"]["vocab"]["a▁b"] = len(values["model"]["vocab"])
     assert not may_cut(Tokenizer.from_str(json.dumps(values)))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"\xff{}", "cannot be read"), (b'{"model": 1}', "not a tokenizer.json"), (None, "no such file")],
+)
+def test_a_file_that_is_no_tokenizer_is_told_from_one_that_cannot_be_read(tmp_path, content, told):
+    path = tmp_path / "tokenizer.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TokenizerError, match=told):
+        read_tokenizer_json(path)

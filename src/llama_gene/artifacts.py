@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import Any
 
 from llama_gene.config import Section, describe
 from llama_gene.errors import ArtifactError
-from llama_gene.storage import is_remote, remove_tree
+from llama_gene.storage import is_remote, remove_tree, told_when_out_of_reach
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -213,6 +213,7 @@ def told_when_full(output: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        # Each library says it by an error of its own; what is no full disk goes on as it came.
         reason = _full_disk(error)
         if reason is None:
             raise
@@ -238,10 +239,11 @@ def _claimed(work: Path, key: str) -> Iterator[None]:
     """Hold the work folder for this process; clear what another key left in it."""
     with locked(work):
         mark = work / _MARK
-        if work.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
-            remove_tree(work)
-        work.mkdir(exist_ok=True)
-        mark.write_text(key, encoding="utf-8")
+        with told_when_out_of_reach(work) if is_remote(work) else nullcontext():
+            if work.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
+                remove_tree(work)
+            work.mkdir(exist_ok=True)
+            mark.write_text(key, encoding="utf-8")
         yield
 
 

@@ -21,6 +21,10 @@ class TooLargeError(DataError):
     """More than a limit lets through."""
 
 
+class TooShortError(DataError):
+    """A sequence has too few letters for what is asked of it."""
+
+
 class MissingError(DataError):
     """An archive does not have what was asked for."""
 

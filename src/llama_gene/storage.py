@@ -4,8 +4,11 @@ A place such as `s3://bucket/corpus` or `gs://bucket/corpus` is a `upath.UPath`:
 through fsspec. What only a local disk can do (locks, renaming, mapping into memory) is asked for with `is_remote`.
 """
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from llama_gene.errors import ConfigError
@@ -29,14 +32,33 @@ def to_path(place: str) -> Path:
 
         # Other processes write there too: what was listed a moment ago may be no longer so.
         found: Path = UPath(place, use_listings_cache=False)
-        found.exists()
+        # Here the library of the place is imported.
+        files = found.fs  # type: ignore[attr-defined]
     except (ImportError, ValueError) as error:
         raise ConfigError(
             f"{place}: cannot be opened ({error}). Object storage needs an extra: pip install 'llama-gene[cluster]'."
         ) from None
-    except OSError as error:
-        raise ConfigError(f"{place}: cannot be reached ({error}). Check the address and your credentials.") from None
+    # It logs the traceback of what it raises, too.
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
+    with told_when_out_of_reach(place):
+        files.exists(found.path)  # type: ignore[attr-defined]
     return found
+
+
+@contextmanager
+def told_when_out_of_reach(place: str | Path) -> Iterator[None]:
+    """Say in one line why a place in object storage cannot be used; each library there has errors of its own.
+
+    Raises:
+        ConfigError: anything failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ConfigError(
+            f"{place}: cannot be reached ({type(error).__name__}: {error}). Check the address, that its bucket exists, "
+            "and your credentials."
+        ) from error
 
 
 def is_remote(path: Path) -> bool:

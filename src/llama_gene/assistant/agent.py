@@ -196,6 +196,11 @@ def tell_result(step: Step, most_letters: int) -> str:
 
 def show_step(step: Step, most_letters: int = 400) -> str:
     """A step in two lines, for people."""
-    given = cut_text(json.dumps(dict(step.arguments), ensure_ascii=False), most_letters)
     came = f"error: {step.error}" if step.error else tell_result(step, most_letters)
-    return f"{step.tool or step.written} {given}\n  {cut_text(came, 2 * most_letters)} ({step.seconds:.2f} s)"
+    return f"{show_call(step, most_letters)}\n  {cut_text(came, 2 * most_letters)} ({step.seconds:.2f} s)"
+
+
+def show_call(step: Step, most_letters: int = 400) -> str:
+    """What was called, with which arguments, on one line."""
+    given = cut_text(json.dumps(dict(step.arguments), ensure_ascii=False), most_letters)
+    return f"{step.tool or step.written} {given}"

@@ -8,6 +8,7 @@ What is found is text from outside: before it enters a prompt it goes through `p
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from llama_gene.assistant.agent import Step, show_call
 from llama_gene.config import ChatConfig, GeneKind
 from llama_gene.errors import LlamaGeneError
 from llama_gene.prompts import defuse
@@ -23,8 +24,11 @@ from llama_gene.retrieval.several import AnyIndex
 from llama_gene.sequences.alignment import Traced
 from llama_gene.sequences.records import Record
 from llama_gene.tokenizer.load import GeneTokenizer
+from llama_gene.tools.search import SEARCH_TOOLS
 
 PASSAGES_HEADING = "Passages of an index:"
+# Identifier, source, first letter and the one after the last: what a hit is known by.
+_Place = tuple[str, str, int, int]
 # What is found takes at most this part of the context, so that question and answer have room.
 _SHARE = 4
 
@@ -97,7 +101,7 @@ def _neighbours_of(index: AnyIndex, record: Record, most: int) -> Neighbours:
         return replace(asked, note=str(error))
     whole = len(record.text)
     part = f"The first {len(letters):,} of {whole:,} letters were searched." if len(letters) < whole else ""
-    return replace(asked, hits=hits, rows=rows, note=" ".join(filter(None, (part, "" if hits else NO_HIT))))
+    return replace(asked, hits=hits, rows=rows, note=_join(part, "" if hits else NO_HIT))
 
 
 def describe_found(found: Found) -> str:
@@ -114,6 +118,55 @@ def describe_found(found: Found) -> str:
         parts.append(f"Passages of the index {found.index}:{' ' if found.passages_note else ''}{found.passages_note}")
         parts += [render_passages(found.passages)] * bool(found.passages)
     return "\n".join(parts)
+
+
+def hits_of(step: Step) -> tuple[SequenceHit | PassageHit, ...]:
+    """The hits of a search that the model asked for itself; none where a step is no search or failed."""
+    if step.error or step.tool not in SEARCH_TOOLS:
+        return ()
+    kind = SequenceHit if step.tool == "search_sequences" else PassageHit
+    return tuple(kind(**hit) for hit in step.result)
+
+
+def show_search(step: Step) -> str:
+    """A search of the model's own with its hits in full, as `describe_found` writes them."""
+    hits = hits_of(step)
+    sequences = [hit for hit in hits if isinstance(hit, SequenceHit)]
+    passages = [hit for hit in hits if isinstance(hit, PassageHit)]
+    told = render_sequences(sequences) if sequences else render_passages(passages)
+    return f"{show_call(step)} ({step.seconds:.2f} s)\n{told}"
+
+
+def without_hits_of(steps: Sequence[Step], found: Found) -> Found:
+    """What was found, less what searches of the model's own showed already, so that each source stands once."""
+    shown = {_place_of(hit) for step in steps for hit in hits_of(step)}
+    passages = tuple(hit for hit in found.passages if _place_of(hit) not in shown)
+    note = _join(found.passages_note, _note_of(len(found.passages) - len(passages)))
+    neighbours = tuple(_without(one, shown) for one in found.neighbours)
+    return replace(found, neighbours=neighbours, passages=passages, passages_note=note)
+
+
+def _without(asked: Neighbours, shown: set[_Place]) -> Neighbours:
+    kept = [place for place, hit in enumerate(asked.hits) if _place_of(hit) not in shown]
+    return replace(
+        asked,
+        hits=tuple(asked.hits[place] for place in kept),
+        rows=tuple(asked.rows[place] for place in kept),
+        note=_join(asked.note, _note_of(len(asked.hits) - len(kept))),
+    )
+
+
+def _place_of(hit: SequenceHit | PassageHit) -> _Place:
+    return hit.id, hit.source, hit.start, hit.end
+
+
+def _note_of(left_out: int) -> str:
+    hits = "1 hit stands" if left_out == 1 else f"{left_out} hits stand"
+    return f"{hits} above, found by the model's own search." if left_out else ""
+
+
+def _join(*notes: str) -> str:
+    return " ".join(filter(None, notes))
 
 
 def quote_found(found: Found, tokenizer: GeneTokenizer, context: int) -> str:

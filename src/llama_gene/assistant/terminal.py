@@ -17,7 +17,7 @@ from llama_gene.assistant.agent import Step, show_step
 from llama_gene.assistant.conversation import SYNTHETIC, Assistant, find_task, labels_of
 from llama_gene.assistant.display import describe_answer, printable
 from llama_gene.assistant.events import BEGINNING, Answered, Begun, Conversation, Event, Manner, Notice, Piece, Reply
-from llama_gene.assistant.found import Found, Searching, describe_found
+from llama_gene.assistant.found import Found, Searching, describe_found, hits_of, show_search, without_hits_of
 from llama_gene.assistant.tool_commands import list_tools, run_tool
 from llama_gene.assistant.toolbox import Toolbox, make_toolbox
 from llama_gene.assistant.turn import answer_about, converse
@@ -179,12 +179,15 @@ def _choose_task(state: State, name: str, console: Console) -> State:
 
 def _show(state: State, events: Generator[Event], console: Console) -> State:
     """Write a turn as it comes; Ctrl-C stops it, and a stopped turn is not remembered."""
+    steps: list[Step] = []
     try:
         with closing(events):
             for event in events:
                 if isinstance(event, Reply):
                     return replace(state, conversation=event.conversation)
-                _show_event(event, console)
+                if isinstance(event, Step):
+                    steps.append(event)
+                _show_event(without_hits_of(steps, event) if isinstance(event, Found) else event, console)
     except KeyboardInterrupt:
         console.print()
         _notify(console, [_STOPPED])
@@ -193,7 +196,7 @@ def _show(state: State, events: Generator[Event], console: Console) -> State:
 
 def _show_event(event: Event, console: Console) -> None:
     if isinstance(event, Step):
-        _say(console, show_step(event), style="dim")
+        _say(console, show_search(event) if hits_of(event) else show_step(event), style="dim")
     elif isinstance(event, Notice):
         _notify(console, [event.text])
     elif isinstance(event, Searching):

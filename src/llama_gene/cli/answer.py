@@ -11,6 +11,7 @@ from llama_gene.cli.options import Config, Json, Output, Set, chosen_planner, se
 from llama_gene.cli.predicting import predict
 from llama_gene.cli.registry import Definitions, add_registry_commands
 from llama_gene.cli.scoring import score
+from llama_gene.storage import to_path
 
 if TYPE_CHECKING:
     from llama_gene.config import Recipe
@@ -48,7 +49,7 @@ def split(
     from llama_gene.tasks.split import split_tasks
 
     recipe = settings(config, [*overrides, *_chosen(tasks, definitions)])
-    made = split_tasks(recipe.tasks, data=data or Path(recipe.data), seed=recipe.seed, output=output)
+    made = split_tasks(recipe.tasks, data=data or to_path(recipe.data), seed=recipe.seed, output=output)
     show(made, output, as_json=as_json)
 
 
@@ -163,7 +164,7 @@ def evaluate_model(
         recipe.evaluate, model=model, instructions=instructions, baselines=baselines, against=against,
         training=training, seed=recipe.seed, output=output, title=recipe.name, synthetic=recipe.demo is not None,
         specialists=task_folders(specialist), index=index,
-        english=EnglishSources(data or Path(recipe.data), corpus, before),
+        english=EnglishSources(data or to_path(recipe.data), corpus, before),
     )  # fmt: skip
     show(made, output, as_json=as_json)
 

@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llama_gene.cli.options import Config, Json, Output, Set, settings, show, show_json, show_table
+from llama_gene.cli.options import Config, Json, Output, OutputAnywhere, Set, settings, show, show_json, show_table
+from llama_gene.config import KINDS
 from llama_gene.storage import to_path
 
 if TYPE_CHECKING:
+    from llama_gene.artifacts import Manifest
     from llama_gene.corpus.fetch.fetch import Planned
     from llama_gene.corpus.plan_totals import CorpusPlan
 
 Files = Annotated[list[Path], typer.Option(help="File, folder or quoted glob, plain, .gz or .zst; may be repeated.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder relative paths start from.", parser=to_path, metavar="<path>"),
+]
 
 
 def add_data_commands(app: typer.Typer) -> None:
@@ -78,13 +84,25 @@ def show_plan(planned: "list[Planned]", *, as_json: bool) -> None:
 
 def plan(
     config: Config = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder relative paths start from.")] = None,
+    data: Data = None,
     tokenizer: Annotated[
         Path | None,
-        typer.Option("--tokenizer", help="Count tokens with this folder [default: tokenizer.base]."),
+        typer.Option(
+            "--tokenizer",
+            help="Count tokens with this folder [default: tokenizer.base].",
+            parser=to_path,
+            metavar="<path>",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the run will be written [default: runs/NAME].")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where the run will be written [default: runs/NAME].",
+            parser=to_path,
+            metavar="<path>",
+        ),
     ] = None,
     overrides: Set = [],  # noqa: B006
     as_json: Json = False,
@@ -102,7 +120,7 @@ def plan(
     from llama_gene.corpus.plan import plan_corpus
 
     recipe = settings(config, overrides)
-    place = data or Path(recipe.data)
+    place = data or to_path(recipe.data)
     planned = plan_corpus(
         recipe.corpus, recipe.pack, data=place, seed=recipe.seed, engine=recipe.engine, tokenizer=tokenizer,
         base=None if recipe.tokenizer.base == "tiny" else resolve(recipe.tokenizer.base, place),
@@ -160,13 +178,16 @@ def show_corpus_plan(planned: "CorpusPlan") -> None:
 
 
 def build(
-    output: Output,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder relative paths start from.", parser=to_path, metavar="<path>"),
-    ] = None,
+    output: OutputAnywhere,
+    data: Data = None,
     exclude: Annotated[
-        Path | None, typer.Option("--exclude", help="Folder of `tasks split`: its held-out items are dropped.")
+        Path | None,
+        typer.Option(
+            "--exclude",
+            help="Folder of `tasks split`: its held-out items are dropped.",
+            parser=to_path,
+            metavar="<path>",
+        ),
     ] = None,
     config: Config = None,
     overrides: Set = [],  # noqa: B006
@@ -176,7 +197,7 @@ def build(
     from llama_gene.corpus.build import build_corpus
 
     recipe = settings(config, overrides)
-    place = data or Path(recipe.data)
+    place = data or to_path(recipe.data)
     made = build_corpus(
         recipe.corpus, data=place, exclude=exclude, controls=recipe.evaluate.controls, seed=recipe.seed, output=output,
         engine=recipe.engine,
@@ -185,7 +206,7 @@ def build(
 
 
 def pack(
-    output: Output,
+    output: OutputAnywhere,
     corpus: Annotated[
         Path, typer.Option("--corpus", help="Folder of `corpus build`.", parser=to_path, metavar="<path>")
     ],
@@ -201,7 +222,33 @@ def pack(
     made = pack_corpus(
         recipe.pack, corpus=corpus, tokenizer=tokenizer, seed=recipe.seed, output=output, engine=recipe.engine
     )
-    show(made, output, as_json=as_json)
+    if as_json:
+        show(made, output, as_json=True)
+    else:
+        show_packed(made, output)
+
+
+def show_packed(made: "Manifest", folder: Path) -> None:
+    """Blocks and tokens of each split, how much of each kind of the corpus is in them, and where they are."""
+    counts, facts = made.counts, made.facts
+    splits = [
+        (split, facts[split]["blocks"], facts[split]["tokens"], 100 * facts[split]["fill"],
+         counts.get(f"{split} documents cut", 0))
+        for split in ("train", "valid")
+    ]  # fmt: skip
+    show_table(f"pack · {made.seconds:.1f} s", ("split", "blocks", "tokens", "full, %", "documents cut"), splits)
+    kinds = [
+        (split, kind, counts.get(f"{split} {kind} documents", 0), whole, counts.get(f"{split} {kind} letters", 0),
+         counts[f"{split} {kind} letters in the corpus"], measured.get("text_tokens", 0),
+         measured.get("letters_per_token", "-"))
+        for split in ("train", "valid")
+        for kind in KINDS
+        for measured in [facts[split]["kinds"].get(kind, {})]
+        if (whole := counts.get(f"{split} {kind} documents in the corpus", 0))
+    ]  # fmt: skip
+    columns = ("split", "kind", "documents", "of", "letters", "of", "tokens", "letters/token")
+    show_table("kinds", columns, kinds)
+    print(folder)
 
 
 def train(

@@ -10,6 +10,7 @@ import typer
 
 from llama_gene.artifacts import Manifest
 from llama_gene.config import AgentConfig, Recipe, load_recipe
+from llama_gene.errors import ConfigError
 from llama_gene.storage import to_path
 
 if TYPE_CHECKING:
@@ -23,7 +24,31 @@ Set = Annotated[
     list[str],
     typer.Option("--set", help="Change a setting: section.key=value. Repeat for more.", show_default=False),
 ]
+
+
+def to_local_path(place: str) -> Path:
+    """The path of a folder that has to lie on this machine.
+
+    Raises:
+        ConfigError: it lies in object storage.
+
+    >>> to_local_path("runs/demo").as_posix()
+    'runs/demo'
+    """
+    if "://" in place:
+        raise ConfigError(
+            f"{place}: only `corpus build` and `corpus pack` write to object storage. Choose a folder of this machine."
+        )
+    return to_path(place)
+
+
 Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="Stage folder to write.", show_default=False, parser=to_local_path, metavar="<path>"
+    ),
+]
+OutputAnywhere = Annotated[
     Path,
     typer.Option("--output", "-o", help="Stage folder to write.", show_default=False, parser=to_path, metavar="<path>"),
 ]

@@ -9,6 +9,7 @@ import typer
 
 from llama_gene.cli.importing import FORMATS_EPILOG, add_layout
 from llama_gene.cli.options import Config, Json, Set, settings, show_json, show_table
+from llama_gene.storage import to_path
 
 if TYPE_CHECKING:
     from llama_gene.config import GeneKind
@@ -115,7 +116,7 @@ def show_one(
 
     recipe = settings(config, overrides)
     task = load_task(name, definitions)
-    files = file_lines(task, data or Path(recipe.data))
+    files = file_lines(task, data or to_path(recipe.data))
     example = example_of(task, data) if data is not None else None
     if as_json:
         found = {"files": dict(files), "example": asdict(example) if example else None}

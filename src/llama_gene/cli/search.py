@@ -87,6 +87,7 @@ def _load_encoder(folder: Path) -> "Embedder":
 
 def _find(index: "Index", find: str, kind: HeldKind, most: int) -> "dict[str, tuple[Choice, tuple[SequenceHit, ...]]]":
     """Who looked for each query and what was found, by its name."""
+    from llama_gene.errors import DataError
     from llama_gene.progress import show_progress
     from llama_gene.retrieval.contents import read_queries
 
@@ -94,5 +95,8 @@ def _find(index: "Index", find: str, kind: HeldKind, most: int) -> "dict[str, tu
     found = {}
     for query in queries:
         held: GeneKind = "dna" if query.kind == "dna" else "protein"
-        found[query.id] = index.choose_method(query.text, held), index.find_sequences(query.text, held, most)
+        try:
+            found[query.id] = index.choose_method(query.text, held), index.find_sequences(query.text, held, most)
+        except DataError as error:
+            raise DataError(f"{query.id}: {error}") from None
     return found

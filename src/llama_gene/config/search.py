@@ -28,9 +28,14 @@ class IndexConfig(Section):
         description="Who finds sequences; auto: proteins by hmmer where installed, DNA by parasail or, in large "
         "genomes, by seeds.",
     )
-    max_e_value: float = Field(1e-3, gt=0, exclude=True, description="Hits of a greater E-value are none.")
+    max_e_value: float = Field(
+        1e-3,
+        gt=0,
+        exclude=True,
+        description="Hits of a greater E-value are none; a query whose exact copy has one is too short to search.",
+    )
     least_equal: Share = Field(
-        0.7, exclude=True, description="Short queries: equal letters a hit needs, by the shorter sequence."
+        0.7, exclude=True, description="Short queries: equal letters a hit needs, too, by the shorter sequence."
     )
     vector_weight: float | None = Field(
         None,

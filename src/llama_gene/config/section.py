@@ -43,7 +43,11 @@ def resolve(path: str, data: Path) -> Path:
     >>> resolve("a.fa", Path("/data")).as_posix()
     '/data/a.fa'
     """
-    return to_path(path) if "://" in path else data / Path(path).expanduser()
+    if "://" in path:
+        return to_path(path)
+    here = Path(path).expanduser()
+    # Object storage knows neither "." nor that what is absolute lies on this machine.
+    return here if here.is_absolute() else data.joinpath(*here.parts)
 
 
 def describe(section: Mapping[str, Any] | Section) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from llama_gene.tokenizer.load import GeneTokenizer
 
 Change = Literal["lost", "gained", "not told apart", "undefined", "no model before"]
 LOWER_IS_BETTER = ("bits_per_byte", "word_perplexity")
+_ABSTRACTS = "PubMedQA"
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ def compare_english(
         size = len(next(iter(metrics.values())).sums_NK)
         drawn = draw_scores(together, units=np.arange(size), resamples=resamples, seed=seed)
         for metric in metrics:
-            chance = _by_chance(english.abstracts) if metric == "accuracy" else None
+            chance = _by_chance(english.abstracts, metric) if control == _ABSTRACTS else None
             scores.append(_score(control, metric, drawn["after", metric], drawn.get(("before", metric)), chance))
     return tuple(scores)
 
@@ -256,7 +257,7 @@ def _measure(english: English, found: EnglishAnswers) -> Mapping[str, Mapping[st
     if english.abstracts:
         expected = np.array([DECISIONS.index(one.decision) for one in english.abstracts])
         answered = np.array([DECISIONS.index(word) for word in found.decisions])
-        controls["PubMedQA"] = measure_labels(expected, answered, len(DECISIONS))
+        controls[_ABSTRACTS] = measure_labels(expected, answered, len(DECISIONS))
     if english.questions:
         right = [is_right(one, answer) for one, answer in zip(english.questions, found.answers, strict=True)]
         controls["plain questions"] = {"share_right": measure_mean(np.array(right, dtype=float))}
@@ -286,7 +287,11 @@ def _told(metric: str, change: Difference | None) -> Change:
     return "lost" if (change.low > 0) == (metric in LOWER_IS_BETTER) else "gained"
 
 
-def _by_chance(abstracts: Sequence[AbstractQuestion]) -> float:
-    """Share of the most frequent decision."""
+def _by_chance(abstracts: Sequence[AbstractQuestion], metric: str) -> float | None:
+    """What the most frequent decision alone reaches: a share, and by the definition of MCC none."""
+    if metric == "mcc":
+        return 0.0
+    if metric != "accuracy":
+        return None
     decisions = [one.decision for one in abstracts]
     return max(map(decisions.count, DECISIONS)) / len(decisions)

@@ -11,7 +11,7 @@ import numpy as np
 
 from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.items import Item
-from llama_gene.evaluation.metrics import Array, Estimate, draw_scores, estimate, measure_labels, measure_mean
+from llama_gene.evaluation.metrics import Array, Estimate, draw_scores, estimate, measure_labels, measure_mean, value_of
 from llama_gene.evaluation.numbers import is_number, values_of
 from llama_gene.evaluation.scorer import label_numbers, score_each
 from llama_gene.evaluation.terms import are_terms
@@ -31,8 +31,8 @@ _SHOWN_LETTERS = 60
 class Band:
     """Items whose property lies between two values: their number and scores.
 
-    `ours`, `best`: of what the profile measures, of the model and the best baseline; `mcc`: the model's, None where it
-    is undefined.
+    `ours`, `best`: of what the profile measures, of the model and the best baseline; `mcc`, `best_mcc`: of the same
+    answers, None where undefined.
     """
 
     low: float
@@ -41,6 +41,7 @@ class Band:
     ours: Estimate
     best: Estimate
     mcc: float | None
+    best_mcc: float | None
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class Profile:
         """The band for a person.
 
         >>> one = Estimate(None, None, None, 0)
-        >>> Profile("identity", "share right", ()).name_of(Band(0.3, 0.5, 9, one, one, None))
+        >>> Profile("identity", "share right", ()).name_of(Band(0.3, 0.5, 9, one, one, None, None))
         '0.3 – 0.5'
-        >>> Profile("pairs", "share right", ()).name_of(Band(2, 2, 9, one, one, None))
+        >>> Profile("pairs", "share right", ()).name_of(Band(2, 2, 9, one, one, None, None))
         'C2'
         """
         if self.property == "pairs":
@@ -119,12 +120,13 @@ def profile(
         properties["identity"] = (np.array(nearest), np.array(_IDENTITY_EDGES))
     if all(item.pair_class in _PAIR_CLASSES for item in items):
         properties["pairs"] = (np.array([1.0 + _PAIR_CLASSES.index(item.pair_class or "") for item in items]), None)
-    found, each = [], {"ours": _measure_each(items, ours), "best": _measure_each(items, best)}
+    found, said = [], {"ours": ours.texts, "best": best.texts}
+    each = {"ours": _measure_each(items, ours), "best": _measure_each(items, best)}
     for name, (values, edges) in properties.items():
         if edges is None and len(np.unique(values)) < 2:
             continue
         bands = tuple(
-            _band(items, ours.texts, each, members, limits, units, resamples, seed)
+            _band(items, said, each, members, limits, units, resamples, seed)
             for members, limits in _part(values, edges)
         )
         found.append(Profile(name, measure_of(items), bands))
@@ -172,7 +174,7 @@ def _gc(item: Item) -> float:
 
 def _band(
     items: Sequence[Item],
-    texts: Sequence[str],
+    said: Mapping[str, Sequence[str]],
     each: Mapping[str, Array],
     members: Array,
     edges: tuple[float, float],
@@ -183,16 +185,17 @@ def _band(
     chosen = [items[place] for place in members]
     measured = {name: measure_mean(values[members]) for name, values in each.items()}
     labels = chosen[0].labels
+    mcc: dict[str, float | None] = dict.fromkeys(said)
     if labels is not None:
         expected = label_numbers([item.output for item in chosen], labels)
-        answered = label_numbers([texts[place] for place in members], labels)
-        measured["mcc"] = measure_labels(expected, answered, len(labels))["mcc"]
+        for name, texts in said.items():
+            answered = label_numbers([texts[place] for place in members], labels)
+            mcc[name] = value_of(measure_labels(expected, answered, len(labels))["mcc"])
     drawn = draw_scores(
         measured, units=np.unique(units[members], return_inverse=True)[1], resamples=resamples, seed=seed
     )
     found = {name: estimate(one) for name, one in drawn.items()}
-    mcc = found["mcc"].value if "mcc" in found else None
-    return Band(*edges, len(chosen), found["ours"], found["best"], mcc)
+    return Band(*edges, len(chosen), found["ours"], found["best"], mcc["ours"], mcc["best"])
 
 
 def hardest(

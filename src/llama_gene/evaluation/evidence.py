@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llama_gene.config import EvaluateConfig, GeneKind
+from llama_gene.errors import TooShortError
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.evaluation.items import Item
 from llama_gene.progress import show_progress
@@ -25,7 +26,8 @@ def add_evidence(
 ) -> list[Item]:
     """The items of a task, those of the function family with the hits of their first sequence in the instruction.
 
-    As many hits stand there as `config.neighbours` allows and the context has room for; no hit is said to be none.
+    As many hits stand there as `config.neighbours` allows and the context has room for; no hit is said to be none, and
+    a sequence too short to search has none.
 
     Args:
         config: How many hits, below which identity, and the room an answer needs.
@@ -49,7 +51,10 @@ def describe_evidence(config: EvaluateConfig, index: Path) -> str:
 def _with_hits(config: EvaluateConfig, item: Item, index: AnyIndex, tokenizer: GeneTokenizer, context: int) -> Item:
     kind: GeneKind = "dna" if item.kinds[0] == "dna" else "protein"
     letters = item.sequences[0][: index.config.longest_query]
-    hits = find_neighbours(index, letters, kind, identity_below=config.neighbours_below)[: config.neighbours]
+    try:
+        hits = find_neighbours(index, letters, kind, identity_below=config.neighbours_below)[: config.neighbours]
+    except TooShortError:
+        hits = ()
     for shown in range(len(hits), -1, -1):
         # What the index says is text from outside.
         quoted = defuse(quote_sequences(hits[:shown]), tokenizer.special_tokens).text

@@ -8,7 +8,7 @@ from typing import Any
 
 from llama_gene.errors import DataError
 from llama_gene.prompts import INPUT_HEADING, Message, user_content
-from llama_gene.tasks.cleaning import MOST_SHARED
+from llama_gene.tasks.copies import count_copies, known_by
 from llama_gene.tasks.hit_records import MARK
 from llama_gene.tasks.split import CHOSEN
 
@@ -145,7 +145,7 @@ def read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item
 
 
 def refuse_equal_splits(splits: Mapping[str, Mapping[str, Sequence[Item]]], asked: str, instructions: Path) -> None:
-    """Refuse a task more than half of whose items stand in training with the same sequences, as `tasks split` does.
+    """Refuse a task more than half of whose items stand in training, by the comparison that `tasks split` makes.
 
     Args:
         splits: As `read_splits` gives them.
@@ -157,15 +157,22 @@ def refuse_equal_splits(splits: Mapping[str, Mapping[str, Sequence[Item]]], aske
     """
     definitions = read_definitions(instructions)
     for task, items in splits[asked].items():
-        if definitions.get(task, {}).get("split", {}).get("allow_leaks"):
+        definition = definitions.get(task, {})
+        if definition.get("split", {}).get("allow_leaks"):
             continue
-        known = {hash(item.shown) for item in splits["train"].get(task, [])}
-        shared = sum(hash(item.shown) in known for item in items)
-        if shared > MOST_SHARED * len(items):
+        held_out, train = (
+            [_known_by(item, definition) for item in some] for some in (items, splits["train"].get(task, []))
+        )
+        if copies := count_copies(held_out, train):
             raise DataError(
-                f"{instructions}: task {task!r}: {shared:,} of {len(items):,} {asked} items stand in training, too, so "
+                f"{instructions}: task {task!r}: {copies:,} of {len(items):,} {asked} items stand in training, too, so "
                 "a score would tell memory. Split the items anew, or set evaluate.allow_leaks = true to score them."
             )
+
+
+def _known_by(item: Item, definition: Mapping[str, Any]) -> int:
+    sequences = (item.span.chain,) if item.span else item.sequences
+    return known_by(sequences, item.kinds, item.shown, swappable=bool(definition.get("swappable")))
 
 
 def read_definitions(instructions: Path) -> dict[str, Any]:

@@ -196,6 +196,16 @@ def estimates(
     return {name: estimate(one) for name, one in drawn.items()}
 
 
+def value_of(measured: Measured) -> float | None:
+    """The score of all items together, without an interval; None where it is undefined.
+
+    >>> value_of(measure_labels(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), 2)["mcc"])
+    1.0
+    """
+    found = float(measured.score(measured.sums_NK.sum(axis=0, keepdims=True))[0])
+    return found if np.isfinite(found) else None
+
+
 def label_scores(
     expected: Array, predicted: Array, labels: int, *, units: Array, resamples: int, seed: int
 ) -> dict[str, Estimate]:

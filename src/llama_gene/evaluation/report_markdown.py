@@ -157,13 +157,15 @@ def _part_lines(report: Report) -> Iterator[str]:
     yield "Answers by identity to the nearest training item, and by whether training holds both partners of a pair"
     yield "(C1), one (C2) or none (C3):"
     yield ""
-    yield "| task | part | n | mean of | model [95 % interval] | best baseline [95 % interval] | model's MCC |"
-    yield "|---|---|--:|---|---|---|---|"
+    heads = ["mean of", "model [95 % interval]", "best baseline [95 % interval]", "model's MCC", "baseline's MCC"]
+    yield f"| task | part | n | {' | '.join(heads)} |"
+    yield "|---|---|--:|---|---|---|--:|--:|"
     for task, one in found:
         for band in one.bands:
             kind = f"identity {one.name_of(band)}" if one.property == "identity" else f"pairs {one.name_of(band)}"
             cells = [task.task, kind, str(band.n), one.measured, interval(band.ours), interval(band.best)]
-            yield f"| {' | '.join([*cells, number(band.mcc) if task.closed else ''])} |"
+            of_labels = [number(value) if task.closed else "" for value in (band.mcc, band.best_mcc)]
+            yield f"| {' | '.join([*cells, *of_labels])} |"
 
 
 def _control_lines(report: Report) -> Iterator[str]:

@@ -17,16 +17,20 @@ import numpy as np
 
 from llama_gene.errors import DataError
 from llama_gene.evaluation.items import Item
-from llama_gene.evaluation.metrics import Array, Measured, measure_labels
+from llama_gene.evaluation.metrics import Array, Measured, measure_labels, value_of
 
 
 @dataclass(frozen=True)
 class Residues:
-    """Letters that count, chains they are of, and the accuracy that right answers to all questions would reach."""
+    """Letters that count, chains they are of, and the accuracy and MCC that right answers to all questions would reach.
+
+    `ceiling_mcc` is None where all letters are of one state.
+    """
 
     n: int
     chains: int
     ceiling: float
+    ceiling_mcc: float | None
 
 
 def are_spans(items: Sequence[Item]) -> bool:
@@ -44,10 +48,12 @@ def count_residues(items: Sequence[Item]) -> Residues:
         DataError: no letter counts.
     """
     expected, answered, _ = _letters(items, spread(items, [item.output for item in items]))
+    measured = measure_labels(expected, answered, len(items[0].labels or ()))
     return Residues(
         n=len(expected),
         chains=len({item.span.chain for item in items if item.span}),
         ceiling=float(np.mean(expected == answered)),
+        ceiling_mcc=value_of(measured["mcc"]),
     )
 
 

@@ -100,8 +100,9 @@ class TaskReport:
 
     `best_baseline` is chosen on validation; `methods` says of each baseline how it was fitted. `calls`: where a tool
     answers, the number of valid calls, and of wrong ones by reason; `outcomes`: of questions for any tool, how many of
-    each. `reliability` is that of the probabilities that
-    decided, `uncalibrated` that of the probabilities before they were calibrated.
+    each. `per_token`: MCC and accuracy of the labels that the mean likelihood of their tokens picks, not calibrated;
+    empty where none were weighed. `reliability` is that of the probabilities that decided, `uncalibrated` that of the
+    probabilities before they were calibrated.
     """
 
     task: str
@@ -118,7 +119,7 @@ class TaskReport:
     classes: tuple[str, ...]
     expected_counts: tuple[int, ...]
     confusion: tuple[tuple[int, ...], ...]
-    per_token_accuracy: float | None
+    per_token: Mapping[str, Estimate]
     generation: Generation | None
     reliability: Reliability | None
     profiles: tuple[Profile, ...]
@@ -228,7 +229,7 @@ def compare(
         classes=labels,
         expected_counts=tuple(Counter(item.output for item in test)[label] for label in labels),
         confusion=count_confusion(test, answers.texts),
-        per_token_accuracy=_share_right(answers.per_token, test) if answers.per_token else None,
+        per_token=_per_token(config, answers.per_token, test, units, seed),
         generation=_generation(config, answers, test, seed) if answers.generated else None,
         reliability=believed(answers.probabilities),
         profiles=_profiles(config, test, methods[_MODEL], methods[baselines.best], units, nearest, seed),
@@ -359,5 +360,14 @@ def _read(text: str, labels: Sequence[str], item: Item) -> str | None:
     return read_answer(parted[1], labels) if parted else None
 
 
-def _share_right(texts: Sequence[str], items: Sequence[Item]) -> float:
-    return float(np.mean([text == item.output for text, item in zip(texts, items, strict=True)]))
+def _per_token(
+    config: EvaluateConfig, texts: Sequence[str], items: Sequence[Item], units: Array, seed: int
+) -> dict[str, Estimate]:
+    if not texts:
+        return {}
+    labels = items[0].labels or ()
+    scores = label_scores(
+        label_numbers([item.output for item in items], labels), label_numbers(texts, labels), len(labels),
+        units=units, resamples=config.bootstrap, seed=seed,
+    )  # fmt: skip
+    return {name: scores[name] for name in ("mcc", "accuracy")}

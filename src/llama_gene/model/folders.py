@@ -11,7 +11,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging as transformers_logging
 
 from llama_gene.artifacts import write_json
@@ -34,10 +41,7 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> Pr
     Raises:
         ModelError: no such folder, no safetensors, weights missing, or a folder that transformers cannot read.
     """
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder}: no config.json. Expected a Hugging Face model folder; check the path.")
-    if not any(folder.glob("*.safetensors")):
-        raise ModelError(f"{folder}: no *.safetensors. Convert the weights to safetensors first.")
+    _check_files(folder)
     transformers_logging.disable_progress_bar()
     try:
         model, told = AutoModelForCausalLM.from_pretrained(
@@ -45,8 +49,7 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> Pr
             ignore_mismatched_sizes=True, output_loading_info=True,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise ModelError(f"{folder}: transformers cannot load it ({line}). Expected a LLaMA-type folder.") from error
+        raise _unreadable(folder, error) from error
     # transformers fills what is missing or misshapen with random numbers.
     wrong = sorted([*told["missing_keys"], *(name for name, *_ in told["mismatched_keys"])])
     if wrong:
@@ -55,6 +58,31 @@ def load_model(folder: Path, *, dtype: torch.dtype | None = torch.float32) -> Pr
             "Expected a whole model folder; fetch it again."
         )
     return model
+
+
+def read_shape(folder: Path) -> PreTrainedConfig:
+    """The config.json of a model folder, whose weights are not read.
+
+    Raises:
+        ModelError: no such folder, no safetensors, or one that transformers cannot read.
+    """
+    _check_files(folder)
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _check_files(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json. Expected a Hugging Face model folder; check the path.")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(f"{folder}: no *.safetensors. Convert the weights to safetensors first.")
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelError:
+    line = str(error).strip().splitlines()[0]
+    return ModelError(f"{folder}: transformers cannot load it ({line}). Expected a LLaMA-type folder.")
 
 
 def new_llama(sizes: Mapping[str, Any], *, seed: int) -> PreTrainedModel:
@@ -101,16 +129,25 @@ def load_answerer(folder: Path, dtype: str = "auto") -> tuple[PreTrainedModel, G
 
     Args:
         folder: As for `load_pair`.
-        dtype: "float32", "bfloat16", or "auto": float32 on a CPU; on a GPU the weights keep their stored type.
+        dtype: As for `answering_dtype`.
 
     Raises:
         ModelError: model and tokenizer do not belong together.
     """
-    device = best_device()
-    by_name = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    default = None if device.type == "cuda" else torch.float32
-    model, tokenizer = load_pair(folder, dtype=by_name.get(dtype, default))
-    return model.to(device).eval(), tokenizer
+    model, tokenizer = load_pair(folder, dtype=answering_dtype(read_shape(folder), dtype))
+    return model.to(best_device()).eval(), tokenizer
+
+
+def answering_dtype(shape: PreTrainedConfig, dtype: str) -> torch.dtype | None:
+    """The type of the weights of a model that answers; None: as stored, where config.json does not name it.
+
+    Args:
+        shape: config.json of the model.
+        dtype: "float32", "bfloat16", or "auto": float32 on a CPU; on a GPU the weights keep their stored type.
+    """
+    if dtype == "auto":
+        return shape.dtype if best_device().type == "cuda" else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
 
 
 def write_card(folder: Path, facts: Mapping[str, Any]) -> None:

@@ -45,13 +45,13 @@ def choose_method(config: IndexConfig, kind: GeneKind, query: str, residues: int
         ConfigError: what is asked for is not installed, or does not find this kind.
 
     >>> choose_method(IndexConfig(), "protein", "MKTAYIAKQR", residues=1000)
-    Choice(method='parasail', why='a query of 10 letters has no E-value')
+    Choice(method='parasail', why='a query of 10 letters is judged by its equal letters')
     """
     if config.method != "auto":
         _check_method(config.method, kind)
         return Choice(config.method, "set by index.method")
     if len(query) < SHORT[kind]:
-        return Choice("parasail", f"a query of {len(query)} letters has no E-value")
+        return Choice("parasail", f"a query of {len(query)} letters is judged by its equal letters")
     size = f"{residues:,} letters"
     if kind == "dna":
         is_large = 2 * len(query) * residues > _MANY_CELLS

@@ -3,8 +3,9 @@
 E-values are those of Karlin and Altschul (1990, PNAS 87:2264): K m n exp(-lambda S). For proteins with the published
 parameters of BLOSUM62 and gaps of 11 + 1. For DNA lambda follows from the bases of query and index, so that an index
 rich in A and T does not look alike all over; K was measured on random DNA: 0.15 at 50 % A and T, 0.14 at 65, 0.13 at
-75. Queries so short that their exact copy has no significant E-value have none: a hit is what shares enough equal
-letters.
+75. A query so short that its exact copy has no significant E-value by that is judged by its equal letters: the places
+where chance alone makes as many of them equal (a binomial sum, gaps aside). One whose exact copy is to be expected by
+chance even so is too short to search (`shortest_query`): a copy of it says nothing.
 """
 
 import math
@@ -20,9 +21,10 @@ from llama_gene.retrieval.seeds import find_places
 from llama_gene.sequences.alignment import locate, score_all
 from llama_gene.sequences.alphabets import reverse_complement
 
-# Below these an exact copy in a small index has no significant E-value.
+# Below these an exact copy in a small index has no significant E-value by its score.
 SHORT: dict[GeneKind, int] = {"protein": 20, "dna": 40}
-_FEWEST_EQUAL = 10
+# Chance that two letters of unrelated sequences are equal: of residues as frequent as in Swiss-Prot, of bases alike.
+_EQUAL: dict[GeneKind, float] = {"protein": 0.06, "dna": 0.25}
 _PROTEIN_LAMBDA, _PROTEIN_K = 0.267, 0.041
 _DNA_K = 0.15
 _MATCH, _MISMATCH = 5, -4
@@ -44,8 +46,8 @@ class _Scored(NamedTuple):
 def find_by_parasail(query: str, kind: GeneKind, fasta: Path, config: IndexConfig, most: int) -> list[Found]:
     """Align with everything; best hits first, of places that overlap the better.
 
-    A query under `SHORT` has no E-value: a hit has `least_equal` of the letters of the shorter sequence equal, and at
-    least ten (or the whole query). Arguments as `find_by_hmmer`.
+    A hit of a query under `SHORT` has `least_equal` of the letters of the shorter sequence equal, too. Arguments as
+    `find_by_hmmer`.
     """
     size = max(_WINDOW_BP, 8 * len(query)) if kind == "dna" else _WHOLE
     strands, letters = strands_of(query, kind), Counter[str]()
@@ -67,6 +69,21 @@ def find_by_seeds(query: str, kind: GeneKind, fasta: Path, config: IndexConfig, 
         windows = [place.window for place in places if place.strand == strand]
         kept += _score({strand: letters_asked}, windows, kind)
     return _settle(_keep_best(kept, most), strands, kind, letters, config, most, "seeds")
+
+
+def shortest_query(kind: GeneKind, letters: int, max_e_value: float) -> int:
+    """Letters that a query needs so that its exact copy is not expected by chance more often than an E-value allows.
+
+    Args:
+        kind: What is searched; DNA on both strands.
+        letters: Of that kind in the index, >= 1.
+        max_e_value: > 0.
+
+    >>> shortest_query("protein", 1_000_000, 1e-3), shortest_query("dna", 5_000_000, 1e-3)
+    (8, 17)
+    """
+    places = letters * len(strands_of("", kind))
+    return max(1, math.ceil(math.log(places / max_e_value) / -math.log(_EQUAL[kind])))
 
 
 def strands_of(query: str, kind: GeneKind) -> dict[Strand, str]:
@@ -121,13 +138,18 @@ def _settle(
     found: list[Found] = []
     for one in kept:
         query = strands[one.strand]
-        e_value = _e_value(one.score, query, kind, letters) if len(query) >= SHORT[kind] else None
-        if one.score <= 0 or (e_value is not None and e_value > config.max_e_value):
+        if one.score <= 0:
+            continue
+        is_short = len(query) < SHORT[kind]
+        e_value = 0.0 if is_short else _e_value(one.score, query, kind, letters)
+        if e_value > config.max_e_value:
             continue
         at = locate(query, one.window.text, kind)
-        wanted = max(config.least_equal * min(len(query), len(one.window.text)), min(len(query), _FEWEST_EQUAL))
-        if e_value is None and at.matches < wanted:
-            continue
+        if is_short:
+            e_value = _e_value_of_equal(at.matches, query, kind, letters)
+            enough = at.matches >= config.least_equal * min(len(query), len(one.window.text))
+            if e_value > config.max_e_value or not enough:
+                continue
         start, end = (one.window.start + place for place in at.second)
         coverage = (at.first[1] - at.first[0]) / len(query)
         place = Found(one.window.number, at.matches / at.columns, coverage, e_value, method, one.strand, start, end)
@@ -146,8 +168,23 @@ def _is_same(one: Found, other: Found) -> bool:
 
 
 def _e_value(score: int, query: str, kind: GeneKind, letters: Counter[str]) -> float:
-    total = sum(letters.values())
+    total = letters.total()
     if kind == "protein":
         return _PROTEIN_K * len(query) * total * math.exp(-_PROTEIN_LAMBDA * score)
-    match = sum(query.count(base) * letters[base] for base in "ACGT") / (len(query) * max(1, total))
+    match = _match(query, letters)
     return _DNA_K * len(query) * 2 * total * math.exp(-dna_lambda(match) * score)
+
+
+def _e_value_of_equal(matches: int, query: str, kind: GeneKind, letters: Counter[str]) -> float:
+    """Places where chance makes so many letters of a query equal, or more."""
+    match = _match(query, letters) if kind == "dna" else _EQUAL[kind]
+    size = len(query)
+    chance = sum(
+        math.comb(size, equal) * match**equal * (1 - match) ** (size - equal) for equal in range(matches, size + 1)
+    )
+    return letters.total() * len(strands_of("", kind)) * chance
+
+
+def _match(query: str, letters: Counter[str]) -> float:
+    """Chance that a base of the query and one of the index are equal."""
+    return sum(query.count(base) * letters[base] for base in "ACGT") / (len(query) * max(1, letters.total()))

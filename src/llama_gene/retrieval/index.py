@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from llama_gene.artifacts import Manifest, fingerprint, read_manifest
 from llama_gene.config import GENE_KINDS, GeneKind, IndexConfig
-from llama_gene.errors import ArtifactError, ConfigError, DataError
+from llama_gene.errors import ArtifactError, ConfigError, DataError, TooShortError
 from llama_gene.retrieval.aligners import FINDERS, Choice, choose_method
 from llama_gene.retrieval.build import CODE, ENCODER, STAGE
+from llama_gene.retrieval.exact import shortest_query
 from llama_gene.retrieval.found import Found
 from llama_gene.retrieval.fusion import Ranked, Ranking, fuse
 from llama_gene.retrieval.hits import PassageHit, SequenceHit
@@ -65,11 +66,12 @@ class Index:
         """The sequences that align best with the letters, DNA on both strands; empty where none does.
 
         Args:
-            letters: Sequence of 1 to `config.longest_query` letters, any case.
+            letters: Sequence of at most `config.longest_query` letters, any case.
             kind: What they are, and what is searched.
             most: Hits at most, >= 1.
 
         Raises:
+            TooShortError: so few letters that chance alone may copy them in an index of this size.
             DataError: no letters, too many, or letters of another kind.
             ConfigError: the method asked for is not installed, or does not find this kind.
             ArtifactError: the index is broken.
@@ -341,11 +343,18 @@ def who_searches(config: IndexConfig, letters: str, kind: GeneKind, counts: Mapp
     """Who looks for letters in what is counted here, and why.
 
     Raises:
-        DataError: no letters, too many, or letters of another kind.
+        DataError: no letters, too few (`shortest_query`), too many, or letters of another kind.
         ConfigError: the method asked for is not installed, or does not find this kind.
     """
     query = _clean(letters, kind, config.longest_query)
-    return choose_method(config, kind, query, counts.get(f"{kind} letters", 0))
+    held = counts.get(f"{kind} letters", 0)
+    least = shortest_query(kind, max(1, held), config.max_e_value)
+    if len(query) < least:
+        raise TooShortError(
+            f"search: too short to search: {len(query)} letters, at least {least}. Among {held:,} letters chance alone "
+            "may copy it; give a longer sequence."
+        )
+    return choose_method(config, kind, query, held)
 
 
 def _clean(letters: str, kind: GeneKind, longest: int) -> str:

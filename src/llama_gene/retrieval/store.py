@@ -141,17 +141,17 @@ def broken(folder: Path, error: object) -> ArtifactError:
 
 
 def describe_record(record: Record) -> str:
-    """What is known of a record on one line: product, gene, organism, enzyme number, and what it does.
+    """What is known of a record on one line: product, gene, organism, enzyme numbers, and what it does.
 
-    >>> describe_record(Record("P1", "protein", "MK", "", "", {"product": "Kinase", "gene": "k", "ec": "2.7.1.1"}))
-    'Kinase, gene k, EC 2.7.1.1'
+    >>> describe_record(Record("P1", "protein", "MK", "", "", {"product": "Kinase", "ec": ("2.7.1.1", "2.7.1.2")}))
+    'Kinase, EC 2.7.1.1, EC 2.7.1.2'
     """
     known = record.annotations
     parts = (
         str(known.get("product") or record.description),
         f"gene {known['gene']}" if known.get("gene") else "",
         str(known.get("organism") or ""),
-        f"EC {known['ec']}" if known.get("ec") else "",
+        *(f"EC {number}" for number in known.get("ec", ())),
         str(known.get("function") or ""),
     )
     return ", ".join(part for part in parts if part)

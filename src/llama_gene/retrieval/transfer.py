@@ -9,12 +9,13 @@ from typing import NamedTuple
 from llama_gene.config import GeneKind
 from llama_gene.retrieval.hits import SequenceHit
 from llama_gene.retrieval.several import AnyIndex
+from llama_gene.tasks.terms import join_terms
 
 _LOOKED_AT = 500
 
 
 class Transfer(NamedTuple):
-    """An annotation, and the neighbour it was taken from."""
+    """An annotation (of several terms all, as one answer) and the neighbour it was taken from."""
 
     text: str
     hit: SequenceHit
@@ -34,11 +35,11 @@ def transfer_annotation(
             the one asked counts by its aligned part.
 
     Raises:
-        DataError: as `Index.find_sequences`.
+        DataError: as `Index.find_sequences`, TooShortError among them.
     """
     for hit in find_neighbours(index, letters, kind, identity_below=identity_below):
         if known := hit.annotations.get(field):
-            return Transfer(known if isinstance(known, str) else ", ".join(known), hit)
+            return Transfer(known if isinstance(known, str) else join_terms(known), hit)
     return None
 
 

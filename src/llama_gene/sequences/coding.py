@@ -40,14 +40,13 @@ def coding_pair(coding: CodingSequence, inspector: Inspector) -> Entry | None:
         return None
     if not coding.protein:
         inspector.note("coding pairs with our translation, since none is given")
-    found = {"product": coding.product, "gene": coding.gene, "organism": coding.organism, "ec": coding.ec}
     name = coding.locus_tag or coding.protein_id
     # Names may repeat (ribosomal slippage gives one gene two proteins), places on a record do not.
     return Entry(
         f"{coding.record_id}:{coding.location}",
         " ".join(filter(None, (name, coding.product))),
         f"{codons}{PAIR_BORDER}{residues}",
-        {key: value for key, value in found.items() if value},
+        coding.annotations,
     )
 
 

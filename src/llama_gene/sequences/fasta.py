@@ -143,16 +143,17 @@ def split_title(title: str) -> tuple[str, str]:
     return name, description.strip()
 
 
-def header_annotations(name: str, description: str) -> dict[str, str]:
+def header_annotations(name: str, description: str) -> dict[str, str | tuple[str, ...]]:
     """What a UniProt, `ID EC~~~gene~~~product~~~` or RefSeq `product [organism]` header says.
 
     >>> header_annotations("sp|P69905|HBA_HUMAN", "Hemoglobin subunit alpha OS=Homo sapiens OX=9606 GN=HBA1 PE=1 SV=2")
     {'accession': 'P69905', 'product': 'Hemoglobin subunit alpha', 'organism': 'Homo sapiens', 'gene': 'HBA1'}
     >>> header_annotations("O57809", "3.5.99.7~~~~~~Putative deaminase~~~")
-    {'ec': '3.5.99.7', 'product': 'Putative deaminase'}
+    {'ec': ('3.5.99.7',), 'product': 'Putative deaminase'}
     >>> header_annotations("WP_1.1", "DNA helicase [Escherichia coli]")
     {'product': 'DNA helicase', 'organism': 'Escherichia coli'}
     """
+    numbers: dict[str, str | tuple[str, ...]] = {}
     if name.startswith(("sp|", "tr|")) and name.count("|") == 2:
         product, *named = _UNIPROT_FIELD.split(description)
         fields = dict(zip(named[::2], named[1::2], strict=True))
@@ -160,13 +161,15 @@ def header_annotations(name: str, description: str) -> dict[str, str]:
         found["gene"] = fields.get("GN", "")
     elif description.count("~~~") >= 2:
         ec, gene, product = description.split("~~~")[:3]
-        found = {"ec": ec, "gene": gene, "product": product}
+        found = {"gene": gene, "product": product}
+        if ec.strip():
+            numbers["ec"] = (ec.strip(),)
     elif description.endswith("]"):
         product, _, organism = description[:-1].rpartition(" [")
         found = {"product": product.strip(), "organism": organism} if product else {}
     else:
         return {}
-    return {key: value.strip() for key, value in found.items() if value}
+    return numbers | {key: value.strip() for key, value in found.items() if value}
 
 
 def find_letter(item: Item, name: str, bad: str) -> int:

@@ -129,7 +129,8 @@ def _is_pattern(part: str) -> bool:
 
 def _match(pattern: Path) -> list[Path]:
     first = next(index for index, part in enumerate(pattern.parts) if _is_pattern(part))
-    folder = Path(*pattern.parts[:first])
+    # Not put together from its parts: in object storage that would be a path of this machine.
+    folder = pattern.parents[len(pattern.parts) - first - 1]
     found = folder.glob("/".join(pattern.parts[first:]))
     return [file for file in found if file.is_file() and not _is_hidden(file.relative_to(folder))]
 

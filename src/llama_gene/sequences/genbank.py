@@ -117,12 +117,12 @@ def entries_of(codings: Iterator[CodingSequence], kind: Kind, inspector: Inspect
 
 def protein_entry(coding: CodingSequence) -> Entry:
     """The protein of a coding sequence: as the source gives it, else translated."""
-    found = {"product": coding.product, "gene": coding.gene, "organism": coding.organism, "ec": coding.ec}
+    found = coding.annotations
     if coding.partial_start or coding.partial_end:
-        found["fragment"] = "partial"
+        found |= {"fragment": "partial"}
     letters = coding.protein or translate_coding(coding)
     name = coding.protein_id or coding.locus_tag or f"{coding.record_id}:{coding.location}"
-    return Entry(name, coding.product, letters, {key: value for key, value in found.items() if value})
+    return Entry(name, coding.product, letters, found)
 
 
 def record_name(record: Any) -> str:
@@ -184,7 +184,7 @@ def _coding(location: Any, qualifiers: dict[str, list[str]], genome: str, name: 
         strand=place.parts[0].strand,
         gene=_words(qualifiers, "gene"),
         protein_id=_words(qualifiers, "protein_id"),
-        ec=_words(qualifiers, "EC_number"),
+        ec=tuple(dict.fromkeys("".join(number.split()) for number in qualifiers.get("EC_number", ()))),
         organism=organism,
     )
 

@@ -159,7 +159,8 @@ def _check_fasta(reading: Reading) -> Iterator[tuple[Record | None, int]]:
         name, description = split_title(title)
         if name and title.isascii() and is_plain(letters, alphabet):
             annotations = header_annotations(name, description)
-            record = Record(annotations.get("accession") or name, kind, letters, source, description, annotations)
+            accession = str(annotations.get("accession") or name)
+            record = Record(accession, kind, letters, source, description, annotations)
             yield record, 0
         else:
             entry = Entry(name, description, letters, {})

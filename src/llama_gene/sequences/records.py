@@ -10,10 +10,10 @@ from llama_gene.config import Kind
 class Record(NamedTuple):
     """One sequence or document.
 
-    `annotations` may hold, where the source says so: "accession", "product", "gene", "organism", "ec" and
-    "function" (strings), "go" (a tuple of "term name(GO:0000000)"; by aspect "go_function", "go_process" and
-    "go_component"), for texts "title", and for proteins of which a
-    part is missing "fragment" (a string).
+    `annotations` may hold, where the source says so: "accession", "product", "gene", "organism" and
+    "function" (strings), "ec" (a tuple of all EC numbers), "go" (a tuple of "term name(GO:0000000)"; by aspect
+    "go_function", "go_process" and "go_component"), for texts "title", and for proteins of which a part is missing
+    "fragment" (a string).
     """
 
     id: str
@@ -60,5 +60,13 @@ class CodingSequence:
     strand: int = 1
     gene: str = ""
     protein_id: str = ""
-    ec: str = ""
+    ec: tuple[str, ...] = ()
     organism: str = ""
+
+    @property
+    def annotations(self) -> dict[str, str | tuple[str, ...]]:
+        """What the source says of the protein, as `Record.annotations` holds it; what it does not say is left out."""
+        found: dict[str, str | tuple[str, ...]] = {
+            "product": self.product, "gene": self.gene, "organism": self.organism, "ec": self.ec
+        }  # fmt: skip
+        return {key: value for key, value in found.items() if value}

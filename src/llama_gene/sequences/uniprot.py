@@ -15,7 +15,7 @@ _EVIDENCE = re.compile(r"\s*\{(?:ECO:[^{}]*)\}")
 _REFERENCE = re.compile(r"(?:PubMed:\d+|Ref\.\d+|By similarity|Probable|Potential)")
 _CITATION = re.compile(rf"\s*\((?:{_REFERENCE.pattern}(?:,\s*|\s+and\s+|$|(?=\))))+\)")
 _NAME = re.compile(r"(?:RecName|SubName): Full=(?P<name>[^;{]+?)\s*(?:\{[^}]*\})?;")
-_EC = re.compile(r"\bEC=(?P<ec>[\d.n-]+)")
+_EC = re.compile(r"\bEC=([\d.n-]+)")
 _FRAGMENT = re.compile(r"\bFlags:[^:]*\bFragments?;")
 _ASPECTS = {"function": "F", "process": "P", "component": "C"}
 _STRAIN = re.compile(r"\s*\((?:strain|isolate)\b.*$", re.DOTALL)
@@ -25,6 +25,9 @@ _PROTEIN_STATUS = re.compile(r"^\[[^\]]{1,60}\]:\s*")
 def parse_uniprot(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
     """Entries of a flat file with annotations accession, product, organism, gene, ec, fragment, function and go, also
     by aspect as go_function, go_process and go_component.
+
+    "ec" holds every number of the description, those of alternative names and of the parts that a protein includes or
+    is cut into as well, as UniProt's own column of EC numbers does.
 
     For "text" the letters are "product: function", and entries without a FUNCTION line are counted.
     """
@@ -75,7 +78,6 @@ def _parse_block(block: list[str], line: int, item: Item, inspector: Inspector) 
 
 def _annotations(record: Any) -> dict[str, str | tuple[str, ...]]:
     name = _NAME.search(record.description)
-    number = _EC.search(record.description)
     functions = [text.removeprefix("FUNCTION:") for text in record.comments if text.startswith("FUNCTION:")]
     genes = record.gene_name[0].get("Name", "") if record.gene_name else ""
     return {
@@ -83,7 +85,7 @@ def _annotations(record: Any) -> dict[str, str | tuple[str, ...]]:
         "product": name["name"] if name else "",
         "organism": _STRAIN.sub("", record.organism).rstrip(". "),
         "gene": strip_evidence(genes),
-        "ec": number["ec"] if number else "",
+        "ec": tuple(dict.fromkeys(_EC.findall(record.description))),
         "fragment": "fragment" if _FRAGMENT.search(record.description) else "",
         "function": " ".join(strip_evidence(text) for text in functions),
         "go": _terms(record, *_ASPECTS.values()),

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from transformers import PreTrainedModel
 
@@ -18,6 +18,7 @@ from llama_gene.errors import LlamaGeneError
 from llama_gene.serving.batch import Batch, Piece, Request, Ticket
 from llama_gene.serving.cache import RowCache
 from llama_gene.tokenizer.load import GeneTokenizer
+from llama_gene.tools.calling import settle
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -42,12 +43,7 @@ class _Job:
     result: "Future[Any]"
 
     def run(self) -> None:
-        if not self.result.set_running_or_notify_cancel():
-            return
-        try:
-            self.result.set_result(self.work())
-        except BaseException as error:  # noqa: BLE001  whoever waits gets it, whatever it is
-            self.result.set_exception(error)
+        settle(self.result, self.work)
 
 
 class Engine:
@@ -134,7 +130,7 @@ class Engine:
 
     def _check_room(self) -> None:
         if self._is_closing:
-            raise BusyError("the server is closing. Ask again when it is back.")
+            _refuse()
         if self.load.waiting >= self._most_waiting:
             self._forget_those_who_left()
         if self.load.waiting >= self._most_waiting:
@@ -162,7 +158,7 @@ class Engine:
         for ticket in self._waiting:
             ticket.deliver(Piece(finish="failed"))
         for job in self._jobs:
-            job.result.set_exception(BusyError("the server is closing. Ask again when it is back."))
+            settle(job.result, _refuse)
 
     def _let_join(self) -> None:
         while self._waiting and self._batch.has_room:
@@ -171,6 +167,10 @@ class Engine:
     def _step(self) -> None:
         try:
             self._batch.step()
-        except Exception:  # noqa: BLE001  a server must outlive one bad step, such as a full memory
+        except BaseException:  # noqa: BLE001  a server must outlive one bad step, such as a full memory
             _log.exception("the engine failed in a step; its answers end here")
             self._batch.fail()
+
+
+def _refuse() -> NoReturn:
+    raise BusyError("the server is closing. Ask again when it is back.")

@@ -1,11 +1,8 @@
 """Open a model and serve it until a signal comes: running answers are finished first, within `serve.drain_s`."""
 
 import asyncio
-import os
-import shutil
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +24,7 @@ from llama_gene.serving.engine import Engine
 from llama_gene.serving.guard import LOOPBACK
 from llama_gene.serving.keys import KeyRing, RateLimit, read_keys
 from llama_gene.serving.metrics import Metrics
+from llama_gene.serving.vllm import become_vllm
 from llama_gene.serving.workplace import SharedWorkplace
 
 
@@ -108,13 +106,18 @@ def serve(
         announce: Gets the address once it is open.
 
     Raises:
-        ConfigError: the address is in use, or vLLM is asked for and not installed.
+        ConfigError: the address is in use; or vLLM is asked for, and is not installed or cannot have what is named.
         StoppedError: a signal ended it.
     """
-    if config.engine == "vllm":
-        _become_vllm(folder, config)
-    keys = open_keys(config)
     listening = listen(config)
+    if config.engine == "vllm":
+        if definitions or equipment.index or equipment.specialists:
+            raise ConfigError(
+                "serve.engine = 'vllm': its server knows no tasks, indexes or tools. Leave out --definitions, --index "
+                "and --specialist, or --engine vllm."
+            )
+        become_vllm(folder, config, chat, listening, announce=announce)
+    keys = open_keys(config)
     service = open_service(folder, config, chat, definitions, equipment=equipment)
     if config.host not in LOOPBACK and not config.keys:
         announce(f"note: whoever reaches {config.host} may ask, as no keys are set (--keys FILE).")
@@ -178,38 +181,3 @@ def run_app(app: ASGIApp, listening: socket.socket, config: ServeConfig, *, anno
             signal.signal(number, handler)
     if signals:
         raise StoppedError(signals[0], describe_ending(ending, config.drain_s))
-
-
-def _become_vllm(folder: Path, config: ServeConfig) -> None:
-    """Hand the process over to vLLM's own server: a model folder is a plain one that it reads.
-
-    Raises:
-        ConfigError: vLLM is not there, or keys are set, which it would not ask for.
-    """
-    if config.keys:
-        raise ConfigError("serve.keys: vLLM's own server does not read this file. Leave out --keys, or --engine vllm.")
-    if shutil.which("vllm") is None:
-        raise ConfigError("serve.engine = 'vllm', but vLLM is not installed. Run: pip install vllm")
-    sys.stdout.flush()
-    command = vllm_command(folder, config)
-    os.execvp(command[0], command)
-
-
-def vllm_command(folder: Path, config: ServeConfig) -> list[str]:
-    """The command line of vLLM's own server, as of vLLM 0.30.
-
-    What vLLM does otherwise than we do is set as ours: pages of other sites may not ask (its default lets all of them),
-    and an answer is greedy where the request names no temperature.
-
-    Args:
-        folder: Tuned model folder.
-        config: Address, and how many answers are written at a time.
-
-    >>> vllm_command(Path("runs/demo/finetuned"), ServeConfig(port=9000))[:5]
-    ['vllm', 'serve', 'runs/demo/finetuned', '--served-model-name', 'finetuned']
-    """
-    return [
-        "vllm", "serve", str(folder), "--served-model-name", folder.resolve().name, "--host", config.host, "--port",
-        str(config.port), "--max-num-seqs", str(config.max_running), "--allowed-origins", "[]",
-        "--override-generation-config", '{"temperature": 0}',
-    ]  # fmt: skip

@@ -12,8 +12,9 @@ from llama_gene.config import ChatConfig
 from llama_gene.serving.answering import Service, hand_over, take_seat
 from llama_gene.serving.engine import BusyError
 from llama_gene.serving.refusals import out_of_time
+from llama_gene.tools.calling import as_failure
 
-_Told = Event | BaseException | None
+_Told = Event | Exception | None
 
 
 async def talk(
@@ -56,7 +57,7 @@ async def talk(
             threading.Thread(target=_tell_all, args=(events, tell), name="turn", daemon=True).start()
             try:
                 while (told := await _next(box, deadline)) is not None:
-                    if isinstance(told, BaseException):
+                    if isinstance(told, Exception):
                         raise told
                     yield told
             except TimeoutError:
@@ -76,6 +77,6 @@ def _tell_all(events: Generator[Event], tell: Callable[[_Told], None]) -> None:
             for event in events:
                 tell(event)
     except BaseException as error:  # noqa: BLE001  whoever waits gets it, whatever it is
-        tell(error)
+        tell(as_failure(error))
     else:
         tell(None)

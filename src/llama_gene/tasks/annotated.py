@@ -9,7 +9,7 @@ from llama_gene.errors import DataError
 from llama_gene.sequences.files import Inspector, list_files
 from llama_gene.sequences.genbank import read_coding
 from llama_gene.sequences.readers import read_records
-from llama_gene.sequences.records import CodingSequence
+from llama_gene.sequences.records import CodingSequence, Record
 from llama_gene.sequences.translate import translate_coding
 from llama_gene.tasks.files import task_path
 from llama_gene.tasks.items import RawItem
@@ -18,6 +18,7 @@ from llama_gene.tasks.steps import Reading
 from llama_gene.tasks.terms import join_terms
 
 _CODON = 3
+_CLASS = "ec_class"
 
 
 def read_pairs_of_coding(reader: CodingReader, data: Path, inspector: Inspector) -> Iterator[RawItem]:
@@ -64,7 +65,10 @@ def _reading(coding: CodingSequence) -> Reading | None:
 
 
 def read_annotations(reader: AnnotationReader, kind: Kind, data: Path, inspector: Inspector) -> Iterator[RawItem]:
-    """Sequences with one annotation as the answer; several terms stand in a list."""
+    """Sequences with one annotation as the answer; several terms stand in a list.
+
+    An enzyme of several classes has no single one, and is left out and counted where its class is asked.
+    """
     for file in reader.files:
         for path in list_files(task_path(file.path, data)):
             for record in read_records(
@@ -75,11 +79,20 @@ def read_annotations(reader: AnnotationReader, kind: Kind, data: Path, inspector
                 on_invalid=inspector.on_invalid,
                 counts=inspector.counts,
             ):
-                found = record.annotations.get(reader.field, "")
-                answers = (found,) if isinstance(found, str) else found
-                if not any(answers):
+                answers = _annotation(record, reader.field)
+                if not answers:
                     inspector.counts[f"record without {reader.field}"] += 1
-                    continue
-                answer = join_terms(answers) if reader.field.startswith("go") else answers[0]
-                about: dict[Any, Any] = {None: record.id, **record.annotations}
-                yield RawItem(record.id, f"{path}: {record.id}", (record.text,), answer, split=file.split, about=about)
+                elif reader.field == _CLASS and len(answers) > 1:
+                    inspector.counts["enzyme of several classes"] += 1
+                else:
+                    about: dict[Any, Any] = {None: record.id, **record.annotations}
+                    place, answer = f"{path}: {record.id}", join_terms(answers)
+                    yield RawItem(record.id, place, (record.text,), answer, split=file.split, about=about)
+
+
+def _annotation(record: Record, field: str) -> tuple[str, ...]:
+    """All that a record says in a field; the class of an enzyme is the first part of its number."""
+    if field == _CLASS:
+        return tuple(dict.fromkeys(number.partition(".")[0] for number in record.annotations.get("ec", ())))
+    found = record.annotations.get(field, ())
+    return (found,) if isinstance(found, str) else found

@@ -14,14 +14,13 @@ from llama_gene.errors import DataError
 from llama_gene.sequences.alphabets import DNA, PROTEIN, clean_letters
 from llama_gene.sequences.files import Inspector
 from llama_gene.tasks.by_column import origin_of
+from llama_gene.tasks.copies import count_copies, known_by
 from llama_gene.tasks.definitions import AnswerRule, Task
-from llama_gene.tasks.groups import SPLITS, canonical
+from llama_gene.tasks.groups import SPLITS
 from llama_gene.tasks.items import Item, RawItem
 from llama_gene.tasks.readers import UNKNOWN_STATE
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
-# Share of held-out items in training above which a set is no test.
-MOST_SHARED = 0.5
 # What tables write where a value is missing, in lower case.
 MISSING = frozenset(("", "nan", "na", "n/a", "none", "null"))
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
@@ -154,26 +153,23 @@ def _text(rule: AnswerRule, text: str, inspector: Inspector) -> str | None:
 def refuse_equal_sets(task: Task, items: Sequence[Item]) -> None:
     """Refuse a held-out set that the files give and that stands in training for more than half.
 
-    Sequences are compared as they are, on either strand and, where the order means nothing, either way round.
-
     Raises:
         DataError: as said, unless the split rule allows leaks.
     """
     if task.split.allow_leaks:
         return
     keys: dict[Split | None, list[int]] = defaultdict(list)
+    kinds = [wanted.kind for wanted in task.inputs]
     for item in items:
         if item.split is not None:
-            letters = [canonical(text, put.kind) for text, put in zip(item.sequences, task.inputs, strict=True)]
-            keys[item.split].append(hash(tuple(sorted(letters) if task.swappable else letters)))
-    known = set(keys["train"])
+            words = (item.words.instruction, item.words.input) if item.words else ()
+            keys[item.split].append(known_by(item.sequences, kinds, words, swappable=task.swappable))
     for split in ("test", "valid"):
-        held_out = keys[split]
-        shared = sum(key in known for key in held_out)
-        if shared > MOST_SHARED * len(held_out):
+        if copies := count_copies(keys[split], keys["train"]):
             raise DataError(
-                f"task {task.name!r}: {shared:,} of {len(held_out):,} {split} items stand in training, too. Name other "
-                "files, deal all items anew ([split] source = 'ignore') or keep the leaks ([split] allow_leaks = true)."
+                f"task {task.name!r}: {copies:,} of {len(keys[split]):,} {split} items stand in training, too. Name "
+                "other files, deal all items anew ([split] source = 'ignore') or keep the leaks ([split] allow_leaks "
+                "= true)."
             )
 
 

@@ -86,8 +86,11 @@ class AnnotationReader(Section):
     type: Literal["annotation"]
     files: tuple[TaskFile, ...] = Field(min_length=1)
     format: SourceFormat = Field("uniprot", description="Format of the files.")
-    field: Literal["function", "go", "go_function", "go_process", "go_component", "ec", "product", "organism"] = Field(
-        description="The annotation to answer with; go_...: terms of one aspect."
+    field: Literal[
+        "function", "go", "go_function", "go_process", "go_component", "ec", "ec_class", "product", "organism"
+    ] = Field(
+        description="The annotation to answer with; go_...: terms of one aspect; ec: all EC numbers; ec_class: "
+        "the first part of an enzyme's numbers, where all have the same."
     )
 
 

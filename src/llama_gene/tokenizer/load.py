@@ -197,8 +197,15 @@ def read_tokenizer_json(path: Path) -> Tokenizer:
     if not path.is_file():
         raise TokenizerError(f"{path}: no such file. Expected a tokenizer.json; run `llama-gene tokenizer extend`.")
     try:
-        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except Exception as error:  # noqa: BLE001  tokenizers raises nothing narrower
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TokenizerError(f"{path}: cannot be read ({error}). Expected a tokenizer.json; make it again.") from None
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:
+        # tokenizers raises nothing narrower; what is narrower, such as a full memory, is none of its findings.
+        if type(error) is not Exception:
+            raise
         raise TokenizerError(f"{path}: not a tokenizer.json ({error}). Make it again.") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()

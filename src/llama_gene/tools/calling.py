@@ -4,6 +4,7 @@ A call that takes too long is left behind in its thread, since Python cannot sto
 limits of their arguments.
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from llama_gene.errors import DataError, LlamaGeneError
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 def call_within(name: str, work: Callable[[], Any], timeout_s: float, setting: str) -> Any:
@@ -44,6 +46,8 @@ def start_call(name: str, work: Callable[[], T]) -> "Future[T]":
         except LlamaGeneError:
             raise
         except BaseException as error:
+            # One line goes to whoever asked; where it came from is for those who mend the tool.
+            _log.warning("tool %s failed", name, exc_info=True)
             raise DataError(
                 f"tool {name}: failed with {type(error).__name__}: {error}. Try other arguments."
             ) from error
@@ -54,17 +58,35 @@ def start_call(name: str, work: Callable[[], T]) -> "Future[T]":
 def start_thread(name: str, work: Callable[[], T]) -> "Future[T]":
     """Begin some work in a thread of its own, which does not keep the program from ending."""
     outcome: Future[T] = Future()
-
-    def run() -> None:
-        if not outcome.set_running_or_notify_cancel():
-            return
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001  handed on to the one who waits, whatever it is
-            outcome.set_exception(error)
-
-    Thread(target=run, name=name, daemon=True).start()
+    Thread(target=settle, args=(outcome, work), name=name, daemon=True).start()
     return outcome
+
+
+def settle(outcome: "Future[T]", work: Callable[[], T]) -> None:
+    """Do some work, and leave what it gives or fails with to the one who waits; nothing where nobody waits any more."""
+    if not outcome.set_running_or_notify_cancel():
+        return
+    try:
+        value = work()
+    except BaseException as error:  # noqa: BLE001  handed on to the one who waits, whatever it is
+        outcome.set_exception(as_failure(error))
+    else:
+        outcome.set_result(value)
+
+
+def as_failure(error: BaseException) -> Exception:
+    """What a piece of work failed with, as the one who waits may raise it.
+
+    A library's SystemExit ends the work alone: raised again in the loop of a server, it would end the server.
+
+    >>> as_failure(SystemExit(3))
+    RuntimeError('ended by SystemExit: 3')
+    """
+    if isinstance(error, Exception):
+        return error
+    failure = RuntimeError(f"ended by {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 def too_late(name: str, timeout_s: float, setting: str) -> DataError:

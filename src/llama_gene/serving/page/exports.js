@@ -1,7 +1,7 @@
 // The conversation as a file: Markdown to read, CSV for a table, JSON for programs.
 
 import { make } from "./elements.js";
-import { foundLines } from "./found.js";
+import { foundLines, hitsOf, partHits } from "./found.js";
 
 const COLUMNS = ["at", "question", "sequences", "task", "label", "probability", "probabilities", "answer", "tools", "found", "error"];
 
@@ -33,11 +33,17 @@ function fenced(text) {
 
 const withoutPictures = (name, value) => (name.endsWith("_svg") ? undefined : value);
 
+/** The result of a step; a hit that stands below with all that was found is named alone. */
+function resultOf({ result }, found) {
+  const { own, again } = partHits(hitsOf(result), found);
+  return again.length ? [...own, ...again.map(({ id }) => `${id}: below`)] : result;
+}
+
 function asMarkdown(turns, model) {
   const parts = turns.map((turn) => [
     "## Question", fenced([turn.question, ...turn.sequences.map(({ id, letters }) => `>${id}\n${letters}`)].filter(Boolean).join("\n")),
     ...turn.notices.map((text) => `- ${text}`),
-    ...turn.steps.map((step) => `### Tool ${step.tool}\n\n${fenced(JSON.stringify({ arguments: step.arguments, result: step.result, ...(step.error ? { error: step.error } : {}) }, withoutPictures, 1))}`),
+    ...turn.steps.map((step) => `### Tool ${step.tool}\n\n${fenced(JSON.stringify({ arguments: step.arguments, result: resultOf(step, turn.found), ...(step.error ? { error: step.error } : {}) }, withoutPictures, 1))}`),
     ...turn.answers.map((answer) => `### ${[answer.names.join(" and "), answer.task].filter(Boolean).join(", ") || "Answer"}\n\n${fenced(answer.text)}`),
     turn.found ? `### Found in the index ${turn.found.index}\n\n${fenced(foundLines(turn.found).join("\n"))}` : "",
     turn.error ? `Error: ${turn.error}` : "",

@@ -63,6 +63,14 @@ export function showFound(found) {
 export const hitsOf = (result) => (Array.isArray(result?.hits) ? result.hits : Array.isArray(result) ? result : [])
   .filter((hit) => hit && hit.id !== undefined && hit.source !== undefined);
 
+const keyOf = ({ id, source, start, end }) => [id, source, start, end].join("\n");
+
+/** Of the hits of a tool's search, those that stand among what was found for the whole turn, with their alignments, and the others. */
+export function partHits(hits, found) {
+  const below = new Set([...(found?.neighbours ?? []).flatMap((asked) => asked.hits), ...(found?.passages ?? [])].map(keyOf));
+  return { own: hits.filter((hit) => !below.has(keyOf(hit))), again: hits.filter((hit) => below.has(keyOf(hit))) };
+}
+
 /** What was found as lines of text, for a file. */
 export function foundLines(found) {
   const lines = found.neighbours.flatMap((asked) => [

@@ -105,7 +105,7 @@ export function showTurn(turn, again) {
   const said = make("div", { className: "said" }, make("h2", { className: "hidden", textContent: "llama-gene" }));
   said.append(
     ...turn.notices.map(notice),
-    ...turn.steps.map((step) => showStep(step, !turn.answers.length && !turn.writing)),
+    ...turn.steps.map((step) => showStep(step, !turn.answers.length && !turn.writing, turn.found)),
     ...turn.answers.map((answer) => showAnswer(answer, isNamed)));
   const isOver = turn.stopped || turn.error;
   if (turn.writing && (turn.writing.text || !isOver)) {

@@ -3,7 +3,7 @@
 import { isAlignment, showAlignment } from "./alignment.js";
 import { showProbabilities } from "./bars.js";
 import { make } from "./elements.js";
-import { hitsOf, showHit } from "./found.js";
+import { hitsOf, partHits, showHit } from "./found.js";
 import { showValue } from "./values.js";
 
 const PICTURE = "_svg";
@@ -31,9 +31,10 @@ const isObject = (value) => value !== null && typeof value === "object" && !Arra
 const isShares = (value) => isObject(value) && Object.keys(value).length > 0 && Object.values(value).every((share) => typeof share === "number");
 
 /** What a reader sees of a result: hits, pictures, bars and alignments as such, everything else by its name. */
-function showResult(result) {
-  const hits = hitsOf(result);
-  if (hits.length) return hits.map((hit) => showHit(hit));
+function showResult(result, found) {
+  const { own, again } = partHits(hitsOf(result), found);
+  const below = again.length ? [make("p", { className: "fine", textContent: `Found below: ${again.map(({ id }) => id).join(", ")}` })] : [];
+  if (own.length || again.length) return [...own.map((hit) => showHit(hit)), ...below];
   if (Array.isArray(result) && !result.length) return [make("p", { textContent: "Nothing was found." })];
   if (!isObject(result)) return [showValue(result)];
   const parts = Object.entries(result);
@@ -55,15 +56,15 @@ const short = (given) => {
   return text.length > SHORT_LETTERS ? `${text.slice(0, SHORT_LETTERS)} …` : text;
 };
 
-/** One call. `isOpen`: its result is in sight at once. */
-export function showStep({ tool, arguments: given, result, error, seconds }, isOpen = true) {
+/** One call. `isOpen`: its result is in sight at once; `found`: what is shown below it, and not here again. */
+export function showStep({ tool, arguments: given, result, error, seconds }, isOpen = true, found = null) {
   return make("details", { className: error ? "step failed" : "step", open: isOpen || Boolean(error) },
     make("summary", {},
       make("span", { className: "mark", textContent: error ? "✗" : "✓", attributes: { "aria-hidden": "true" } }),
       make("b", { textContent: (tool || "?").replaceAll("_", " ") }), error ? " failed " : " was called ",
       make("span", { className: "short", textContent: short(given) }),
       typeof seconds === "number" ? make("span", { className: "figures", textContent: `${seconds.toFixed(2)} s` }) : null),
-    error ? make("p", { className: "problem", textContent: error }) : make("div", { className: "result" }, ...showResult(result)),
+    error ? make("p", { className: "problem", textContent: error }) : make("div", { className: "result" }, ...showResult(result, found)),
     make("details", { className: "fine" }, make("summary", { textContent: "The call as it was made" }),
       make("pre", { textContent: JSON.stringify({ tool, arguments: given, ...(error ? { error } : { result }) }, null, 1), tabIndex: 0 })));
 }

@@ -23,7 +23,7 @@ FORMATS: Mapping[str, str] = {
     "multiloc": "MultiLoc: a FASTA file for each location",
     "psortb": "PSORTb: FASTA of bacterial proteins, the location in the title or the file's name",
     "clean-ec": "CLEAN: tab-separated Entry, EC number, Sequence",
-    "uniprot": "UniProt flat text: function, GO terms, EC number, name",
+    "uniprot": "UniProt flat text: function, GO terms, EC numbers, enzyme class, name",
     "goa": "Gene Ontology annotations: GAF 2.2 or a table, with a FASTA and go-basic.obo",
     "instructprotein": "InstructProtein: GO terms, folds, metal ion binding",
     "biomedgpt": "BioMedGPT: questions and answers about proteins, with sequences.json",

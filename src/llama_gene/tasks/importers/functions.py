@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from llama_gene.errors import DataError
 from llama_gene.sequences.files import Item, open_text
+from llama_gene.tasks.definitions import load_task
 from llama_gene.tasks.importers.found import (
     Definition,
     Found,
@@ -23,6 +24,7 @@ from llama_gene.tasks.importers.found import (
     as_published,
     as_table,
     describe_task,
+    label,
     table_reader,
 )
 from llama_gene.tasks.importers.layout import (
@@ -52,7 +54,7 @@ _EC_LIST = rf"^({_EC}(?:\s*;\s*{_EC})*)\s*;?\s*$"
 _FIELDS = {
     "function": ("protein function prediction", "What does this protein do, in one sentence?", {"sentences": 1}),
     "go": ("protein function prediction", "Which terms of the Gene Ontology describe this protein?", {"terms": 3}),
-    "ec": ("enzyme number prediction", "Which EC number has this enzyme?", {"terms": 1}),
+    "ec": ("enzyme number prediction", "Which EC number has this enzyme?", {"terms": 3}),
     "product": ("protein name prediction", "What is this protein called?", {"terms": 1}),
 }
 _ASPECTS = {
@@ -115,17 +117,25 @@ def _check_numbers(request: Request, item: Item) -> None:
 
 
 def find_uniprot(request: Request) -> Iterator[Found]:
-    """Tasks for the function, the GO terms, the EC number and the name; flat files are read as they are."""
+    """Tasks for the function, the GO terms, the EC numbers, the class of an enzyme and the name; flat files are read as
+    they are.
+    """
     items = [item for item in items_below(request.path) if first_line(item).startswith("ID   ")]
     need_items(items, request.path, "UniProt flat text, which begins with 'ID   '")
+    reader = {"type": "annotation", "files": [{"path": path_of(item)} for item in items], "format": "uniprot"}
     for field, (title, question, rule) in _FIELDS.items():
-        files = [{"path": path_of(item)} for item in items]
-        reader = {"type": "annotation", "files": files, "format": "uniprot", "field": field}
         made = describe_task(
-            title=title, family="function", question=question, inputs=["protein"], reader=reader, origin=_UNIPROT,
-            keep="start", split={"similarity": 0.2}, answer=rule,
+            title=title, family="function", question=question, inputs=["protein"], reader=reader | {"field": field},
+            origin=_UNIPROT, keep="start", split={"similarity": 0.2}, answer=rule,
         )  # fmt: skip
         yield as_published(f"{request.prefix}-{field}", made)
+    ours = load_task("enzyme-class")
+    made = describe_task(
+        title=ours.title, family="function", question=ours.definition, inputs=["protein"], origin=_UNIPROT,
+        keep="start", reader=reader | {"field": "ec_class"}, split={"similarity": 0.2},
+        labels=[label(one.name, *one.values) for one in ours.labels],
+    )  # fmt: skip
+    yield as_published(f"{request.prefix}-ec-class", made)
 
 
 def find_goa(request: Request) -> Iterator[Found]:
