@@ -90,6 +90,12 @@ def test_an_item_of_unknown_letters_which_is_unlike_itself_is_not_among_its_hits
     assert +counts == {"asked again, told that there is no hit": 1}
 
 
+def test_a_sequence_too_short_to_be_looked_up_has_no_hit(tokenizer: GeneTokenizer) -> None:
+    (made,), counts = again(tokenizer, asked=question("short", "MK"))
+    assert made["instruction"].endswith("No hit in the index.")
+    assert counts == {"asked again, told that there is no hit": 1}
+
+
 def test_the_words_are_those_of_evaluation(tokenizer: GeneTokenizer, tmp_path: Path) -> None:
     """What is searched lies in a file of its own there; all but the E-values, which tell its size, is equal."""
     file = tmp_path / "train.jsonl"

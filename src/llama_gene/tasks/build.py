@@ -24,6 +24,7 @@ from llama_gene.config import Spelling, Split, TaskChoice, TasksConfig, WordingC
 from llama_gene.errors import ArtifactError, ConfigError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.terms import split_terms
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.examples import Solved, pool_of
 from llama_gene.tasks.fitting import Instruction, Setting
@@ -34,7 +35,6 @@ from llama_gene.tasks.phrasing import Phrasing, fit_phrased, put, solve
 from llama_gene.tasks.questions import Draw, ask_item
 from llama_gene.tasks.split import CHOSEN, read_chosen
 from llama_gene.tasks.states import PartQuestion
-from llama_gene.tasks.terms import split_terms
 from llama_gene.tasks.tool_calls import (
     as_asked,
     call_row,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from llama_gene.config import GeneKind, HitsConfig, TasksConfig
+from llama_gene.errors import TooShortError
 from llama_gene.progress import show_progress
 from llama_gene.prompts import Message, defuse, render, user_content
 from llama_gene.retrieval.hits import SequenceHit, quote_sequences
@@ -102,7 +103,10 @@ def _item_name(record: Mapping[str, Any]) -> str:
 def _hits_of(config: HitsConfig, index: Index, record: Mapping[str, Any]) -> list[SequenceHit]:
     """The hits of a question's first sequence, without the item itself: unknown letters make it unlike itself."""
     letters = record["sequences"][0][: index.config.longest_query]
-    found = find_neighbours(index, letters, _kind_of(record), identity_below=config.neighbours_below)
+    try:
+        found = find_neighbours(index, letters, _kind_of(record), identity_below=config.neighbours_below)
+    except TooShortError:
+        return []
     own = _item_name(record)
     return [hit for hit in found if hit.id != own][: config.neighbours]
 
