@@ -1,4 +1,7 @@
-"""vLLM's own server as a peer, where its program is installed: a folder handed over by `llama-gene serve`."""
+"""vLLM's own server as a peer, where its program is installed: a folder handed over by `llama-gene serve`.
+
+It has the threads it chooses itself: on a CPU one core is kept for the server, the others compute.
+"""
 
 import socket
 import subprocess

@@ -193,8 +193,9 @@ def test_a_tool_searches_by_the_words_of_the_question_and_may_count_what_it_foun
             return [PassageHit("a.md:0-9", f"Asked: {question}", "a.md", 0.03)]
 
     asked = Decision((call("search_passages", question="@question"),))
-    said = "Passages in the index: 1. a.md:0-9 (a.md): Asked: What protein?"
+    said = "Passages in the index: 1. a.md:0-9 (a.md)."
     steps, finished = run(script(asked, Decision(text=said)), tools=all_tools(Shelf()))
+    assert steps[0].result[0]["text"] == "Asked: What protein?"
     assert say_result("search_passages", steps[0].result) == said
     assert finished.notices == ()
 
