@@ -226,7 +226,7 @@ class EvaluateConfig(Section):
         8_000_000, ge=1, description="Letters the convolutional baseline reads in training, about; 2 s a million."
     )
     bin_centre: Literal["mean", "median"] = Field("mean", description="Number of a bin, of its training values.")
-    neighbours: int = Field(3, ge=1, le=50, description="Function tasks with an index: hits shown at most, as in tuning.")
+    neighbours: int = Field(3, ge=1, le=50, description="Function tasks with an index: most hits shown, as in tuning.")
     neighbours_below: float = Field(
         0.9, gt=0, le=1.1, description="Hits of this identity to the item or more are left out; above 1: none is."
     )
