@@ -42,17 +42,21 @@ def main() -> None:
         {
             "--run": {"action": "append", "default": [], "metavar": "NAME=FOLDER", "help": "what to ask; repeatable"},
             "--items": {"type": int, "metavar": "N", "help": "ask so many test items of a task, drawn at random"},
+            "--hits": {"type": int, "default": CONFIG.neighbours, "metavar": "N", "help": "hits shown at most"},
             "--docs": {"type": Path, "metavar": "FILE", "help": "page whose table is rewritten"},
         },
     )
     runs = [] if arguments.quick else [name.partition("=")[::2] for name in arguments.options.run]
     levels = LEVELS if runs else QUICK_LEVELS
+    configs = [
+        CONFIG.model_copy(update={"neighbours_below": level, "neighbours": arguments.options.hits}) for level in levels
+    ]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         models = {name: Path(run) / "finetuned" for name, run in runs} or {"random": make_random(folder / "random")}
         most = arguments.options.items
         asked = {name: read_run(Path(run), most) for name, run in runs} or {"random": make_items()}
-        found = {name: measure(models[name], asked[name], folder / name, levels) for name in models}
+        found = {name: measure(models[name], asked[name], folder / name, configs) for name in models}
     tasks = [(name, task, one) for name, tasks in found.items() for task, one in tasks["tasks"].items()]
     if arguments.options.docs:
         rewrite_page(arguments.options.docs, "retrieval adds", page_lines(tasks))
@@ -63,7 +67,7 @@ def main() -> None:
         work={
             "levels": levels,
             "most_items": arguments.options.items,
-            "hits": CONFIG.neighbours,
+            "hits": arguments.options.hits,
             "bootstrap": CONFIG.bootstrap,
             "seed": SEED,
         },
@@ -121,7 +125,7 @@ def make_items() -> Instructions:
     return made
 
 
-def measure(model: Path, records: Instructions, folder: Path, levels: Sequence[float]) -> dict[str, Any]:
+def measure(model: Path, records: Instructions, folder: Path, configs: Sequence[EvaluateConfig]) -> dict[str, Any]:
     """Ask without the index and with it; the processor seconds of one run of both kinds."""
     folder.mkdir(exist_ok=True)
     instructions = folder / "instructions"
@@ -133,14 +137,15 @@ def measure(model: Path, records: Instructions, folder: Path, levels: Sequence[f
     started = cpu_seconds()
     evaluate(CONFIG, model=model, instructions=instructions, seed=SEED, output=folder / "without")
     between = cpu_seconds()
-    for level in levels:
-        config = CONFIG.model_copy(update={"neighbours_below": level})
+    for config in configs:
+        output = folder / f"{config.neighbours_below:g}"
         evaluate(
-            config, model=model, instructions=instructions, seed=SEED, output=folder / f"{level:g}", index=index,
+            config, model=model, instructions=instructions, seed=SEED, output=output, index=index,
             against=[folder / "without"],
         )  # fmt: skip
-    seconds = {"without": round(between - started, 1), "with": round((cpu_seconds() - between) / len(levels), 1)}
+    seconds = {"without": round(between - started, 1), "with": round((cpu_seconds() - between) / len(configs), 1)}
     alone = {one["task"]: one for one in read_tasks(folder / "without")}
+    levels = [config.neighbours_below for config in configs]
     return {"cpu_s": seconds, "tasks": {task: describe(task, one, folder, levels) for task, one in alone.items()}}
 
 

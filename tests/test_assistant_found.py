@@ -15,7 +15,6 @@ from llama_gene.assistant.conversation import Assistant, find_task
 from llama_gene.assistant.events import Answered, reply_record
 from llama_gene.assistant.found import (
     PASSAGES_HEADING,
-    SEQUENCES_HEADING,
     Found,
     Searching,
     look_up,
@@ -27,6 +26,7 @@ from llama_gene.assistant.toolbox import Toolbox
 from llama_gene.assistant.turn import converse, reply_to
 from llama_gene.config import ChatConfig, IndexConfig
 from llama_gene.retrieval.build import build_index
+from llama_gene.retrieval.hits import SEQUENCES_HEADING
 from llama_gene.retrieval.index import open_index
 from llama_gene.sequences.alphabets import reverse_complement
 from llama_gene.sequences.records import Record

@@ -12,14 +12,20 @@ from llama_gene.assistant.agent import Step, show_call
 from llama_gene.config import ChatConfig, GeneKind
 from llama_gene.errors import LlamaGeneError
 from llama_gene.prompts import defuse
-from llama_gene.retrieval.hits import NO_HIT, PassageHit, SequenceHit, render_passages, render_sequences
+from llama_gene.retrieval.hits import (
+    NO_HIT,
+    PassageHit,
+    SequenceHit,
+    quote_sequences,
+    render_passages,
+    render_sequences,
+)
 from llama_gene.retrieval.several import AnyIndex
 from llama_gene.sequences.alignment import Traced
 from llama_gene.sequences.records import Record
 from llama_gene.tokenizer.load import GeneTokenizer
 from llama_gene.tools.search import SEARCH_TOOLS
 
-SEQUENCES_HEADING = "Alike sequences of an index:"
 PASSAGES_HEADING = "Passages of an index:"
 # Identifier, source, first letter and the one after the last: what a hit is known by.
 _Place = tuple[str, str, int, int]
@@ -174,7 +180,7 @@ def quote_found(found: Found, tokenizer: GeneTokenizer, context: int) -> str:
     hits = [hit for one in found.neighbours for hit in one.hits]
     for shown in range(len(hits) + len(found.passages), 0, -1):
         passages = found.passages[: max(0, shown - len(hits))]
-        parts = [f"{SEQUENCES_HEADING}\n{render_sequences(hits[:shown])}"] * bool(hits)
+        parts = [quote_sequences(hits[:shown])] * bool(hits)
         parts += [f"{PASSAGES_HEADING}\n{render_passages(passages)}"] * bool(passages)
         quoted = defuse("\n\n".join(parts), tokenizer.special_tokens).text
         if len(tokenizer.encode(quoted)) <= context // _SHARE:

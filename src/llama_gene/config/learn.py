@@ -131,6 +131,18 @@ class ToolCallsConfig(Section):
     )
 
 
+class HitsConfig(Section):
+    """Training questions of function tasks asked once more, with hits of their sequence before them."""
+
+    share: Share = Field(
+        0.0, description="Share of the training and validation questions asked again so; 0: the model sees no hits."
+    )
+    neighbours: int = Field(3, ge=1, le=50, description="Hits shown at most, as evaluate.neighbours.")
+    neighbours_below: float = Field(
+        0.9, gt=0, le=1, description="Hits of this identity to the item or more are left out, as in evaluation."
+    )
+
+
 class TasksConfig(Section):
     """Choose tasks and turn them into Alpaca instructions."""
 
@@ -138,6 +150,7 @@ class TasksConfig(Section):
     definitions: tuple[str, ...] = Field((), description="Extra folders of task definitions, relative to `data`.")
     wording: WordingConfig = WordingConfig()
     tool_calls: ToolCallsConfig = ToolCallsConfig()
+    with_hits: HitsConfig = HitsConfig()
     max_tokens: int = Field(512, ge=64, description="Longest instruction with its answer; sequences are shortened.")
     max_answer_tokens: int = Field(64, ge=1, description="Longer free-text answers are refused and counted.")
     on_invalid: OnInvalid = Field("skip", description="error: stop at a bad item; skip: count it.")
@@ -213,7 +226,7 @@ class EvaluateConfig(Section):
         8_000_000, ge=1, description="Letters the convolutional baseline reads in training, about; 2 s a million."
     )
     bin_centre: Literal["mean", "median"] = Field("mean", description="Number of a bin, of its training values.")
-    neighbours: int = Field(3, ge=1, le=50, description="Function tasks asked with an index: hits shown at most.")
+    neighbours: int = Field(3, ge=1, le=50, description="Function tasks with an index: most hits shown, as in tuning.")
     neighbours_below: float = Field(
         0.9, gt=0, le=1.1, description="Hits of this identity to the item or more are left out; above 1: none is."
     )

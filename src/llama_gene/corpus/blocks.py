@@ -5,6 +5,7 @@ rows in them; it is the same for every number of readers.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def block_files(folder: Path) -> list[Path]:
     """
     files = sorted(folder.glob("*.arrow"))
     for file in files:
-        missing = sorted(set(BLOCK_SCHEMA.names) - set(_open(file).schema.names))
+        with _open(file) as blocks:
+            missing = sorted(set(BLOCK_SCHEMA.names) - set(blocks.schema.names))
         if missing:
             raise DataError(f"{file}: no column {missing[0]!r}. Expected the blocks of `llama-gene corpus pack`.")
     return files
@@ -54,7 +56,7 @@ class BlockReader:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._tables = [_open(file).read_all() for file in block_files(folder)]
+        self._tables = [_read(file) for file in block_files(folder)]
         self._ends = np.cumsum([len(table) for table in self._tables])
 
     def __len__(self) -> int:
@@ -87,10 +89,18 @@ class BlockReader:
             yield position, self[position]
 
 
-def _open(file: Path) -> pa.ipc.RecordBatchStreamReader:
+@contextmanager
+def _open(file: Path) -> Iterator[pa.ipc.RecordBatchStreamReader]:
+    """The blocks of a file; what was read of one that is mapped into memory stays there after it is closed."""
     try:
-        return pa.ipc.open_stream(file.open("rb") if is_remote(file) else pa.memory_map(str(file)))
+        with file.open("rb") if is_remote(file) else pa.memory_map(str(file)) as source:
+            yield pa.ipc.open_stream(source)
     except pa.ArrowInvalid as error:
         raise DataError(
             f"{file}: not a file of token blocks ({error}). Expected a whole stage folder; run `corpus pack` again."
         ) from None
+
+
+def _read(file: Path) -> pa.Table:
+    with _open(file) as blocks:
+        return blocks.read_all()

@@ -23,7 +23,7 @@ from llama_gene.corpus.arrays import load_array, save_array
 from llama_gene.corpus.kmers import DNA_WORD, PROTEIN_WORD, Words, distinct, is_first, join, make_filter, words_in
 from llama_gene.errors import ArtifactError
 from llama_gene.sequences.batches import batches_of_letters
-from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.files import open_parquet, read_batches
 
 ENOUGH_WORDS = 20
 _SPLITS = ("valid", "test")
@@ -103,13 +103,13 @@ def read_items(splits: Path | None, limits: ContaminationConfig, also: Iterable[
 def _sought_in(path: Path) -> Iterator[Sought]:
     if not path.is_file():
         raise ArtifactError(f"{path}: no such file. Expected the folder of `llama-gene tasks split`; run it first.")
-    file = open_parquet(path)
-    missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
+    with open_parquet(path) as file:
+        missing = [name for name in _COLUMNS if name not in file.schema_arrow.names]
     if missing:
         raise ArtifactError(
             f"{path}: column {missing[0]!r} is missing. Expected the folder of `llama-gene tasks split`."
         )
-    for batch in file.iter_batches(columns=list(_COLUMNS)):
+    for batch in read_batches(path, _COLUMNS):
         for row in batch.to_pylist():
             for letters, kind in zip(row["sequences"], row["kinds"], strict=True):
                 yield Sought(row["task"], kind, letters.upper().replace("U", "T") if kind == "dna" else letters.upper())

@@ -19,7 +19,7 @@ from llama_gene.corpus.engine import Work, run_tasks
 from llama_gene.corpus.mix import Mixture, choose_mixture
 from llama_gene.corpus.pack_shard import PackTask, open_once, pack_shard
 from llama_gene.errors import ArtifactError, DataError
-from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.files import read_batches
 from llama_gene.sequences.letters import count_letters
 from llama_gene.storage import remove_tree
 
@@ -105,9 +105,7 @@ def estimate_tokens(task: SampleTask) -> dict[str, float]:
     letters_of, tokens_of = Counter[Kind](), Counter[Kind]()
     wanted = {kind: min(_SAMPLE_LETTERS, counts.get(f"{kind} letters {split}", 0)) for kind in KINDS}
     shards = sorted((task.corpus / split).glob("*.parquet"))
-    for batch in chain.from_iterable(
-        open_parquet(shard).iter_batches(512, columns=["kind", "text"]) for shard in shards
-    ):
+    for batch in chain.from_iterable(read_batches(shard, ("kind", "text"), 512) for shard in shards):
         short = {kind for kind in KINDS if letters_of[kind] < wanted[kind]}
         if not short:
             break

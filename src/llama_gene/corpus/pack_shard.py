@@ -165,7 +165,8 @@ def open_once(folder: str) -> GeneTokenizer:
 
 def _windows(task: PackTask, packed: _Packed) -> Iterator[Window]:
     """The documents that this phase takes, in the order of the shard, a window at a time; others are counted."""
-    table = open_parquet(task.shard).read(["kind", "text"])
+    with open_parquet(task.shard) as file:
+        table = file.read(["kind", "text"])
     kinds = pc.index_in(table["kind"], pa.array(KINDS)).to_numpy().astype(np.int8)
     size = pc.binary_length(table["text"]).to_numpy()
     chosen, left_out = (_choose(task, kinds, size, spans) for spans in (task.spans, task.left_out))

@@ -18,7 +18,7 @@ from llama_gene.corpus.pack import SampleTask, estimate_tokens, pack_corpus
 from llama_gene.corpus.pack_shard import open_once
 from llama_gene.corpus.plan_sample import SampleFile, read_heads
 from llama_gene.errors import DataError
-from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.files import read_batches
 from llama_gene.sequences.letters import count_letters
 from llama_gene.storage import is_remote, tree_bytes
 
@@ -196,7 +196,7 @@ class Bench:
         cuts: dict[int, Cut] = {}
         room = dict.fromkeys(sources, _TOKEN_LETTERS // len(sources))
         for shard in sorted(corpus.glob("*/*.parquet")):
-            for batch in open_parquet(shard).iter_batches(256, columns=["source", "text"]):
+            for batch in read_batches(shard, ("source", "text"), 256):
                 wanted = []
                 for name, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     source, letters = int(name), count_letters(text, kind)

@@ -16,7 +16,7 @@ from llama_gene.corpus.cut import cut_text
 from llama_gene.corpus.english import read_texts_of
 from llama_gene.evaluation.metrics import Array
 from llama_gene.progress import show_progress
-from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.files import read_batches
 from llama_gene.tokenizer.load import GeneTokenizer
 from llama_gene.training.measure import token_losses
 
@@ -59,7 +59,7 @@ def held_out_text(config: ControlsConfig, *, data: Path, corpus: Path | None) ->
 
 def _validation_texts(corpus: Path) -> Iterator[str]:
     for shard in sorted((corpus / "valid").glob("*.parquet")):
-        for batch in open_parquet(shard).iter_batches(columns=["kind", "text"]):
+        for batch in read_batches(shard, ("kind", "text")):
             yield from (row["text"] for row in batch.to_pylist() if row["kind"] == "text")
 
 

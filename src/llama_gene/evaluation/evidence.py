@@ -14,13 +14,11 @@ from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.evaluation.items import Item
 from llama_gene.progress import show_progress
 from llama_gene.prompts import defuse
-from llama_gene.retrieval.hits import SequenceHit, render_sequences
+from llama_gene.retrieval.hits import quote_sequences
 from llama_gene.retrieval.several import AnyIndex
 from llama_gene.retrieval.transfer import find_neighbours
+from llama_gene.tasks.hit_records import FAMILY
 from llama_gene.tokenizer.load import GeneTokenizer
-
-FAMILY = "function"
-_HEADING = "Alike sequences of an index:"
 
 
 def add_evidence(
@@ -58,12 +56,9 @@ def _with_hits(config: EvaluateConfig, item: Item, index: AnyIndex, tokenizer: G
     except TooShortError:
         hits = ()
     for shown in range(len(hits), -1, -1):
-        asked = replace(item, instruction=f"{item.instruction}\n\n{_HEADING}\n{_quote(hits[:shown], tokenizer)}")
+        # What the index says is text from outside.
+        quoted = defuse(quote_sequences(hits[:shown]), tokenizer.special_tokens).text
+        asked = replace(item, instruction=f"{item.instruction}\n\n{quoted}")
         if len(prompt_ids(asked, tokenizer)) + config.max_new_tokens <= context:
             return asked
     return item
-
-
-def _quote(hits: Sequence[SequenceHit], tokenizer: GeneTokenizer) -> str:
-    # What the index says is text from outside.
-    return defuse(render_sequences(hits), tokenizer.special_tokens).text

@@ -9,6 +9,7 @@ from typing import Any
 from llama_gene.errors import DataError
 from llama_gene.prompts import INPUT_HEADING, Message, user_content
 from llama_gene.tasks.copies import count_copies, known_by
+from llama_gene.tasks.hit_records import MARK
 from llama_gene.tasks.split import CHOSEN
 
 # Fields that only some tasks have.
@@ -109,7 +110,7 @@ class Item:
 
 
 def read_items(path: Path) -> Iterator[Item]:
-    """The records of one file, in order.
+    """The records of one file, in order; without the questions that were asked again with hits: each item once.
 
     Args:
         path: A .jsonl file of instructions.
@@ -121,8 +122,8 @@ def read_items(path: Path) -> Iterator[Item]:
         raise DataError(f"{path}: no such file. Expected the instructions of `llama-gene tasks build`.")
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield _item(line, f"{path}:{number}")
+            if line.strip() and not (item := _item(line, f"{path}:{number}")).id.endswith(MARK):
+                yield item
 
 
 def read_splits(instructions: Path, asked: str) -> dict[str, dict[str, list[Item]]]:

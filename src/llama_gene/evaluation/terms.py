@@ -23,7 +23,7 @@ import numpy as np
 from llama_gene.evaluation.answers import normalise
 from llama_gene.evaluation.items import Item
 from llama_gene.evaluation.metrics import Array, Measured, measure_mean
-from llama_gene.tasks.terms import split_terms
+from llama_gene.sequences.terms import split_terms
 
 _GO = re.compile(r"\(?\bGO:\s?(\d{7})\b\)?", re.IGNORECASE)
 _EC = re.compile(r"(?:\(?\bEC[\s:=]*)?\b(\d+(?:\.(?:\d+|-)){2}\.(?:n?\d+|-))(?![\w.])\)?", re.IGNORECASE)

@@ -1,13 +1,15 @@
 """What a search finds, and how it is quoted: one line says what it is, the next how sure and where from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from llama_gene.config import GeneKind
 
 Annotations = Mapping[str, str | Sequence[str]]
 NO_HIT = "No hit in the index."
+SEQUENCES_HEADING = "Alike sequences of an index:"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,20 @@ def _sequence_lines(number: int, hit: SequenceHit) -> str:
         f"   identity {100 * hit.identity:.1f} %, coverage {100 * hit.coverage:.0f} %, {chance} ({hit.method})"
         f"{place}, source {hit.source}"
     )
+
+
+def quote_sequences(hits: Sequence[SequenceHit]) -> str:
+    """Sequence hits as a model reads them, in tuning, evaluation and talk; to be made harmless (`prompts.defuse`).
+
+    Files stand there by their names: the folder says nothing of the sequence, and differs between machines.
+
+    >>> print(quote_sequences([SequenceHit("P1", "Kinase", "my/a.fa", "protein", 0.5, 1.0, 2e-9, "phmmer")]))
+    Alike sequences of an index:
+    1. P1: Kinase
+       identity 50.0 %, coverage 100 %, E-value 2e-09 (phmmer), source a.fa
+    """
+    named = [replace(hit, source=Path(hit.source).name) for hit in hits]
+    return f"{SEQUENCES_HEADING}\n{render_sequences(named)}"
 
 
 def render_passages(hits: Sequence[PassageHit]) -> str:

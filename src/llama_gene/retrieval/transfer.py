@@ -9,7 +9,7 @@ from typing import NamedTuple
 from llama_gene.config import GeneKind
 from llama_gene.retrieval.hits import SequenceHit
 from llama_gene.retrieval.several import AnyIndex
-from llama_gene.tasks.terms import join_terms
+from llama_gene.sequences.terms import join_terms
 
 _LOOKED_AT, _FEW = 500, 20
 

@@ -2,11 +2,12 @@
 
 import io
 import logging
+import weakref
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -169,9 +170,9 @@ def open_bytes(item: Item) -> Iterator[BinaryIO]:
             with _archive(item.path, item.path.stat().st_mtime).open(item.member) as stream:
                 yield io.BufferedReader(stream, _BUFFER_BYTES)  # type: ignore[type-var,unused-ignore]
         else:
-            # A stream has no name to tell its compression by: xopen looks at its first bytes.
-            source = item.path.open("rb") if is_remote(item.path) else item.path
-            with xopen(source, "rb", threads=0) as stream:
+            # A stream has no name to tell its compression by: xopen looks at its first bytes. It leaves it open.
+            source = item.path.open("rb") if is_remote(item.path) else nullcontext(item.path)
+            with source as file, xopen(file, "rb", threads=0) as stream:
                 yield stream
     except EOFError:
         raise DataError(
@@ -186,7 +187,11 @@ def open_bytes(item: Item) -> Iterator[BinaryIO]:
 @lru_cache(maxsize=1)
 def _archive(path: Path, changed: float) -> zipfile.ZipFile:
     """A zip, kept open for its next member: its directory is as long as it has members."""
-    return zipfile.ZipFile(path.open("rb"))
+    file = path.open("rb")
+    archive = zipfile.ZipFile(file)
+    # It closes what it opened itself, and members that are read keep it.
+    weakref.finalize(archive, file.close)
+    return archive
 
 
 @contextmanager
@@ -210,6 +215,16 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     return _open_parquet(path, "Expected a whole stage folder; run the stage that makes it again.")
 
 
+def read_batches(path: Path, columns: Sequence[str], rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    """Some columns of a Parquet file of an earlier stage, at most so many rows at a time.
+
+    Raises:
+        DataError: as `open_parquet`.
+    """
+    with open_parquet(path) as file:
+        yield from file.iter_batches(rows, columns=list(columns))
+
+
 def open_table(item: Item) -> pq.ParquetFile:
     """A Parquet file from elsewhere; its index is at its end, so a member of a zip has to be unpacked first.
 
@@ -223,7 +238,8 @@ def open_table(item: Item) -> pq.ParquetFile:
 
 def _open_parquet(path: Path, advice: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path.open("rb") if is_remote(path) else path)
+        # What is handed over open would stay so when this is closed.
+        return pq.ParquetFile(path.path, filesystem=path.fs) if is_remote(path) else pq.ParquetFile(path)  # type: ignore[attr-defined]
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: not a Parquet file ({error}). {advice}") from None
 

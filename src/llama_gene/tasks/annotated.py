@@ -10,12 +10,12 @@ from llama_gene.sequences.files import Inspector, list_files
 from llama_gene.sequences.genbank import read_coding
 from llama_gene.sequences.readers import read_records
 from llama_gene.sequences.records import CodingSequence, Record
+from llama_gene.sequences.terms import join_terms
 from llama_gene.sequences.translate import translate_coding
 from llama_gene.tasks.files import task_path
 from llama_gene.tasks.items import RawItem
 from llama_gene.tasks.sources import AnnotationReader, CodingReader
 from llama_gene.tasks.steps import Reading
-from llama_gene.tasks.terms import join_terms
 
 _CODON = 3
 _CLASS = "ec_class"

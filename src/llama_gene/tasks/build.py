@@ -1,12 +1,13 @@
 """Stage `tasks build`: items become Alpaca instructions in the paper's words.
 
 Writes train.jsonl, valid.jsonl and test.jsonl, and tasks.json, the definitions with what the choices override.
-Questions that a tool answers follow those of the tasks (`tool_records`). A prompt with its answer and end token never
-exceeds `config.max_tokens`: the sequence is shortened as the task says, or the item refused and counted; the answer is
-whole.
+Questions asked again with hits (`hit_records`) and those that a tool answers (`tool_records`) follow. A prompt with its
+answer and end token never exceeds `config.max_tokens`: the sequence is shortened as the task says, or the item refused
+and counted; the answer is whole.
 """
 
 import json
+import shutil
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,16 +24,17 @@ from llama_gene.config import Spelling, Split, TaskChoice, TasksConfig, WordingC
 from llama_gene.errors import ArtifactError, ConfigError
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.terms import split_terms
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.examples import Solved, pool_of
 from llama_gene.tasks.fitting import Instruction, Setting
 from llama_gene.tasks.groups import SPLITS
+from llama_gene.tasks.hit_records import FAMILY, WITH_HITS, WITHOUT, hit_records, known_items
 from llama_gene.tasks.own_records import own_records
 from llama_gene.tasks.phrasing import Phrasing, fit_phrased, put, solve
 from llama_gene.tasks.questions import Draw, ask_item
 from llama_gene.tasks.split import CHOSEN, read_chosen
 from llama_gene.tasks.states import PartQuestion
-from llama_gene.tasks.terms import split_terms
 from llama_gene.tasks.tool_calls import (
     as_asked,
     call_row,
@@ -86,6 +88,8 @@ def build_tasks(config: TasksConfig, *, splits: Path, tokenizer: Path, seed: int
         for split in SPLITS:
             shown = Shown(asked)
             _build_split(split, work, splits, settings, phrasings, choices, seed, ledger, shown)
+            if config.with_hits.share and split != "test":
+                _add_hits(config, split, work, tasks, words, seed, ledger)
             if config.tool_calls.train:
                 _add_calls(config, split, work, shown, words, seed, ledger)
 
@@ -162,6 +166,32 @@ def _build_split(
     for name, spelled in settings.items():
         fact = ledger.facts.setdefault(name, {"spelling": spelled[0].spelling, "items": {}})
         fact["items"][split] = sum(written[name, setting.spelling] for setting in spelled)
+
+
+def _add_hits(
+    config: TasksConfig,
+    split: Split,
+    work: Path,
+    tasks: Mapping[str, Task],
+    tokenizer: GeneTokenizer,
+    seed: int,
+    ledger: Ledger,
+) -> None:
+    """Go on with questions of the function family that were written already, with hits before them."""
+    path, apart = work / f"{split}.jsonl", work / f"{split}.hits"
+    with path.open(encoding="utf-8") as written, apart.open("w", encoding="utf-8") as lines:
+        for name, records in groupby(map(json.loads, written), key=itemgetter("task")):
+            if tasks[name].family != FAMILY:
+                continue
+            counts: Counter[str] = Counter()
+            known, total = known_items(work / "train.jsonl", name), ledger.facts[name]["items"][split]
+            again = hit_records(config, records, known, tokenizer, seed=seed, total=total, counts=counts)
+            lines.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in again)
+            ledger.counts.update({f"{name}: {reason}": count for reason, count in counts.items() if count})
+            ledger.facts[name].setdefault("with_hits", {})[split] = counts[WITH_HITS] + counts[WITHOUT]
+    with path.open("ab") as all_lines, apart.open("rb") as more:
+        shutil.copyfileobj(more, all_lines)
+    apart.unlink()
 
 
 def _add_calls(

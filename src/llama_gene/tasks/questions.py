@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llama_gene.sequences.terms import join_terms, split_terms
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.fitting import Question, Setting
 from llama_gene.tasks.shorten import coding_pair
 from llama_gene.tasks.states import PartQuestion, ask_chain, letter_spans, token_spans
 from llama_gene.tasks.steps import Reading
-from llama_gene.tasks.terms import join_terms, split_terms
 
 _CODON = 3
 

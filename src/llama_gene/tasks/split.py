@@ -145,6 +145,7 @@ def split_tasks(config: TasksConfig, *, data: Path, seed: int, output: Path) -> 
             "max_answer_tokens": True,
             "wording": True,
             "tool_calls": True,
+            "with_hits": True,
         },
     )
     settings["identity_by"] = {task.name: finders for task in tasks if (finders := _finders(task))}

@@ -11,7 +11,7 @@ from llama_gene.artifacts import Ledger, Manifest, build_stage, write_json
 from llama_gene.config import Kind, OnInvalid, TokenizerConfig
 from llama_gene.errors import TokenizerError
 from llama_gene.progress import show_progress
-from llama_gene.sequences.files import open_parquet
+from llama_gene.sequences.files import read_batches
 from llama_gene.sequences.readers import list_files, read_texts
 from llama_gene.tokenizer.grow import Growth, Sampler, grow_vocabulary, spelling
 from llama_gene.tokenizer.sample import sample_letters
@@ -190,7 +190,7 @@ def _corpus_texts(corpus: Path, kind: Kind) -> Iterator[str]:
     if not shards:
         raise TokenizerError(f"{corpus / 'train'}: no Parquet shards. Expected a folder made by `corpus build`.")
     for shard in shards:
-        for batch in open_parquet(shard).iter_batches(columns=["kind", "text"], batch_size=4096):
+        for batch in read_batches(shard, ("kind", "text"), 4096):
             for row_kind, text in zip(batch["kind"].to_pylist(), batch["text"].to_pylist(), strict=True):
                 if row_kind == kind:
                     yield text
