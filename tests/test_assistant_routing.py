@@ -1,5 +1,9 @@
 """Which task a question in free words is taken for, measured on paraphrases."""
 
+import random
+import string
+import tracemalloc
+
 import pytest
 
 from llama_gene.assistant.routing import Router, fits
@@ -202,3 +206,15 @@ def test_a_likeness_is_between_0_and_1_and_a_title_is_like_itself(router):
     first, *others = router.rank("promoter boxes")
     assert all(0 <= other.likeness <= first.likeness <= 1 for other in others)
     assert router.rank("synthetic splice site detection")[0].likeness > 0.8
+
+
+def test_what_users_write_is_not_kept(router):
+    rng = random.Random(1)
+    router.rank("is this a promoter?")
+    tracemalloc.start()
+    for _ in range(100):
+        router.rank("is this a promoter? " + " ".join("".join(rng.choices(string.ascii_lowercase, k=9)) for _ in "ab"))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Each unknown word was once kept beside every word of the field: 6 MB here.
+    assert kept < 2_000_000

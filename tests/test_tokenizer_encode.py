@@ -1,6 +1,9 @@
 """The fast encoder gives the ids of `tokenizers`, whatever the vocabulary and the run."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,3 +186,35 @@ def test_a_file_that_is_no_tokenizer_is_told_from_one_that_cannot_be_read(tmp_pa
         path.write_bytes(content)
     with pytest.raises(TokenizerError, match=told):
         read_tokenizer_json(path)
+
+
+_LONG_LIVED = """
+import random, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from llama_gene.tokenizer.load import load_tokenizer
+
+def encode_new(seed):
+    rng = random.Random(seed)
+    for _ in range(3000):
+        tokenizer.encode_prompt("".join(rng.choices("ACGT", k=60)))
+
+def resident_pages():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+tokenizer = load_tokenizer(Path(sys.argv[1]))
+tokenizer.remember_nothing()
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(encode_new, range(8)))
+    before = resident_pages()
+    list(pool.map(encode_new, range(8, 16)))
+    print(resident_pages() - before)  # with the threads alive, as a server's are
+"""
+
+
+def test_a_server_keeps_nothing_of_the_sequences_it_encoded(tmp_path: Path) -> None:
+    # A process of its own: memory that other tests gave back would hide what is kept here.
+    folder = grow(None, tmp_path, GROWN)
+    grown = subprocess.run([sys.executable, "-c", _LONG_LIVED, folder], capture_output=True, text=True, check=True)
+    # Kept, the words took 50 MB.
+    assert int(grown.stdout) * os.sysconf("SC_PAGE_SIZE") < 5e6

@@ -134,20 +134,20 @@ class Router:
         """The likeness of a question to each text, 0 to 1; 0 for a question about a notion."""
         if not texts or _is_general(question):
             return [0.0] * len(texts)
-        cosines = (self._vector(question) @ self._fitted.transform(texts).T).toarray()[0].tolist()
-        return [_likeness(cosine, question, _words(text)) for cosine, text in zip(cosines, texts, strict=True)]
+        asked, cosines = _telling(question), (self._vector(question) @ self._fitted.transform(texts).T).toarray()[0]
+        return [_likeness(cosine, asked, _words(text)) for cosine, text in zip(cosines.tolist(), texts, strict=True)]
 
     def _compare(self, question: str, kinds: Sequence[Kind]) -> tuple[list[Route], float]:
         """Every task, likest first, and the greatest likeness to one of the others about such sequences."""
         if not self.tasks or not _features(question) or _is_general(question):
             return [], 0.0
-        cosines = (self._vector(question) @ self._weights.T).toarray()[0].tolist()
+        asked, cosines = _telling(question), (self._vector(question) @ self._weights.T).toarray()[0].tolist()
         best: dict[str, float] = {}
         for (name, _), cosine in zip(self._texts, cosines, strict=False):
             best[name] = max(cosine, best.get(name, 0.0))
-        routes = [Route(name, _likeness(cosine, question, self._known[name])) for name, cosine in best.items()]
+        routes = [Route(name, _likeness(cosine, asked, self._known[name])) for name, cosine in best.items()]
         others = [
-            _likeness(cosine, question, _words(text))
+            _likeness(cosine, asked, _words(text))
             for (text, wanted), cosine in zip(self.others, cosines[len(self._texts) :], strict=True)
             if wanted == tuple(kinds)
         ]
@@ -198,14 +198,13 @@ def _texts_of(task: Task, labels: Sequence[str]) -> Iterable[str]:
     yield from task.wordings
 
 
-def _likeness(cosine: float, question: str, known: Set[str]) -> float:
+def _likeness(cosine: float, asked: Set[str], known: Set[str]) -> float:
     """The cosine of a question and a text, the less the fewer of the question's telling words are known, 0 to 1.
 
     Measured on paraphrases and on questions about other things: the root lets a short text and a long one weigh alike,
     the square lets one unknown word among two outweigh any cosine. "How strong is the coffee in this kitchen?" has a
     cosine of 0.25 with a promoter's strength, and a likeness of 0.06.
     """
-    asked = _words(question)
     if not asked or not cosine:
         return 0.0
     share = sum(_knows(known, word) for word in asked) / len(asked)
@@ -223,14 +222,15 @@ def _knows(known: Set[str], word: str) -> float:
     return _OF_THE_FIELD if _is_of_the_field(word) else 0.0
 
 
-@cache
 def _is_same(word: str, other: str) -> bool:
+    if word[:_SHORTEST] != other[:_SHORTEST]:  # most words: told at once
+        return False
     stem = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False)))
     is_stem = stem >= _STEM or (stem >= _SHORTEST and stem == min(len(word), len(other)))
     return stem == len(word) == len(other) or (is_stem and max(len(word), len(other)) - stem <= _ENDING)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _is_of_the_field(word: str) -> bool:
     return any(_is_same(word, other) for other in _field_words())
 
@@ -244,6 +244,11 @@ def _field_words() -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _words(text: str) -> frozenset[str]:
+    """The telling words of a text of ours; those of a user's are not kept."""
+    return _telling(text)
+
+
+def _telling(text: str) -> frozenset[str]:
     return frozenset(word for word in _WORD.findall(text.lower()) if word not in _COMMON)
 
 

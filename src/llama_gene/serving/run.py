@@ -67,6 +67,7 @@ def open_service(
         ConfigError: the cache holds not even one answer.
     """
     assistant = Assistant.open(folder, chat, definitions, index=equipment.index)
+    assistant.tokenizer.remember_nothing()
     engine = Engine(
         assistant.model, assistant.tokenizer, most_running=config.max_running, most_waiting=config.max_waiting,
         cache_gib=config.cache_gib, step_tokens=config.step_tokens,
