@@ -117,7 +117,8 @@ def main() -> None:
         inputs = prepare_all(sizes, folder, data)
         bench = Bench(folder, asked.tokenizer or extend(inputs, folder, data))
         smallest = {one.kind: one for one in reversed(inputs)}
-        items = write_items(folder / "items", list(smallest.values()), 100 if arguments.quick else 2000)
+        # Made-up proteins are few: with more items of them, every copy would hold one.
+        items = write_items(folder / "items", list(smallest.values()), 2000 if data else 100)
         compile_all(bench, folder, items)
         ours = {name_of(one): measure(bench, one) for one in inputs}
         for one in [smallest["dna"]] if arguments.quick else smallest.values():
