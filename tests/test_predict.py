@@ -221,7 +221,7 @@ def test_the_command_refuses_in_one_line(folder, tmp_path, capsys):
     given = ["predict", folder, source, "-o", tmp_path / "a.tsv"]
     refused(capsys, [*given, "--task", "promotor-core"], "did you mean 'promoter-core'")
     refused(capsys, ["predict", folder, tmp_path / "no.fa", "--task", "promoter-core", "-o", "a.tsv"], "no such file")
-    refused(capsys, ["predict", tmp_path, source, "--task", "promoter-core", "-o", "a.tsv"], "token")
+    refused(capsys, ["predict", tmp_path, source, "--task", "promoter-core", "-o", "a.tsv"], r"no config\.json")
 
 
 def test_the_command_gives_json_alone(folder, tmp_path, capsys):
