@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from llama_gene.config import EvaluateConfig, GeneKind
-from llama_gene.errors import TooShortError
+from llama_gene.config import EvaluateConfig
 from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.evaluation.items import Item
 from llama_gene.progress import show_progress
 from llama_gene.prompts import defuse
 from llama_gene.retrieval.hits import quote_sequences
 from llama_gene.retrieval.several import AnyIndex
-from llama_gene.retrieval.transfer import find_neighbours
+from llama_gene.retrieval.transfer import hits_to_show
 from llama_gene.tasks.hit_records import FAMILY
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -49,12 +48,8 @@ def describe_evidence(config: EvaluateConfig, index: Path) -> str:
 
 
 def _with_hits(config: EvaluateConfig, item: Item, index: AnyIndex, tokenizer: GeneTokenizer, context: int) -> Item:
-    kind: GeneKind = "dna" if item.kinds[0] == "dna" else "protein"
-    letters = item.sequences[0][: index.config.longest_query]
-    try:
-        hits = find_neighbours(index, letters, kind, identity_below=config.neighbours_below, most=config.neighbours)
-    except TooShortError:
-        hits = ()
+    below, most = config.neighbours_below, config.neighbours
+    hits = hits_to_show(index, item.sequences[0], item.kinds[0], identity_below=below, most=most)
     for shown in range(len(hits), -1, -1):
         # What the index says is text from outside.
         quoted = defuse(quote_sequences(hits[:shown]), tokenizer.special_tokens).text

@@ -7,6 +7,7 @@ asked can be left out, since a score on near copies says little of new sequences
 from typing import NamedTuple
 
 from llama_gene.config import GeneKind
+from llama_gene.errors import TooShortError
 from llama_gene.retrieval.hits import SequenceHit
 from llama_gene.retrieval.several import AnyIndex
 from llama_gene.sequences.terms import join_terms
@@ -56,3 +57,23 @@ def find_neighbours(
         if len(near) == most or len(hits) < asked:
             break
     return near
+
+
+def hits_to_show(
+    index: AnyIndex, letters: str, kind: str, *, identity_below: float, most: int
+) -> tuple[SequenceHit, ...]:
+    """The hits that stand before a question: `find_neighbours` of a gene as long as may be asked; too short has none.
+
+    Args:
+        index: Where to look.
+        letters: The sequence that the question is about.
+        kind: "dna"; anything else is asked as a protein.
+        identity_below: Hits of this identity or more are left out.
+        most: How many at most.
+    """
+    gene: GeneKind = "dna" if kind == "dna" else "protein"
+    asked = letters[: index.config.longest_query]
+    try:
+        return find_neighbours(index, asked, gene, identity_below=identity_below, most=most)
+    except TooShortError:
+        return ()

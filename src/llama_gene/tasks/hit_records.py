@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from llama_gene.config import GeneKind, HitsConfig, TasksConfig
-from llama_gene.errors import TooShortError
 from llama_gene.progress import show_progress
 from llama_gene.prompts import Message, defuse, render, user_content
 from llama_gene.retrieval.hits import SequenceHit, quote_sequences
 from llama_gene.retrieval.index import Index
 from llama_gene.retrieval.passing import index_records
-from llama_gene.retrieval.transfer import find_neighbours
+from llama_gene.retrieval.transfer import hits_to_show
 from llama_gene.sequences.records import Record
 from llama_gene.tasks.fitting import MARK_TOKENS
 from llama_gene.tokenizer.load import GeneTokenizer
@@ -102,11 +101,8 @@ def _item_name(record: Mapping[str, Any]) -> str:
 
 def _hits_of(config: HitsConfig, index: Index, record: Mapping[str, Any]) -> list[SequenceHit]:
     """The hits of a question's first sequence, without the item itself: unknown letters make it unlike itself."""
-    letters = record["sequences"][0][: index.config.longest_query]
-    try:
-        found = find_neighbours(index, letters, _kind_of(record), identity_below=config.neighbours_below)
-    except TooShortError:
-        return []
+    below, most = config.neighbours_below, config.neighbours + 1  # the item itself may be among them
+    found = hits_to_show(index, record["sequences"][0], record["kinds"][0], identity_below=below, most=most)
     own = _item_name(record)
     return [hit for hit in found if hit.id != own][: config.neighbours]
 
