@@ -1,15 +1,34 @@
 """How many requests are answered on one model: together by our engine, and in the two ways of transformers."""
 
+import random
 import threading
 
 import torch
 from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel
 
+from _data import make_questions
+from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.serving.batch import Piece, Request
 from llama_gene.serving.engine import Engine
+from llama_gene.tokenizer.load import GeneTokenizer
 
 ONE_BY_ONE, CONTINUOUS = "one_by_one", "transformers_continuous_batching"
 _PAGE, _BATCH_TOKENS = 32, 2048
+
+
+def make_prompts(count: int, tokenizer: GeneTokenizer) -> list[tuple[int, ...]]:
+    """Questions about promoters of 40 to 100 bp, as token ids."""
+    rng = random.Random(5)
+    questions = [make_questions(1, length_bp=rng.randint(40, 100))[0] for _ in range(count)]
+    return [tuple(prompt_ids(question, tokenizer)) for question in questions]
+
+
+def greedy(tokenizer: GeneTokenizer, rows: int, new_tokens: int) -> GenerationConfig:
+    """How transformers is asked; a model's rows beyond the vocabulary are never written."""
+    return GenerationConfig(
+        do_sample=False, max_new_tokens=new_tokens, eos_token_id=tokenizer.eos_id, pad_token_id=tokenizer.eos_id,
+        suppress_tokens=list(range(tokenizer.size, rows)),
+    )  # fmt: skip
 
 
 def answer_together(engine: Engine, prompts: list[tuple[int, ...]], new_tokens: int) -> None:

@@ -13,7 +13,6 @@ the other.
 
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -27,9 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from transformers import GenerationConfig
 
-from _data import make_model, make_questions, make_tokenizer
+from _data import make_model, make_tokenizer
 from _harness import (
     DEMO_ROWS,
     DEMO_SHAPE,
@@ -43,9 +41,8 @@ from _harness import (
     take_turns,
 )
 from _serve_vllm import VLLM, answer_by_vllm, serving_by_vllm
-from _serving import CONTINUOUS, ONE_BY_ONE, answer_continuously, answer_each, answer_together
+from _serving import CONTINUOUS, ONE_BY_ONE, answer_continuously, answer_each, answer_together, greedy, make_prompts
 from llama_gene.config import ServeConfig
-from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.model.folders import save_model
 from llama_gene.serving.choose import forbidden_ids
 from llama_gene.serving.engine import Engine
@@ -107,18 +104,13 @@ def main() -> None:
 def measure(sizes: Sizes, tokenizer: GeneTokenizer, work: Path) -> dict[str, Pair]:
     """Ours beside each peer, on one model; `work` is a folder for files."""
     model = make_model(REAL_SHAPE, REAL_ROWS, tokenizer).eval()
-    rng = random.Random(5)
-    questions = [make_questions(1, length_bp=rng.randint(40, 100))[0] for _ in range(sizes.requests)]
-    prompts = [tuple(prompt_ids(question, tokenizer)) for question in questions]
+    prompts = make_prompts(sizes.requests, tokenizer)
     config = ServeConfig()
     engine = Engine(
         model, tokenizer, most_running=config.max_running, most_waiting=sizes.requests, cache_gib=config.cache_gib,
         step_tokens=config.step_tokens,
     )  # fmt: skip
-    settings = GenerationConfig(
-        do_sample=False, max_new_tokens=sizes.new_tokens, eos_token_id=tokenizer.eos_id, pad_token_id=tokenizer.eos_id,
-        suppress_tokens=list(range(tokenizer.size, REAL_ROWS)),
-    )  # fmt: skip
+    settings = greedy(tokenizer, REAL_ROWS, sizes.new_tokens)
     few = prompts[: sizes.requests // 4]
     try:
         pairs = {

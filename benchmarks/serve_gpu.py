@@ -6,7 +6,6 @@ through its continuous batching with a cache as large as they need. All write th
 small model, on whatever device there is.
 """
 
-import random
 import statistics
 import tempfile
 import time
@@ -15,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from _data import make_questions, make_tokenizer
+from _data import make_tokenizer
 from _harness import Pair, read_arguments, report, summary
-from _serving import CONTINUOUS, ONE_BY_ONE, answer_continuously, answer_each, answer_together
+from _serving import CONTINUOUS, ONE_BY_ONE, answer_continuously, answer_each, answer_together, greedy, make_prompts
 from _training import SHAPE_7B, SHAPE_QUICK, random_model
-from llama_gene.evaluation.answering import prompt_ids
 from llama_gene.serving.engine import Engine
 from llama_gene.tokenizer.load import GeneTokenizer
 
@@ -52,7 +50,7 @@ def main() -> None:
     model = random_model(shape, context=CONTEXT).eval()
     with tempfile.TemporaryDirectory() as folder:
         pairs, alone = measure(sizes, model, make_tokenizer(Path(folder)))
-    ours = {name: summary(pair.ours, UNIT) for name, pair in pairs.items()}[CONTINUOUS]
+    ours = summary(pairs[CONTINUOUS].ours, UNIT)
     peers = {name: summary(pair.peer, UNIT) for name, pair in pairs.items()}
     peak = torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0
     table = [
@@ -79,14 +77,9 @@ def main() -> None:
 
 def measure(sizes: Sizes, model: PreTrainedModel, tokenizer: GeneTokenizer) -> tuple[dict[str, Pair], float]:
     """Ours beside each peer, round by round, and the speed of our engine with a single request."""
-    rng = random.Random(5)
-    questions = [make_questions(1, length_bp=rng.randint(40, 100))[0] for _ in range(sizes.requests)]
-    prompts = [tuple(prompt_ids(question, tokenizer)) for question in questions]
+    prompts = make_prompts(sizes.requests, tokenizer)
     few = prompts[: sizes.one_by_one]
-    settings = GenerationConfig(
-        do_sample=False, max_new_tokens=sizes.new_tokens, eos_token_id=tokenizer.eos_id, pad_token_id=tokenizer.eos_id,
-        suppress_tokens=list(range(tokenizer.size, model.config.vocab_size)),
-    )  # fmt: skip
+    settings = greedy(tokenizer, model.config.vocab_size, sizes.new_tokens)
     engine = Engine(
         model, tokenizer, most_running=sizes.running, most_waiting=sizes.requests, cache_gib=sizes.cache_gib,
         step_tokens=CONTEXT,
