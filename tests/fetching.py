@@ -1,6 +1,8 @@
 """A real HTTP server with switchable faults, and `fetch` settings that point at it."""
 
+import gzip
 import hashlib
+import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +20,11 @@ ARCHIVES = (
     "ensembl", "ensembl_genomes", "ncbi_genomes", "ncbi_datasets", "uniprot", "pmc", "pubmed", "semantic_scholar",
     "huggingface",
 )  # fmt: skip
+
+# A file as an archive has it, packed, and its checksum.
+BODY = random.Random(1).randbytes(200_000)
+PACKED = gzip.compress(BODY, mtime=0)
+MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
 
 
 @dataclass

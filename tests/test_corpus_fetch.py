@@ -1,9 +1,7 @@
 """Downloads from a real server that drops, lies, changes and corrupts; what must come out is the file or one line."""
 
-import gzip
 import hashlib
 import json
-import random
 import shutil
 import signal
 import subprocess
@@ -13,16 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from fetching import Faults, entry, fetch, fetch_config, serving
+from fetching import BODY, MD5, PACKED, Faults, entry, fetch, fetch_config, serving
 from llama_gene.artifacts import read_manifest
 from llama_gene.corpus.fetch.client import Pace
 from llama_gene.corpus.fetch.fetch import plan_fetch
 from llama_gene.errors import ArtifactError, ConfigError, DataError, MissingError, NetworkError
 from running import refused, run
-
-BODY = random.Random(1).randbytes(200_000)
-PACKED = gzip.compress(BODY, mtime=0)
-MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is checked of a download as it comes, and how records are sampled from its stream."""
 
 import gzip
-import hashlib
 import random
 import zipfile
 from collections import Counter
@@ -9,16 +8,12 @@ from io import BytesIO
 
 import pytest
 
-from fetching import Faults, entry, fetch, fetch_config, serving
+from fetching import MD5, PACKED, Faults, entry, fetch, fetch_config, serving
 from llama_gene.corpus.fetch.checks import Check, unsoundness
 from llama_gene.corpus.fetch.fetch import fetch_corpus
 from llama_gene.corpus.fetch.remote import safe_path
 from llama_gene.corpus.fetch.sample import draw, inflate, split_fasta
 from llama_gene.errors import DataError
-
-BODY = random.Random(1).randbytes(200_000)
-PACKED = gzip.compress(BODY, mtime=0)
-MD5 = f"md5:{hashlib.md5(BODY).hexdigest()}"
 
 
 @pytest.fixture
