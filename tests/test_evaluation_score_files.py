@@ -44,6 +44,8 @@ FORMATS = {
     "a.csv": as_csv(","),
     "a.tsv": as_csv("\t"),
     "a.txt.csv": "\ufeff" + as_csv(","),
+    "semicolons.csv": as_csv(";"),
+    "table.txt": as_csv("\t"),
     "unnamed": as_csv("\t"),
 }
 
@@ -71,6 +73,11 @@ def test_every_format_gives_the_same_scores(tmp_path, name, suffix):
         (("Ground Truth", "Predicted"), ("Ground Truth", "Predicted")),
         (("target", "generated_text"), ("target", "generated_text")),
         (("output", "answer"), ("output", "answer")),
+        (("True Label", "Predicted Label"), ("True Label", "Predicted Label")),
+        (("y_true", "y_pred"), ("y_true", "y_pred")),
+        (("references", "predictions"), ("references", "predictions")),
+        (("labels", "response"), ("labels", "response")),
+        (("labels", "output", "pred"), ("output", "pred")),
     ],
 )
 def test_expected_and_given_columns_are_told_apart_by_name(tmp_path, names, columns):
@@ -86,6 +93,60 @@ def test_named_columns_win_over_those_found(tmp_path):
         score_file(path, wanted=Wanted(answer="other"))
     with pytest.raises(DataError, match="cannot be both expected and given"):
         score_file(path, wanted=Wanted(answer="mine", expected="mine"))
+
+
+def test_a_column_that_lists_labels_expects_nothing(tmp_path):
+    path = write(tmp_path / "a.json", [{"labels": ["a", "b"], "response": "a"}] * 3)
+    with pytest.raises(DataError, match="no column of expected answers among labels, response"):
+        score_file(path)
+
+
+def test_labels_of_null_are_none_whatever_the_question_quotes(tmp_path):
+    calls = [
+        {"task": "calls", "instruction": ASK, "labels": None, "output": f"call {n}", "response": "no"} for n in "ab"
+    ]
+    closed = [{"task": "closed", "labels": ["yes", "no"], "output": one, "response": one} for one in ("yes", "no")]
+    found = score_file(write(tmp_path / "a.json", calls + closed))
+    assert [(task.kind, task.labels) for task in found.tasks] == [("text", ()), ("labels", ("yes", "no"))]
+    nowhere = write(tmp_path / "b.json", [{**record, "labels": None} for record in RECORDS])
+    assert score_file(nowhere).tasks[0].labels == ("Conform", "Not Conform")
+
+
+def test_questions_with_choices_of_their_own_are_one_task(tmp_path):
+    rows = [{"question": f"One of the following: a{n}, b{n}.", "answer": f"a{n}", "pred": f"a{n}"} for n in range(6)]
+    found = score_file(write(tmp_path / "a.json", rows))
+    assert (found.accuracy, found.mcc, len(found.tasks)) == (1, 1, 1)
+
+
+def test_end_tokens_that_a_program_left_behind_an_answer_do_not_count(tmp_path):
+    rows = [
+        {"label": f"{one}<|im_end|>\n", "predict": f"{one}</s><pad>", "prompt": ASK}
+        for one in ("Conform", "Not Conform")
+    ]
+    found = score_file(write(tmp_path / "a.json", rows))
+    assert (found.accuracy, found.mcc, found.tasks[0].notes) == (1, 1, ())
+
+
+def test_classes_that_a_table_wrote_as_fractions_are_classes(tmp_path):
+    (tmp_path / "a.csv").write_text("label,prediction\n0,0.0\n1,1.0\n1,\n0,1.5\n")
+    found = score_file(tmp_path / "a.csv")
+    assert (found.accuracy, found.unread, found.tasks[0].labels) == (0.5, 2, ("0", "1"))
+
+
+def test_samples_logged_by_the_harness_are_scored_by_their_likelihoods(tmp_path):
+    sample = {"doc": {}, "filter": "none", "arguments": {
+        f"gen_args_{place}": {"arg_0": "Is it?\n\n### Response", "arg_1": f":\n{label}</s>"}
+        for place, label in enumerate(("Conform", "Not Conform"))
+    }}  # fmt: skip
+    logged = [
+        {**sample, "target": target, "filtered_resps": [[first, "False"], [second, "False"]]}
+        for target, first, second in (("0", "-1.0", "-2.0"), ("1", "-1.0", "-2.0"), ("1", "-3.0", "-0.5"))
+    ]
+    found = score_file(write(tmp_path / "a.json", logged))
+    assert found.tasks[0].right == (True, False, True)
+    assert found.tasks[0].labels == ("Conform", "Not Conform")
+    # Probability of the right labels: 1 / (1 + e^-1), 1 / (1 + e), 1 / (1 + e^-2.5).
+    assert found.tasks[0].scores["log_loss"].value == pytest.approx((0.313262 + 1.313262 + 0.078889) / 3, abs=1e-5)
 
 
 @pytest.mark.parametrize("labels", ["promoter,Non-promoter", "options"])
@@ -164,7 +225,10 @@ def test_the_command_shows_each_task_and_what_it_read(tmp_path, capsys):
     assert run(["score", str(write(tmp_path / "a.json", rows)), "--rule", "paper"]) == 0
     shown = capsys.readouterr().out
     assert "rule paper" in shown
-    assert "accuracy – 1.000" in " ".join(shown.split())
+    words = " ".join(shown.split())
+    assert "task n accuracy mcc spearman token_f1 unread empty" in words
+    assert "all 4 – – 0 0" in words
+    assert "one 2 1.000 [1.000, 1.000] 1.000 [1.000, 1.000] 0 0" in words
     assert "note: the tasks expect numbers, text, so there is no accuracy or exact over all" in shown
     assert "tasks told apart by column 'task'" in shown
     assert "expected: column 'output'; given: column 'response'" in shown

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from llama_gene.evaluation.score import Scores
 
 ScoringRule = Literal["strict", "paper"]
+# What stands in the table of several tasks, where any has it.
+_LEADING = ("accuracy", "mcc", "spearman", "token_f1")
+_COUNTS = ("ece", "ece_mass", "n", "unread", "empty")
 
 
 def score(
@@ -44,14 +47,17 @@ def score(
 
 
 def _show(found: "Scores", file: Path) -> None:
-    """A table of scores, one row each, one column a task."""
+    """Of one task a row a score; of several a row a task, with the scores that lead."""
     record = found.record()
-    columns = [record, *record["tasks"]] if len(record["tasks"]) > 1 else [record]
-    names = ["score", *(["all", *(task["task"] for task in record["tasks"])] if len(columns) > 1 else ["value"])]
-    scores = list(dict.fromkeys(name for column in columns for name in column["intervals"]))
-    counts = [name for name in ("ece", "ece_mass", "n", "unread", "empty") if any(name in one for one in columns)]
-    rows = [(name, *(_cell(column, name) for column in columns)) for name in (*scores, *counts)]
-    show_table(f"{file} · rule {found.rule}", tuple(names), rows)
+    title = f"{file} · rule {found.rule}"
+    if len(record["tasks"]) == 1:
+        names = [*record["intervals"], *(name for name in _COUNTS if name in record)]
+        show_table(title, ("score", "value"), [(name, _cell(record, name)) for name in names])
+    else:
+        tasks = [{**record, "task": "all"}, *record["tasks"]]
+        names = ["n", *(name for name in _LEADING if any(name in task for task in tasks)), "unread", "empty"]
+        rows = [(task["task"], *(_cell(task, name) for name in names)) for task in tasks]
+        show_table(title, ("task", *names), rows)
     for line in _remarks(record):
         print(line)
 
@@ -70,4 +76,5 @@ def _remarks(record: dict[str, Any]) -> Iterator[str]:
     if len(record["tasks"]) > 1:
         shares = "" if record["accuracy"] is None else "shares of all rows, and "
         yield f"tasks told apart by {record['tasks_by']}; over all: {shares}the mean of the tasks' MCC"
+        yield "--json holds every score of each task"
     yield from (f"note: {note}" for note in record["notes"])

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from llama_gene.errors import DataError
-from llama_gene.evaluation.answer_tables import Row
+from llama_gene.evaluation.answer_tables import Row, without_end_tokens
 from llama_gene.evaluation.answers import labels_in
 
-_EXPECTED = ("expected", "reference", "target", "gold", "ground_truth", "truth")
+# Each name stands for its plural too.
+_EXPECTED = (
+    "expected", "expected_answer", "expected_output", "reference", "reference_answer", "target", "gold", "gold_label",
+    "gold_answer", "ground_truth", "truth", "true_label", "y_true", "actual", "correct_answer",
+)  # fmt: skip
 _GIVEN = (
-    "model_response", "response", "model_output", "prediction", "predicted", "predict", "generated_text", "generated",
-    "model_answer",
+    "model_response", "response", "model_output", "model_answer", "model_prediction", "prediction", "predicted",
+    "predicted_label", "predict", "pred", "pred_label", "y_pred", "generated_text", "generated", "filtered_resp",
 )  # fmt: skip
 # Names that mean the expected answer where another column holds the given one, and the given answer otherwise.
 _EITHER = ("output", "answer", "completion")
@@ -70,9 +74,10 @@ def pair_answers(rows: Sequence[Row], wanted: Wanted, path: Path) -> Pairs:
     expected = _named(wanted.expected, names, path)
     if not expected:
         known = (*_EXPECTED, *_EITHER, _LABEL) if given else (*_EXPECTED, _LABEL, *_EITHER)
-        expected = _first(_without(names, given), known) or _refuse("expected", "--expected", names, path)
+        there = _without(_names_of_answers(rows), given)
+        expected = _first(there, known) or _refuse("expected", "--expected", names, path)
     given = given or _first(_without(names, expected), _EITHER) or _refuse("given", "--answer", names, path)
-    columns = Columns(expected, given, _task(wanted, rows, path), _labels(wanted, names))
+    columns = Columns(expected, given, _task(wanted, rows, path), _labels(wanted, rows, expected))
     return _pairs(rows, rows, rows, columns, path)
 
 
@@ -87,7 +92,8 @@ def pair_references(
     names, theirs = _names(answers), _names(references)
     known = (*_EXPECTED, *_EITHER, _LABEL)
     given = _named(wanted.answer, names, path) or _only(names) or _first(names, (*_GIVEN, *_EITHER, _LABEL))
-    expected = _named(wanted.expected, theirs, other) or _only(theirs) or _first(theirs, known)
+    there = _names_of_answers(references)
+    expected = _named(wanted.expected, theirs, other) or _only(theirs) or _first(there, known)
     if len(answers) != len(references):
         raise DataError(
             f"{path} has {len(answers)} answers, {other} {len(references)} references. Expected as many, in the same "
@@ -103,27 +109,32 @@ def pair_references(
             raise DataError(f"{path}: the id {lost[0]!r} is in one of the files only ({other}). Answer the same items.")
         references = [by_id[one] for one in ids]
     rows = [{**answer, **reference} for answer, reference in zip(answers, references, strict=True)]
-    columns = Columns(expected, given, _task(wanted, rows, other), _labels(wanted, [*theirs, *names]))
+    columns = Columns(expected, given, _task(wanted, rows, other), _labels(wanted, rows, expected))
     return _pairs(references, answers, rows, columns, other)
 
 
 def _pairs(
     references: Sequence[Row], answers: Sequence[Row], rows: Sequence[Row], columns: Columns, path: Path
 ) -> Pairs:
-    expected = tuple(text_of(row.get(columns.expected)) for row in references)
+    expected = tuple(_answer_of(row, columns.expected) for row in references)
     empty = [number for number, text in enumerate(expected, start=1) if not text.strip()]
     if empty:
         raise DataError(
             f"{path}: row {empty[0]} expects nothing in column {columns.expected!r} ({len(empty)} such rows). "
             "Fill them in, or take the rows out: they cannot be scored."
         )
-    return Pairs(path, expected, tuple(text_of(row.get(columns.answer)) for row in answers), tuple(rows), columns)
+    return Pairs(path, expected, tuple(_answer_of(row, columns.answer) for row in answers), tuple(rows), columns)
+
+
+def _answer_of(row: Row, column: str) -> str:
+    return without_end_tokens(text_of(row.get(column)))
 
 
 def part_tasks(pairs: Pairs) -> tuple[str, dict[str, list[int]]]:
     """What tells tasks apart, and the places of the rows of each: a column, else the question, else the labels offered.
 
-    Rows of different tasks are never scored together.
+    Rows of different tasks are never scored together. Where most rows offer labels of their own, as questions with
+    choices do, they are one task.
     """
     rows, columns = pairs.rows, pairs.columns
     names = [text_of(row.get(columns.task)) for row in rows] if columns.task else []
@@ -133,6 +144,8 @@ def part_tasks(pairs: Pairs) -> tuple[str, dict[str, list[int]]]:
     asked = [text_of(row.get("instruction")) for row in rows]
     if any(asked) and len(set(asked)) <= min(_MOST_WORDINGS, max(1, len(rows) // 5)):
         return "the instruction", _grouped(list(zip(asked, offered, strict=True)), asked)
+    if not _comes_again(offered):
+        return "nothing, for each row offers labels of its own", _grouped([""] * len(rows), [""] * len(rows))
     return "the labels offered", _grouped(offered, offered)
 
 
@@ -151,10 +164,14 @@ def _grouped(keys: Sequence[Hashable], names: Sequence[str]) -> dict[str, list[i
 def listed_labels(row: Mapping[str, Any], columns: Columns) -> tuple[str, ...]:
     """The labels that a row offers, in its `labels` column or in its question; empty where it offers none.
 
+    A row whose `labels` are null says that it has none, whatever its question quotes.
+
     >>> listed_labels({"prompt": "one of the following: low, high."}, Columns("a", "b", None, None))
     ('low', 'high')
     """
-    labels = row.get(columns.labels) if columns.labels else None
+    labels = row.get(columns.labels, "") if columns.labels else ""
+    if labels is None:
+        return ()
     if isinstance(labels, str) and labels.strip():
         labels = _written_list(labels)
     if isinstance(labels, list | tuple) and labels:
@@ -221,7 +238,8 @@ def _without(names: Sequence[str], taken: str | None) -> list[str]:
 
 def _first(names: Sequence[str], known: Sequence[str]) -> str | None:
     plain = {re.sub(r"[\s-]+", "_", name.strip().casefold()): name for name in reversed(names)}
-    return next((plain[name] for name in known if name in plain), None)
+    spellings = (spelling for name in known for spelling in (name, f"{name}s"))
+    return next((plain[spelling] for spelling in spellings if spelling in plain), None)
 
 
 def _named(name: str, names: Sequence[str], path: Path) -> str | None:
@@ -231,15 +249,31 @@ def _named(name: str, names: Sequence[str], path: Path) -> str | None:
 
 
 def _task(wanted: Wanted, rows: Sequence[Row], path: Path) -> str | None:
-    """The column of tasks: a column found by its name must hold each value twice on average, or it names items."""
+    """The column of tasks, named or found by its name; a found one whose values do not come again names items."""
     names = _names(rows)
     found = _first(names, _TASK)
-    few = found and len({text_of(row.get(found)) for row in rows}) <= max(1, len(rows) // 2)
-    return _named(wanted.task, names, path) or (found if few else None)
+    is_task = found and _comes_again([text_of(row.get(found)) for row in rows])
+    return _named(wanted.task, names, path) or (found if is_task else None)
 
 
-def _labels(wanted: Wanted, names: Sequence[str]) -> str | None:
-    return wanted.labels if wanted.labels in names else (None if wanted.labels else _first(names, (_LABELS,)))
+def _comes_again(values: Sequence[str]) -> bool:
+    """Whether each value stands in two rows on average."""
+    return len(set(values)) <= max(1, len(values) // 2)
+
+
+def _names_of_answers(rows: Sequence[Row]) -> list[str]:
+    """The columns that may hold answers: `labels` where each row holds a single one, which is then the right one."""
+    offered = [row[_LABELS] for row in rows if row.get(_LABELS) not in (None, "")]
+    lists = any(isinstance(one, list | dict) or len(_written_list(text_of(one))) > 1 for one in offered)
+    return _without(_names(rows), _LABELS if lists else None)
+
+
+def _labels(wanted: Wanted, rows: Sequence[Row], expected: str) -> str | None:
+    """The column of the labels offered; none where it holds nothing in any row, or the expected answers."""
+    names = _without(_names(rows), expected)
+    if wanted.labels:
+        return wanted.labels if wanted.labels in names else None
+    return _first([name for name in names if any(row.get(name) for row in rows)], (_LABELS,))
 
 
 def _refuse(what: str, option: str, names: Sequence[str], path: Path) -> str:

@@ -1,15 +1,20 @@
 """Read a file of answers, whoever wrote it, as rows.
 
 JSON (a list of records, records by id, a table of columns as lists or by number, or one of these inside an object),
-one JSON object a line, CSV, TSV, and plain text with an answer a line; each plain or compressed.
+one JSON object a line, CSV (commas or semicolons), TSV, and plain text with an answer a line; each plain or compressed.
+Samples that the LM Evaluation Harness logs (`lm_eval/loggers/evaluation_tracker.py` of lm-eval 0.4.13) are unpacked.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from scipy.special import softmax
 
 from llama_gene.errors import DataError
 from llama_gene.sequences.files import Item, open_text
@@ -18,6 +23,11 @@ Row = dict[str, Any]
 
 LINE = "answer"
 _LONGEST_CELL = 1 << 30
+_OF_CELLS = (".csv", ".tsv", ".txt")
+_OF_JSON = (".json", ".jsonl", ".ndjson")
+# Our own export begins each choice with the end of the response heading.
+_AROUND_CHOICE = " :\n"
+_END_TOKENS = re.compile(r"(?:\s*(?:</s>|<\|[a-z_]+\|>|<eos>|<end_of_turn>|<pad>))+\s*$")
 _EXPECTED = "Expected answers as JSON, JSONL, CSV, TSV or text lines"
 
 
@@ -41,11 +51,51 @@ def read_table(path: Path) -> list[Row]:
     if not text.strip():
         raise DataError(f"{path}: the file is empty. {_EXPECTED}.")
     suffix = Path(item.name).suffix.lower()
-    if suffix == ".txt":
+    header = text.partition("\n")[0]
+    if suffix == ".txt" and "\t" not in header:
         return [{LINE: line} for line in text.rstrip("\n").split("\n")]
-    if suffix in (".csv", ".tsv") or (suffix not in (".json", ".jsonl", ".ndjson") and text.lstrip()[0] not in "[{"):
-        return _delimited(text, path, "\t" if suffix == ".tsv" or "\t" in text.partition("\n")[0] else ",")
-    return _json_rows(text, path, by_line=suffix in (".jsonl", ".ndjson"))
+    if suffix in _OF_CELLS or (suffix not in _OF_JSON and text.lstrip()[0] not in "[{"):
+        return _delimited(text, path, "\t" if suffix == ".tsv" else max(",;\t", key=header.count))
+    return [unpack_sample(row) for row in _json_rows(text, path, by_line=suffix in (".jsonl", ".ndjson"))]
+
+
+def unpack_sample(row: Row) -> Row:
+    """The question and the answer of a sample of the LM Evaluation Harness as cells; any other row as it is.
+
+    Of choices, the answer is the likeliest, and the target the choice of that number.
+
+    >>> request = {"arg_0": "Is it low or high?", "arg_1": {"until": []}}
+    >>> logged = {"target": "low", "arguments": {"gen_args_0": request}, "filtered_resps": ["high"], "filter": "none"}
+    >>> unpacked = unpack_sample(logged)
+    >>> unpacked["prompt"], unpacked["target"], unpacked["filtered_resps"]
+    ('Is it low or high?', 'low', 'high')
+    """
+    answers, requests = row.get("filtered_resps"), row.get("arguments")
+    if not isinstance(answers, list) or not isinstance(requests, dict) or len(answers) != len(requests):
+        return row
+    asked = [(one["arg_0"], one["arg_1"]) for one in requests.values()]
+    found = {**row, "prompt": asked[0][0]}
+    if not all(isinstance(answer, list) for answer in answers):
+        return {**found, "filtered_resps": answers[0]}
+    choices = [without_end_tokens(str(choice)).strip(_AROUND_CHOICE) for _, choice in asked]
+    nats = np.array([float(answer[0]) for answer in answers])
+    target = str(row.get("target"))
+    return {
+        **found,
+        "filtered_resps": choices[int(nats.argmax())],
+        "target": choices[int(target)] if target.isdecimal() and int(target) < len(choices) else target,
+        "labels": choices,
+        "scores": dict(zip(choices, softmax(nats).tolist(), strict=True)),
+    }
+
+
+def without_end_tokens(text: str) -> str:
+    """A text without the end tokens that some programs leave behind it.
+
+    >>> without_end_tokens("promoter<|im_end|>\\n"), without_end_tokens("promoter</s><pad><pad>")
+    ('promoter', 'promoter')
+    """
+    return _END_TOKENS.sub("", text)
 
 
 def _delimited(text: str, path: Path, delimiter: str) -> list[Row]:

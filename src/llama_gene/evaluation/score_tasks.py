@@ -4,6 +4,7 @@ Axes: N rows of the task, L labels.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -126,6 +127,8 @@ def score_task(
     kind, notes = _kind_of(written, offered)
     expected = written
     if kind == "labels":
+        written, given = (list(map(_whole, texts)) for texts in (written, given))
+        offered = [tuple(map(_whole, options)) for options in offered]
         offered, expected, more = _complete(offered, written)
         notes += more
     units, _ = unit_of_items([str(row.get("group") or "") for row in own])
@@ -161,6 +164,15 @@ def _are_numbers(texts: Set[str]) -> bool:
     known = [one for one in numbers if one is not None and math.isfinite(one)]
     is_scale = len(texts) > _FEWEST_NUMBERS or not all(one.is_integer() for one in known)
     return bool(texts) and len(known) == len(texts) and is_scale
+
+
+def _whole(text: str) -> str:
+    """A class that a table wrote as a fraction, as it does beside empty cells, without it.
+
+    >>> _whole("1.0"), _whole("1.5")
+    ('1', '1.5')
+    """
+    return text.strip().removesuffix(".0") if re.fullmatch(r"\s*-?\d+\.0\s*", text) else text
 
 
 def _check_numbers(expected: Sequence[str], names: Sequence[str]) -> None:
