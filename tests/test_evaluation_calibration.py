@@ -113,8 +113,33 @@ def test_labels_that_are_always_right_keep_finite_priors():
     ],
 )
 def test_too_few_validation_items_are_refused_in_words(correction, items, labels, words):
-    attempt = calibrate(correction, np.zeros((items, labels)), np.arange(items) % 2, fewest=50)
+    attempt = calibrate(correction, np.zeros((items, labels)), np.arange(items) % 2, groups=own(items), fewest=50)
     assert (attempt.fitted, attempt.refused) == (None, words)
+
+
+def own(items):
+    """A group for each item."""
+    return list(map(str, range(items)))
+
+
+@pytest.mark.parametrize("correction", ["temperature", "priors"])
+def test_probabilities_that_can_be_believed_are_left_as_they_are(correction):
+    logits, expected = drawn(150, scale=1, bias=(0, 0), seed=1)
+    attempt = calibrate(correction, logits, expected, groups=own(150), fewest=50)
+    assert attempt.fitted is None
+    assert "no sure gain" in attempt.refused
+    assert calibrate(correction, logits * 4, expected, groups=own(150), fewest=50).fitted.temperature > 3
+
+
+def test_what_many_items_of_one_group_say_is_said_once():
+    logits, expected = drawn(10, scale=0.25, bias=(0, 0), seed=3)
+    many = np.repeat(logits, 20, axis=0), np.repeat(expected, 20)
+    apart = calibrate("temperature", *many, groups=own(200), fewest=50)
+    together = calibrate("temperature", *many, groups=[str(n // 20) for n in range(200)], fewest=50)
+    assert apart.fitted is not None
+    assert "no sure gain" in together.refused
+    alone = calibrate("temperature", *many, groups=["one"] * 200, fewest=50)
+    assert alone.refused == "the validation items are of 1 groups, 10 are needed"
 
 
 CONFIG = EvaluateConfig(

@@ -129,7 +129,8 @@ def _answer_by_label(
         known = [valid[place] for place in _sample(len(valid), config.calibrate_most, seed)]
         attempt = calibrate(
             config.calibrate, _logits(config, _weigh(config, model, tokenizer, known), len(labels)),
-            label_numbers([item.output for item in known], labels), fewest=config.calibrate_items,
+            label_numbers([item.output for item in known], labels), groups=[item.group or item.id for item in known],
+            fewest=config.calibrate_items,
         )  # fmt: skip
     sample = _sample(len(items), config.generate_items, seed)
     written = _write(config, model, tokenizer, [items[place] for place in sample], config.max_new_tokens)

@@ -5,9 +5,14 @@ changes none, and label priors, a bias for each label, which takes back what a m
 (Zhao et al. 2021). The loss is convex in 1 / temperature and the biases, so there is one best fit; a ridge of one
 item's weight keeps the biases finite where a label is always right or always wrong.
 
-Axes: N items, L labels.
+A tuned model is trained on this very loss, and a temperature fitted to few items is often noise alone. So a correction
+is taken only where it lowers the log loss of validation items left out of its fit by more than the standard error of
+that gain (after the one-standard-error rule of Breiman et al. 1984).
+
+Axes: N items, L labels, U units of like items.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +26,7 @@ Correction = Literal["temperature", "priors"]
 
 _INVERSE_TEMPERATURES = (0.02, 50.0)
 _ITEMS_PER_LABEL = 10
+_FOLDS = 10
 
 
 @dataclass(frozen=True)
@@ -45,16 +51,19 @@ class Attempt:
     refused: str
 
 
-def calibrate(correction: Correction, logits_NL: Array, expected_N: Array, *, fewest: int) -> Attempt:
-    """Fit a calibration where the validation items can carry one.
+def calibrate(
+    correction: Correction, logits_NL: Array, expected_N: Array, *, groups: Sequence[str], fewest: int
+) -> Attempt:
+    """Fit a calibration where the validation items can carry one, and show that it helps.
 
     Args:
         correction: "temperature" alone, or "priors": temperature and a bias for each label.
         logits_NL: Log-likelihoods of the labels of validation items.
         expected_N: Index of the right label of each, shape (N,).
+        groups: Leakage cluster of each item; items of one are left out of a fit together.
         fewest: Least number of items; priors need ten a label too, and each label once.
 
-    >>> calibrate("temperature", np.zeros((2, 2)), np.array([0, 1]), fewest=50).refused
+    >>> calibrate("temperature", np.zeros((2, 2)), np.array([0, 1]), groups=["a", "b"], fewest=50).refused
     '2 validation items, at least 50 are needed'
     """
     labels = logits_NL.shape[1]
@@ -64,7 +73,31 @@ def calibrate(correction: Correction, logits_NL: Array, expected_N: Array, *, fe
         return Attempt(correction, None, f"{len(expected_N)} validation items, at least {needed} are needed")
     if correction == "priors" and missing:
         return Attempt(correction, None, f"{missing} of {labels} labels are never right in the validation items")
+    if len(set(groups)) < _FOLDS:
+        return Attempt(correction, None, f"the validation items are of {len(set(groups))} groups, {_FOLDS} are needed")
+    gain_U = _gains_left_out(correction, logits_NL, expected_N, groups)
+    gain, error = gain_U.sum() / len(expected_N), np.sqrt(len(gain_U)) * gain_U.std(ddof=1) / len(expected_N)
+    if gain <= error:
+        told = f"log loss of validation items left out of its fit falls by {gain:.3f} ± {error:.3f} nats, no sure gain"
+        return Attempt(correction, None, told)
     return Attempt(correction, fit_calibration(correction, logits_NL, expected_N), "")
+
+
+def _gains_left_out(correction: Correction, logits_NL: Array, expected_N: Array, groups: Sequence[str]) -> Array:
+    """How many nats the items of each group gain by a calibration fitted to other groups, summed, (U,)."""
+    units_N = np.unique(groups, return_inverse=True)[1]
+    fold_N = np.random.default_rng(0).permutation(units_N.max() + 1)[units_N] % _FOLDS
+    gain_N = _losses(logits_NL, expected_N)
+    for fold in range(_FOLDS):
+        out_N = fold_N == fold
+        fitted = fit_calibration(correction, logits_NL[~out_N], expected_N[~out_N])
+        gain_N[out_N] -= _losses(logits_NL[out_N] / fitted.temperature + np.array(fitted.bias), expected_N[out_N])
+    return np.bincount(units_N, weights=gain_N)
+
+
+def _losses(logits_NL: Array, expected_N: Array) -> Array:
+    """Negative log-probability of the right label of each item, (N,), in nats."""
+    return -log_softmax(logits_NL, axis=1)[np.arange(len(expected_N)), expected_N]
 
 
 def fit_calibration(correction: Correction, logits_NL: Array, expected_N: Array) -> Calibration:

@@ -4,7 +4,7 @@ Axes: N items.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -195,6 +195,9 @@ def _band(
         measured, units=np.unique(units[members], return_inverse=True)[1], resamples=resamples, seed=seed
     )
     found = {name: estimate(one) for name, one in drawn.items()}
+    if len(np.unique(units[members])) == 1:
+        # One unit is drawn again and again: that says nothing of others.
+        found = {name: replace(one, low=None, high=None) for name, one in found.items()}
     return Band(*edges, len(chosen), found["ours"], found["best"], mcc["ours"], mcc["best"])
 
 

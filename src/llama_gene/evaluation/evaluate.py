@@ -30,7 +30,7 @@ from llama_gene.model.machine import reuse_memory
 from llama_gene.retrieval.index import Index, open_index
 from llama_gene.tokenizer.load import GeneTokenizer
 
-CODE = 8
+CODE = 9
 _SHOTS = "solved training items shown"
 
 

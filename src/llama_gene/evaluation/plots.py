@@ -20,6 +20,7 @@ PROPERTY_NAMES = {
     "identity": "identity to the nearest training item",
     "pairs": "training holds both partners (C1), one (C2), none (C3)",
 }
+_LARGE, _HUGE = 1000, 1e7
 
 
 def bars(tasks: Sequence[TaskReport]) -> str:
@@ -29,11 +30,11 @@ def bars(tasks: Sequence[TaskReport]) -> str:
         figure = Figure(figsize=(8.4, 0.95 + 0.6 * len(tasks)))
         axes = figure.subplots()
         figure.subplots_adjust(
-            left=0.3, right=0.98, top=1 - 0.35 / figure.get_figheight(), bottom=0.45 / figure.get_figheight()
+            left=0.36, right=0.98, top=1 - 0.35 / figure.get_figheight(), bottom=0.45 / figure.get_figheight()
         )
         for row, task in enumerate(tasks):
             _bars_of(axes, row, task)
-        axes.set_yticks(range(len(tasks)), [f"{task.task} · {METRIC_NAMES[task.headline.metric]}" for task in tasks])
+        axes.set_yticks(range(len(tasks)), [f"{task.task}\n{METRIC_NAMES[task.headline.metric]}" for task in tasks])
         axes.set_ylim(len(tasks) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
@@ -71,11 +72,9 @@ def _bars_of(axes: Axes, row: int, task: TaskReport) -> None:
 
 def _reach(estimates: Sequence[Estimate]) -> list[list[float]]:
     """How far the intervals reach below and above their scores."""
-    sides = [(one.value or 0.0, one.low or 0.0, one.high or 0.0) for one in estimates]
-    below, above = (
-        [max(0.0, value - low) for value, low, _ in sides],
-        [max(0.0, high - value) for value, _, high in sides],
-    )
+    known = [(one.value, one.low, one.high) for one in estimates]
+    below = [0.0 if value is None or low is None else max(0.0, value - low) for value, low, _ in known]
+    above = [0.0 if value is None or high is None else max(0.0, high - value) for value, _, high in known]
     return [below, above]
 
 
@@ -85,12 +84,16 @@ def _words(found: Comparison) -> str:
 
 
 def number(value: float | None) -> str:
-    """A score for a person: three decimals, "undefined" where there is none.
+    """A score for a person: three decimals, fewer digits of a large one, "undefined" where there is none.
 
-    >>> number(0.81249), number(None)
-    ('0.812', 'undefined')
+    >>> number(0.81249), number(63261.2), number(2.5e14), number(None)
+    ('0.812', '63,261', '2.5e+14', 'undefined')
     """
-    return "undefined" if value is None else f"{value:.3f}"
+    if value is None:
+        return "undefined"
+    if abs(value) < _LARGE:
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if abs(value) < _HUGE else f"{value:.3g}"
 
 
 def curve(steps: Sequence[int], losses: Sequence[float], stage: str) -> str:

@@ -134,8 +134,8 @@ def interval(estimate: Estimate | None) -> str:
     """
     if estimate is None:
         return "–"
-    if estimate.value is None:
-        return "undefined"
+    if estimate.value is None or estimate.low is None:
+        return number(estimate.value)
     return f"{number(estimate.value)} [{number(estimate.low)}, {number(estimate.high)}]"
 
 
@@ -148,7 +148,8 @@ def signed(found: Difference) -> str:
     if found.value is None or found.low is None or found.high is None or found.p is None:
         return "undefined"
     p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
-    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}], {p}"
+    value, low, high = (f"{'+' if one >= 0 else ''}{number(one)}" for one in (found.value, found.low, found.high))
+    return f"{value} [{low}, {high}], {p}"
 
 
 def setting_line(report: Report) -> str:
