@@ -184,6 +184,18 @@ def test_labels_are_written_letter_for_letter_where_decoding_is_constrained(pair
     assert set(found.generated.values()) <= set(LABELS)
 
 
+def test_the_report_says_how_labels_were_written(pair, tmp_path):
+    splits = {name: motif_items(8, seed=seed, split=name) for seed, name in enumerate(("train", "test"))}
+    evaluate(
+        CONFIG.model_copy(update={"decoding": "constrained", "generate_items": 4}), model=pair[1].folder, seed=1,
+        instructions=write_instructions(tmp_path / "items", splits), output=tmp_path / "out",
+    )  # fmt: skip
+    assert "generation that may write nothing but a label" in (tmp_path / "out" / "report.md").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Labels written token by token" in page
+    assert "Labels written freely" not in page
+
+
 def test_predictions_and_report_show_probabilities_before_and_after(pair, tmp_path):
     splits = {name: motif_items(30, seed=seed, split=name) for seed, name in enumerate(("train", "valid", "test"))}
     evaluate(

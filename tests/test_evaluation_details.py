@@ -47,6 +47,13 @@ def test_classes_of_pairs_are_parts_where_all_are_known():
     assert bands([*items, item()], [*ours, "promoter"], "pairs") is None
 
 
+def test_a_band_of_one_item_has_no_interval():
+    items = [item() for _ in range(3)]
+    two, one = bands(items, ["promoter"] * 3, "identity", nearest=[0.1, 0.2, 0.95])
+    assert (two.ours.low, two.ours.high) == (1.0, 1.0)
+    assert (one.ours.value, one.ours.low, one.ours.high, one.best.low) == (1.0, None, None, None)
+
+
 def test_a_property_that_all_items_share_is_left_out():
     items = [item() for _ in range(5)]
     assert bands(items, ["promoter"] * 5, "length") is None

@@ -129,8 +129,8 @@ def summary(report: Report) -> str:
 def interval(estimate: Estimate | None) -> str:
     """A score with its interval, for a person.
 
-    >>> interval(Estimate(0.5, 0.41, 0.59, 100)), interval(None)
-    ('0.500 [0.410, 0.590]', '–')
+    >>> interval(Estimate(0.5, 0.41, 0.59, 100)), interval(Estimate(1.0, None, None, 1)), interval(None)
+    ('0.500 [0.410, 0.590]', '1.000', '–')
     """
     if estimate is None:
         return "–"
@@ -142,8 +142,8 @@ def interval(estimate: Estimate | None) -> str:
 def signed(found: Difference) -> str:
     """A difference with its interval and p, for a person.
 
-    >>> signed(Difference(-0.05, -0.1, 0.01, 0.08))
-    '-0.050 [-0.100, +0.010], p = 0.080'
+    >>> signed(Difference(-0.05, -0.1, 0.01, 0.08)), signed(Difference(61234.5, 51000.2, 71000.9, 0.0005))
+    ('-0.050 [-0.100, +0.010], p = 0.080', '+61,234 [+51,000, +71,001], p < 0.001')
     """
     if found.value is None or found.low is None or found.high is None or found.p is None:
         return "undefined"

@@ -110,7 +110,10 @@ def _generation_lines(report: Report) -> Iterator[str]:
     found = [(task.task, task.generation) for task in report.tasks if task.generation]
     if not found:
         return
-    yield "Closed tasks answered by free generation (a sample), read by the strict rule:"
+    if report.config["decoding"] == "constrained":
+        yield "Closed tasks answered by generation that may write nothing but a label (a sample):"
+    else:
+        yield "Closed tasks answered by free generation (a sample), read by the strict rule:"
     yield ""
     yield "| task | n | MCC [95 % interval] | accuracy [95 % interval] | names no label | same as the likeliest label |"
     yield "|---|--:|---|---|--:|--:|"
