@@ -1,6 +1,7 @@
 """The rules of a split: the source's own, by column, by partners, by identity; what they refuse."""
 
 import os
+import re
 import shutil
 import stat
 from collections import Counter
@@ -36,6 +37,15 @@ def two_files(train: list[str], test: list[str]) -> dict[str, str]:
 
 
 # The source's own split
+
+
+def test_items_of_several_files_that_number_their_records_alike_have_ids_of_their_own(tmp_path):
+    rng = np.random.default_rng(1)
+    files = {f"{name}.csv": csv([(random_letters(rng, 40), n % 2) for n in range(60)]) for name in ("train", "test")}
+    folder = write_task(tmp_path, re.sub(', split = "[a-z]+"', "", TWO_FILES), files)
+    run(folder, "table")
+    for rows in rows_of(folder).values():
+        assert len({row["id"] for row in rows}) == len(rows)
 
 
 def test_training_copies_near_to_a_test_item_are_dropped_and_counted(tmp_path):

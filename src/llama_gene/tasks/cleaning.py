@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from llama_gene.config import OnConflict, OnRareClass, Split
@@ -209,6 +210,20 @@ def drop_duplicates(task: Task, items: Iterable[Item], on_conflict: OnConflict, 
             counts["duplicate"] += len(same) - 1
             kept.append(min(same, key=lambda item: ("test", "valid", "train", None).index(item.split)))
     return kept
+
+
+def name_apart(items: Sequence[Item]) -> list[Item]:
+    """The items of a split, each with an id of its own: several files may number their records alike.
+
+    >>> [item.id for item in name_apart([Item("7", ("AC",), "a"), Item("8", ("GG",), "a"), Item("7", ("TT",), "b")])]
+    ['7', '8', '7 (2)']
+    """
+    seen: Counter[str] = Counter()
+    named = []
+    for item in items:
+        seen[item.id] += 1
+        named.append(item if seen[item.id] == 1 else replace(item, id=f"{item.id} ({seen[item.id]})"))
+    return named
 
 
 def drop_rare_classes(

@@ -28,7 +28,14 @@ from llama_gene.tasks.assign import assign_splits
 from llama_gene.tasks.balance import balance_page, count_classes, describe_classes, sample
 from llama_gene.tasks.bins import Bins, chosen_rule, fit_bins
 from llama_gene.tasks.by_column import deal_values
-from llama_gene.tasks.cleaning import check_training, clean_items, drop_duplicates, drop_rare_classes, refuse_equal_sets
+from llama_gene.tasks.cleaning import (
+    check_training,
+    clean_items,
+    drop_duplicates,
+    drop_rare_classes,
+    name_apart,
+    refuse_equal_sets,
+)
 from llama_gene.tasks.decoys import make_decoys
 from llama_gene.tasks.definitions import Task, load_task, task_files
 from llama_gene.tasks.groups import SPLITS, group_items
@@ -51,7 +58,7 @@ STAGE = "tasks-split"
 # What of a choice no split depends on.
 READ_BY_BUILD = {"spelling", "unit", "steps", "answer"}
 CHOSEN = "tasks.json"
-_CODE = 2
+_CODE = 3
 _ROWS_AT_ONCE = 20_000
 SCHEMA = pa.schema(
     [
@@ -203,7 +210,7 @@ def _split_task(
     items = _deal(task, _read(task, config, data, counts), rng, counts)
     if task.split_makes_decoys:
         items = make_decoys(task, items, rng, counts)
-    kept = {split: sample(task, choice, items, split, rng, counts) for split in SPLITS}
+    kept = {split: name_apart(sample(task, choice, items, split, rng, counts)) for split in SPLITS}
     facts: dict[str, Any] = {"family": task.family}
     labels: tuple[str, ...] = task.label_names
     if task.family == "regression":
