@@ -77,6 +77,20 @@ def test_mcc_counts_what_names_no_label_as_another_class(tmp_path):
     assert score_file(write(tmp_path / "a.json", rows(*pairs))).mcc == pytest.approx(2 / 80**0.5)
 
 
+def test_rows_of_one_group_are_drawn_together_in_every_interval(tmp_path):
+    made = [
+        {"output": "ab"[n % 2], "response": "ab"[n % 2] if n // 20 % 2 else "c", "group": str(n // 20)}
+        for n in range(500)
+    ]
+    apart = score_file(write(tmp_path / "a.json", [{**row, "group": ""} for row in made])).intervals
+    together = score_file(write(tmp_path / "b.json", made))
+    assert together.intervals["accuracy"] == (
+        together.tasks[0].scores["accuracy"].low, together.tasks[0].scores["accuracy"].high
+    )  # fmt: skip
+    for name in ("accuracy", "exact", "mcc"):
+        assert together.intervals[name][1] - together.intervals[name][0] > 2 * (apart[name][1] - apart[name][0])
+
+
 def test_one_expected_class_has_no_mcc(tmp_path):
     assert score_file(write(tmp_path / "a.json", rows(PAIRS[0], PAIRS[1]))).mcc is None
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from llama_gene.evaluation.answer_columns import Pairs, Wanted, pair_answers, pair_references, part_tasks
 from llama_gene.evaluation.answer_tables import read_table
-from llama_gene.evaluation.metrics import Estimate, mean_score
+from llama_gene.evaluation.metrics import Array, Estimate, mean_score, unit_of_items
 from llama_gene.evaluation.score_tasks import Rule, TaskScores, score_task
 from llama_gene.tasks.steps import split_answer
 
@@ -85,9 +85,10 @@ def score_file(
         score_task(name, pairs, members, rule=rule, wanted=wanted, resamples=RESAMPLES, seed=seed)
         for name, members in places.items()
     )
+    units, _ = unit_of_items([str(pairs.rows[place].get("group") or "") for each in places.values() for place in each])
     shares = {
-        "accuracy": _share(tasks, [task.right for task in tasks], seed),
-        "exact": _share(tasks, [task.exact for task in tasks], seed),
+        "accuracy": _share(tasks, [task.right for task in tasks], units, seed),
+        "exact": _share(tasks, [task.exact for task in tasks], units, seed),
         "mcc": _mcc(tasks),
     }
     return Scores(
@@ -106,12 +107,12 @@ def score_file(
     )
 
 
-def _share(tasks: Sequence[TaskScores], claims: Sequence[Sequence[bool]], seed: int) -> Estimate:
-    """Share of all rows of which something is true; none over tasks of several kinds."""
+def _share(tasks: Sequence[TaskScores], claims: Sequence[Sequence[bool]], units: Array, seed: int) -> Estimate:
+    """Share of all rows of which something is true, rows of one group drawn together; none over several kinds."""
     values = np.array([claim for each in claims for claim in each], dtype=float)
     if _mixed(tasks):
         return Estimate(None, None, None, len(values))
-    return mean_score(values, units=np.arange(len(values)), resamples=RESAMPLES, seed=seed)
+    return mean_score(values, units=units, resamples=RESAMPLES, seed=seed)
 
 
 def _mixed(tasks: Sequence[TaskScores]) -> list[str]:
