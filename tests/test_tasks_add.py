@@ -100,6 +100,12 @@ def test_rna_is_called_rna_and_predictions_of_others_are_no_answer(tmp_path: Pat
     assert task.reader.value == "activity"
 
 
+def test_a_label_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "mark.csv", "sequence,label", lambda n: f"{dna(30)},{('[/b] x', '[sz] :dna:')[n % 2]}")
+    assert cli.run(["tasks", "add", str(path), "--check"]) == 0
+    assert "[/b] x | [sz] :dna:" in capsys.readouterr().out
+
+
 def test_a_table_without_a_header_is_numbered(tmp_path: Path) -> None:
     path = tmp_path / "bare.tsv.gz"
     with gzip.open(path, "wt") as file:
