@@ -1,6 +1,8 @@
 """Importers of DNA and RNA sets: labelled sequences, intervals with strands, activities, structures."""
 
 import gzip
+import json
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,6 +41,20 @@ def test_gue_folders_become_tasks_that_read_the_files_as_they_are(tmp_path: Path
         ("class 0", ("0",)), ("class 2", ("2",)), ("class 10", ("10",)),
     ]  # fmt: skip
     assert not (found.folder / "tables").exists()
+
+
+def test_a_folder_that_names_nothing_known_keeps_its_own_name(tmp_path: Path) -> None:
+    table = "sequence,label\nACGTACGTACGT,0\nGGGTACGTACGA,1\n"
+    with zipfile.ZipFile(tmp_path / "gue.zip", "w") as archive:
+        archive.writestr("GUE/temperature/train.csv", "\ufeff" + table.replace("\n", "\r\n"))
+        archive.writestr("GUE/batch1/train.csv", table)
+        archive.writestr("GUE/EMP/H3K4me1/train.csv", table)
+    found = add(tmp_path / "gue.zip", "gue")
+    assert {name: task.title for name, task in found.tasks.items()} == {
+        "gue-batch1": "batch1 prediction", "gue-emp-h3k4me1": "histone mark detection",
+        "gue-temperature": "temperature prediction",
+    }  # fmt: skip
+    assert found.answers("gue-temperature")[0] == ("ACGTACGTACGT", "0", "train")
 
 
 def test_a_table_without_its_column_is_named_with_what_it_has(tmp_path: Path) -> None:
@@ -131,6 +147,15 @@ def test_bed_coordinates_are_half_open_and_minus_is_the_other_strand(tmp_path: P
         ("chr1:14-20(-)", "ACGTAA", "1", "valid"), ("X:0-4(.)", "acgt", "0", "test"),
     ]  # fmt: skip
     assert found.tasks["bed-peaks"].label_names == ("no", "yes")
+
+
+def test_a_seventh_column_without_a_header_holds_the_labels(tmp_path: Path) -> None:
+    lines = "chr1\t0\t6\t.\t1\t+\t5\nchr1\t2\t8\t.\t1\t-\t3,17\n"
+    write(tmp_path, {"basset.bed": lines, "genome.fa": GENOME})
+    found = add(tmp_path / "basset.bed", "bed", references=[tmp_path / "genome.fa"])
+    assert [(*item.sequences, item.answer) for item in found.items("bed-basset")] == [
+        ("AAAACC", "5"), ("GGGGTT", "3,17")
+    ]  # fmt: skip
 
 
 def test_bed_without_a_split_keeps_chromosomes_together(tmp_path: Path) -> None:
@@ -232,5 +257,10 @@ def test_a_structure_that_does_not_fit_is_counted(tmp_path: Path) -> None:
         "brackets that do not pair": 1, "partners that do not agree": 1, "sequence without a structure": 1,
         "structure of another length than its sequence": 1,
     }  # fmt: skip
+    entries = [{"seq": "GGGAAACCC", "label": brackets} for brackets in ("(((...)))", "((((..)))", "(((...)).")]
+    write(tmp_path, {"json/a.json": "".join(f"{json.dumps(entry)}\n" for entry in entries)})
+    lines = add(tmp_path / "json", "bprna", name="lines")
+    assert lines.answers("lines") == [("GGGAAACCC", "(((...)))", "")]
+    assert lines.counts == {"brackets that do not pair": 2}
     with pytest.raises(DataError, match=r"long\.dbn:2: 10 places of structure for 9 bases"):
         add(tmp_path / "rna" / "long.dbn", "bprna", on_invalid="error", name="strict")

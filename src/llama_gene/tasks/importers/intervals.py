@@ -5,7 +5,8 @@ Coordinates are 0-based and half-open; letters of the strand `-` are those of th
 Layouts:
 - bed: tab-separated; with a header such as `chromosome start end split label strand` (BEND,
   github.com/frederikkemarin/BEND, README, "Data format"), or without one the columns of UCSC's BED (chrom, start, end,
-  name, score, strand: genome.ucsc.edu/FAQ/FAQformat.html#format1), where the name is the label.
+  name, score, strand: genome.ucsc.edu/FAQ/FAQformat.html#format1), where the name is the label, or a seventh column
+  (BEND's examples/Basset/samples.bed).
 - genomic-benchmarks: train/CLASS.csv and test/CLASS.csv of `id,region,start,end,strand`, and metadata.yaml with the
   address of the genome of each class (github.com/ML-Bioinfo-CEITEC/genomic_benchmarks, datasets/README.md).
 
@@ -51,6 +52,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "split": ("split", "set"),
 }
 _BED_COLUMNS = ("region", "start", "end", "label", "score", "strand")
+_LABELLED_COLUMNS = ("region", "start", "end", "name", "score", "strand", "label")
 _SHARES: Mapping[Split, float] = {"train": 0.8, "valid": 0.1, "test": 0.1}
 _MITOCHONDRIA = {"chrM": "MT", "MT": "chrM"}
 
@@ -164,7 +166,8 @@ def _columns(item: Item) -> tuple[list[str], int]:
             if len(cells) < 3 or line.startswith(("track", "browser")) or (line.startswith("#") and number > 1):
                 continue
             if cells[1].isdecimal() and cells[2].isdecimal() and not line.startswith("#"):
-                return list(_BED_COLUMNS[: len(cells)]), number
+                own = _LABELLED_COLUMNS if len(cells) == len(_LABELLED_COLUMNS) else _BED_COLUMNS
+                return list(own[: len(cells)]), number
             names = [cell.strip().lstrip("#").lower() for cell in cells]
             known = [next((key for key, words in _COLUMNS.items() if name in words), name) for name in names]
             missing = [key for key in ("region", "start", "end") if key not in known]

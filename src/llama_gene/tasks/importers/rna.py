@@ -33,6 +33,7 @@ from llama_gene.tasks.importers.layout import (
     items_below,
     need_items,
     parts_of,
+    read_rows,
     split_in,
     stem_of,
     suffix_of,
@@ -65,15 +66,22 @@ def find_bprna(request: Request) -> Iterator[Found]:
     files = [item for item in items if suffix_of(item) in _PARSERS]
     need_items([*lines, *files], request.path, f"files {', '.join(_PARSERS)}, or .json with seq and label")
     if lines:
-        reader = {
-            "type": "table", "format": "jsonl", "sequences": ["seq"], "label": "label",
-            "files": [file_entry(item) for item in lines],
-        }  # fmt: skip
-        yield as_published(f"{request.prefix}-json" if files else request.prefix, _define(reader))
+        yield _from_lines(request, lines, f"{request.prefix}-json" if files else request.prefix)
     if files:
         name = request.prefix
         made = _define(table_reader(name, answer=True, split=True))
         yield as_table(name, made, _rows(request, files))
+
+
+def _from_lines(request: Request, lines: Sequence[Item], name: str) -> Found:
+    """JSON lines, read as they are; those that fit their sequences as a table, where one does not."""
+    if not all(_fits(found, Inspector("skip")) for item in lines for found in _json_lines(item, request.inspector)):
+        return as_table(name, _define(table_reader(name, answer=True, split=True)), _rows(request, lines))
+    reader = {
+        "type": "table", "format": "jsonl", "sequences": ["seq"], "label": "label",
+        "files": [file_entry(item) for item in lines],
+    }  # fmt: skip
+    return as_published(name, _define(reader))
 
 
 def _define(reader: Definition) -> Definition:
@@ -92,7 +100,7 @@ def _define(reader: Definition) -> Definition:
 def _rows(request: Request, files: Sequence[Item]) -> Iterator[Row]:
     for item in files:
         split = split_in([stem_of(item), *reversed(parts_of(item, request.path)[:-1])])
-        for found in _PARSERS[suffix_of(item)](item, request.inspector):
+        for found in _PARSERS.get(suffix_of(item), _json_lines)(item, request.inspector):
             if _fits(found, request.inspector):
                 yield Row((found.letters,), found.name or stem_of(item), found.brackets, split=split)
 
@@ -215,6 +223,12 @@ def _paired(
         "." if not other else "(" if other > place else ")" for place, other in enumerate(numbers, start=1)
     )
     yield Structure(where, name, "".join(letters), states)
+
+
+def _json_lines(item: Item, inspector: Inspector) -> Iterator[Structure]:
+    """Structures of JSON lines with `seq` and `label`."""
+    for where, row in read_rows(item, inspector):
+        yield Structure(where, str(row.get("id") or ""), str(row.get("seq") or ""), str(row.get("label") or ""))
 
 
 _PARSERS = {".dbn": _dot_bracket, ".dot": _dot_bracket, ".st": _dot_bracket, ".bpseq": _bpseq, ".ct": _ct}
