@@ -110,6 +110,23 @@ def test_a_structure_of_another_length_is_counted_and_changes_no_family(tmp_path
     assert try_task(draft, tmp_path, 1)[1].counts["states do not fit the chain"] == 4
 
 
+def test_censored_values_are_counted_and_numbers_in_another_form_are_no_text(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "ic50.csv", "sequence,ic50",
+        lambda n: f"{protein(40)},{'>10' if n % 10 == 0 else 'ND' if n == 1 else n / 7}",
+    )  # fmt: skip
+    draft = infer(path)
+    assert draft.task.family == "regression"
+    assert try_task(draft, tmp_path, 1)[1].counts["value is not a number"] == 7
+    for written in ("{}.5%", '"{},5"', "{}.5 nM"):
+        path = table(tmp_path / "dressed.csv", "sequence,kd", lambda n, cell=written: f"{protein(40)},{cell.format(n)}")
+        with pytest.raises(ConfigError, match=r"column 'kd' holds numbers in another form, such as '0[.,]5"):
+            infer(path)
+        assert infer(path, family="function").task.family == "function"
+    with pytest.raises(DataError, match=r"no item can be used \(value is not a number: 60\)"):
+        try_task(infer(path, value="kd"), tmp_path, 1)
+
+
 def test_two_columns_that_are_only_numbered_have_no_order(tmp_path: Path) -> None:
     pairs = [(protein(40), protein(40)) for _ in range(40)]
     rows = [(a, b, n % 2) for n, (a, b) in enumerate(pairs)] + [(b, a, 1) for a, b in pairs[:2]]

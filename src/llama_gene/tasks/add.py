@@ -80,7 +80,7 @@ def try_task(draft: Draft, data: Path, seed: int) -> tuple[Draft, Trial]:
     raw = _sample(read_items(task, data, inspector), np.random.default_rng(seed))
     items = drop_duplicates(task, clean_items(task, raw, inspector), "drop", inspector.counts)
     if not items:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in inspector.counts.most_common(3))
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in (+inspector.counts).most_common(3))
         raise DataError(f"task {task.name!r}: no item can be used ({reasons}). Check the columns and kinds.")
     task, note = _with_similarity(task, items)
     placed = assign_splits(task, group_items(task, items), np.random.default_rng(seed), inspector.counts)
