@@ -161,8 +161,12 @@ def test_a_seventh_column_without_a_header_holds_the_labels(tmp_path: Path) -> N
 def test_bed_without_a_split_keeps_chromosomes_together(tmp_path: Path) -> None:
     lines = [f"chr{place}\t{n}\t{n + 4}\tpeak{n % 2}\t0\t+" for place in range(1, 6) for n in range(16)]
     genome = "".join(f">chr{number}\nACGTACGTACGTACGTACGT\n" for number in range(1, 6))
+    # What the genome does not have counts for no split, and is counted once.
+    lines += ["chr1\t9\t4\tpeak0\t0\t+", *(f"chrUn{n}\t0\t4\tpeak0\t0\t+" for n in range(8))]
     write(tmp_path, {"a.bed": "track name=x\n" + "\n".join(lines) + "\n", "genome.fa": genome})
-    items = add(tmp_path / "a.bed", "bed", references=[tmp_path / "genome.fa"]).items("bed-a")
+    found = add(tmp_path / "a.bed", "bed", references=[tmp_path / "genome.fa"])
+    assert found.counts == {"empty or reversed interval": 1, "unknown chromosome": 8}
+    items = found.items("bed-a")
     placed = {item.id.partition(":")[0]: set() for item in items}
     for item in items:
         placed[item.id.partition(":")[0]].add(item.split)

@@ -16,7 +16,7 @@ splits is split by chromosome, whole chromosomes together.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -80,10 +80,12 @@ def find_bed(request: Request) -> Iterator[Found]:
                 f"{item.label}: no column of labels, only {', '.join(columns)}. Expected one named label, or a name in "
                 "the fourth column; labels that BEND keeps in an HDF5 file are not read."
             )
-        read = partial(_bed_intervals, item, columns, first, request.inspector)
-        splits = _by_chromosome(read()) if "split" not in columns else {}
+        read = partial(_bed_intervals, item, columns, first)
+        # Looked through once more for the sizes of chromosomes, where what is wrong is not counted twice.
+        unplaced = () if "split" in columns else read(Inspector("skip"))
         name = task_name(request.prefix, [*parts_of(item, request.path)[:-1], stem_of(item)])
-        yield Found(name, partial(_define, stem_of(item), name), _rows(request, read(), splits, request.references))
+        rows = _rows(request, read(request.inspector), request.references, unplaced)
+        yield Found(name, partial(_define, stem_of(item), name), rows)
 
 
 def _define(stem: str, name: str, seen: Seen) -> Definition:
@@ -129,7 +131,7 @@ def find_interval_tasks(
     rows = (
         row
         for genomes, files in _by_genome(request, members).items()
-        for row in _rows(request, _listed(files, request.inspector), {}, genomes)
+        for row in _rows(request, _listed(files, request.inspector), genomes)
     )
     yield Found(name, partial(define, reader_of(name, answer=True, split=True)), rows)
 
@@ -212,7 +214,7 @@ def _interval(where: str, row: Mapping[str, str], inspector: Inspector) -> Inter
     return Interval(where, row["region"].strip(), start, end, strand, label, split_in([row.get("split", "")]))
 
 
-def _by_chromosome(intervals: Iterator[Interval]) -> dict[str, Split]:
+def _by_chromosome(intervals: Iterable[Interval]) -> dict[str, Split]:
     """A split for every chromosome: the largest first, each to the split that lacks most; none is left empty."""
     sizes = Counter(interval.region for interval in intervals)
     if len(sizes) < len(_SHARES):
@@ -229,8 +231,9 @@ def _by_chromosome(intervals: Iterator[Interval]) -> dict[str, Split]:
 
 
 def _rows(
-    request: Request, intervals: Iterator[Interval], splits: Mapping[str, Split], genomes: Sequence[Path]
+    request: Request, intervals: Iterator[Interval], genomes: Sequence[Path], unplaced: Iterable[Interval] = ()
 ) -> Iterator[Row]:
+    """Rows of the intervals that the genome has; those that are `unplaced`, too, are split by chromosome."""
     if not genomes:
         raise DataError(
             f"{request.path}: these are intervals, and no genome is named. Give its FASTA with --reference FILE."
@@ -238,6 +241,7 @@ def _rows(
     with ExitStack() as stack:
         records = (record for genome in genomes for item in items_below(genome) for record in fasta_records(item))
         store = stack.enter_context(stored(records, request.scratch))
+        splits = _by_chromosome(interval for interval in unplaced if _letters(store, interval, Inspector("skip")))
         for interval in intervals:
             letters = _letters(store, interval, request.inspector)
             if letters:
