@@ -23,7 +23,7 @@ from llama_gene.tasks.importers.names import slug
 from llama_gene.tasks.write import write_definition
 
 STAGE = "tasks-add"
-_CODE = 1
+_CODE = 2
 
 
 @dataclass(frozen=True)
