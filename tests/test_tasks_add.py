@@ -184,6 +184,9 @@ def test_fasta_titles_and_fasta_files_name_the_classes(tmp_path: Path) -> None:
     assert [(file.path, file.label) for file in task.reader.files] == [
         ("classes/cold.fa", "cold"), ("classes/hot.fa", "hot"),
     ]  # fmt: skip
+    (folder / "README.txt").write_text("hot and cold proteins")
+    with pytest.raises(ConfigError, match=r"README\.txt: no FASTA, and one of 3 files"):
+        infer(folder)
 
 
 @pytest.mark.parametrize(
