@@ -1,6 +1,7 @@
 """Files of a published layout: which there are, what their names and folders say, and their rows, one at a time."""
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,8 @@ _SPLITS: Mapping[str, Split] = {
     **dict.fromkeys(("dev", "valid", "val", "validation"), "valid"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+_SPLIT_WORD = re.compile(rf"(?:^|[_.-])(?:{'|'.join(_SPLITS)})(?=$|[_.-])", re.IGNORECASE)
+_SHARD = re.compile(r"[_.-]\d+-of-\d+$")
 _TAB_SEPARATED = (".tsv", ".tab", ".txt")
 _BATCH_ROWS = 4096
 _LONGEST_CELL = 1 << 30
@@ -86,6 +89,17 @@ def split_in(words: Iterable[str]) -> Split | None:
             if part in _SPLITS:
                 return _SPLITS[part]
     return None
+
+
+def set_of(item: Item) -> str:
+    """What a file is called without its split and the number of its shard, or else the folder that it lies in.
+
+    >>> set_of(Item(Path("opi/ec_number_train.json"))), set_of(Item(Path("ours/test-00000-of-00001.parquet")))
+    ('ec_number', 'ours')
+    """
+    name = _SPLIT_WORD.sub("", _SHARD.sub("", stem_of(item))).strip("_.-")
+    whole = Item(item.path.absolute(), item.member)
+    return name or parts_of(whole, whole.path.parent.parent)[-2]
 
 
 def is_split(stem: str) -> bool:
