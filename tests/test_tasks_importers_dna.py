@@ -175,6 +175,19 @@ def test_bed_without_a_split_keeps_chromosomes_together(tmp_path: Path) -> None:
     assert {item.answer for item in items} == {"peak0", "peak1"}
 
 
+def test_tables_and_intervals_that_differ_in_their_split_are_one_task(tmp_path: Path) -> None:
+    lines = "chr1\t0\t6\topen\nchr1\t2\t8\tclosed\n"
+    activity = "sequence,activity\nACGTACGTACGT,{}\n"
+    files = {"bed/peaks_train.bed": lines, "bed/peaks_test.bed": lines, "genome.fa": GENOME}
+    files |= {"mpra/lib_train.csv": activity.format(1.5), "mpra/lib_val.csv": activity.format(2.5)}
+    write(tmp_path, files)
+    bed = add(tmp_path / "bed", "bed", references=[tmp_path / "genome.fa"])
+    assert [item.split for item in bed.items("bed-peaks")] == ["test", "test", "train", "train"]
+    mpra = add(tmp_path / "mpra", "mpra")
+    assert [(item.value, item.split) for item in mpra.items("mpra-lib")] == [(1.5, "train"), (2.5, "valid")]
+    assert (list(bed.tasks), list(mpra.tasks)) == (["bed-peaks"], ["mpra-lib"])
+
+
 def test_intervals_that_the_genome_does_not_have_are_counted(tmp_path: Path) -> None:
     bad = "chr1\t15\t21\ttrain\t1\t+\nchr7\t0\t4\ttrain\t1\t+\nchr1\t9\t9\ttrain\t1\t+\nchr1\t0\t4\ttrain\t\t+\n"
     write(tmp_path, {"peaks.bed": BED + bad + "chr1\tx\t9\ttrain\t1\t+\n", "genome.fa": GENOME})

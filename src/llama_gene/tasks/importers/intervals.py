@@ -10,8 +10,8 @@ Layouts:
 - genomic-benchmarks: train/CLASS.csv and test/CLASS.csv of `id,region,start,end,strand`, and metadata.yaml with the
   address of the genome of each class (github.com/ML-Bioinfo-CEITEC/genomic_benchmarks, datasets/README.md).
 
-Memory holds one chromosome while the genome is copied to disk once, then one interval. A file without a column of
-splits is split by chromosome, whole chromosomes together.
+Memory holds one chromosome while the genome is copied to disk once, then one interval. Where neither a
+column nor the files' names say the split, it goes by chromosome, whole chromosomes together.
 """
 
 import re
@@ -30,10 +30,10 @@ from llama_gene.tasks.importers.found import Definition, Found, Origin, Request,
 from llama_gene.tasks.importers.found import table_reader as reader_of
 from llama_gene.tasks.importers.layout import (
     fasta_records,
+    group_by_set,
     items_below,
     need_columns,
     need_items,
-    parts_of,
     read_rows,
     split_in,
     stem_of,
@@ -69,27 +69,43 @@ class Interval(NamedTuple):
     split: Split | None
 
 
+class BedFile(NamedTuple):
+    """A BED file, its columns, the line its intervals begin with, and the split that its name says."""
+
+    item: Item
+    columns: Sequence[str]
+    first: int
+    split: Split | None
+
+
 def find_bed(request: Request) -> Iterator[Found]:
-    """One task for each BED file."""
+    """One task for each BED file, or for files that differ in their split alone."""
     items = [item for item in items_below(request.path) if suffix_of(item) == ".bed"]
     need_items(items, request.path, "BED files with a label")
-    for item in items:
-        columns, first = _columns(item)
-        if "label" not in columns:
-            raise DataError(
-                f"{item.label}: no column of labels, only {', '.join(columns)}. Expected one named label, or a name in "
-                "the fourth column; labels that BEND keeps in an HDF5 file are not read."
-            )
-        read = partial(_bed_intervals, item, columns, first)
+    for parts, members in group_by_set(items, request.path).items():
+        files = [_bed_file(item) for item in members]
+        if len({file.split for file in files}) == 1:  # nothing to tell apart: a training file alone is split, too
+            files = [file._replace(split=None) for file in files]
         # Looked through once more for the sizes of chromosomes, where what is wrong is not counted twice.
-        unplaced = () if "split" in columns else read(Inspector("skip"))
-        name = task_name(request.prefix, [*parts_of(item, request.path)[:-1], stem_of(item)])
-        rows = _rows(request, read(request.inspector), request.references, unplaced)
-        yield Found(name, partial(_define, stem_of(item), name), rows)
+        is_placed = any(file.split or "split" in file.columns for file in files)
+        unplaced = () if is_placed else _bed_intervals(files, Inspector("skip"))
+        name = task_name(request.prefix, parts)
+        rows = _rows(request, _bed_intervals(files, request.inspector), request.references, unplaced)
+        yield Found(name, partial(_define, parts[-1], name), rows)
 
 
-def _define(stem: str, name: str, seen: Seen) -> Definition:
-    title = stem.replace("_", " ")
+def _bed_file(item: Item) -> BedFile:
+    columns, first = _columns(item)
+    if "label" not in columns:
+        raise DataError(
+            f"{item.label}: no column of labels, only {', '.join(columns)}. Expected one named label, or a name in "
+            "the fourth column; labels that BEND keeps in an HDF5 file are not read."
+        )
+    return BedFile(item, columns, first, split_in([stem_of(item)]))
+
+
+def _define(called: str, name: str, seen: Seen) -> Definition:
+    title = called.replace("_", " ")
     several = any("," in answer for answer in seen.answers)
     if seen.are_numbers and not several:
         # The table holds the number as an answer; read as a value it needs no other table.
@@ -179,15 +195,16 @@ def _columns(item: Item) -> tuple[list[str], int]:
     raise DataError(f"{item.label}: no interval. Expected tab-separated chromosome, start and end; check the file.")
 
 
-def _bed_intervals(item: Item, columns: Sequence[str], first: int, inspector: Inspector) -> Iterator[Interval]:
-    with open_text(item, errors="replace") as text:
-        for number, line in enumerate(text, start=1):
-            if number < first or not line.strip() or line.startswith(("#", "track", "browser")):
-                continue
-            cells = line.rstrip("\n").split("\t")
-            made = _interval(f"{item.label}:{number}", dict(zip(columns, cells, strict=False)), inspector)
-            if made is not None:
-                yield made
+def _bed_intervals(files: Sequence[BedFile], inspector: Inspector) -> Iterator[Interval]:
+    for item, columns, first, split in files:
+        with open_text(item, errors="replace") as text:
+            for number, line in enumerate(text, start=1):
+                if number < first or not line.strip() or line.startswith(("#", "track", "browser")):
+                    continue
+                cells = line.rstrip("\n").split("\t")
+                made = _interval(f"{item.label}:{number}", dict(zip(columns, cells, strict=False)), inspector)
+                if made is not None:
+                    yield made._replace(split=made.split or split)
 
 
 def _interval(where: str, row: Mapping[str, str], inspector: Inspector) -> Interval | None:

@@ -118,6 +118,14 @@ def group_by_folder(items: Sequence[Item], root: Path) -> dict[tuple[str, ...], 
     return dict(sorted(found.items()))
 
 
+def group_by_set(items: Sequence[Item], root: Path) -> dict[tuple[str, ...], list[Item]]:
+    """Files that differ in their split alone, by their folders below the root and their name; in order."""
+    found: dict[tuple[str, ...], list[Item]] = defaultdict(list)
+    for item in items:
+        found[(*parts_of(item, root)[:-1], set_of(item))].append(item)
+    return dict(sorted(found.items()))
+
+
 def read_rows(item: Item, inspector: Inspector) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Place and cells of every row of a table with a header: CSV, TSV, JSON, JSON lines or Parquet.
 
