@@ -263,6 +263,16 @@ def test_structures_of_every_form_give_the_same_states(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_sets_of_spot_rna_are_splits(tmp_path: Path) -> None:
+    hairpin = "GGGAAAUCCC\n(((....)))\n"
+    files = {"dbn/TR0/a.dbn": hairpin, "dbn/VL0/a.dbn": hairpin, "dbn/TS0/a.dbn": hairpin, "dbn/STS1x/a.dbn": hairpin}
+    line = '{"seq": "GGGAAAUCCC", "label": "(((....)))"}\n'
+    write(tmp_path, files | {"json/bprna_TR0.json": line, "json/bprna_TS0.json": line})
+    assert [item.split for item in add(tmp_path / "dbn", "bprna").items("bprna")] == [None, "train", "test", "valid"]
+    found = add(tmp_path / "json", "bprna", name="lines")
+    assert [item.split for item in found.items("lines")] == ["train", "test"]
+
+
 def test_a_structure_that_does_not_fit_is_counted(tmp_path: Path) -> None:
     files = {
         "long.dbn": "GGGAAACCC\n(((...))).\n", "open.dbn": "GGGAAACCC\n((((..)))\n", "alone.dbn": "GGGAAACCC\n",

@@ -11,9 +11,12 @@ A file holds one structure or many, a folder any number of files. Brackets of ev
 capital) pairs with a later base, a closing one (or a small letter) with an earlier one.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from llama_gene.config import Split
 from llama_gene.sequences.files import Inspector, Item, open_text
 from llama_gene.tasks.importers.found import (
     Definition,
@@ -29,10 +32,10 @@ from llama_gene.tasks.importers.found import (
 )
 from llama_gene.tasks.importers.layout import (
     columns_of,
-    file_entry,
     items_below,
     need_items,
     parts_of,
+    path_of,
     read_rows,
     split_in,
     stem_of,
@@ -45,6 +48,8 @@ _BPRNA = Origin(
 )  # fmt: skip
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", **{letter: letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}}
 _UNPAIRED = ".,:-_"
+_SETS: Mapping[str, Split] = {"TR": "train", "VL": "valid", "TS": "test"}
+_SPOT_RNA = re.compile(r"(?:^|[_.-])(TR|VL|TS)\d(?:$|[_.-])", re.IGNORECASE)
 _LATER, _EARLIER = tuple(_PAIRS), tuple(_PAIRS.values())
 
 
@@ -79,7 +84,7 @@ def _from_lines(request: Request, lines: Sequence[Item], name: str) -> Found:
         return as_table(name, _define(table_reader(name, answer=True, split=True)), _rows(request, lines))
     reader = {
         "type": "table", "format": "jsonl", "sequences": ["seq"], "label": "label",
-        "files": [file_entry(item) for item in lines],
+        "files": [{"path": path_of(item), "split": _split_of(item, request.path)} for item in lines],
     }  # fmt: skip
     return as_published(name, _define(reader))
 
@@ -99,10 +104,17 @@ def _define(reader: Definition) -> Definition:
 
 def _rows(request: Request, files: Sequence[Item]) -> Iterator[Row]:
     for item in files:
-        split = split_in([stem_of(item), *reversed(parts_of(item, request.path)[:-1])])
+        split = _split_of(item, request.path)
         for found in _PARSERS.get(suffix_of(item), _json_lines)(item, request.inspector):
             if _fits(found, request.inspector):
                 yield Row((found.letters,), found.name or stem_of(item), found.brackets, split=split)
+
+
+def _split_of(item: Item, root: Path) -> Split | None:
+    """The split that a file or folder names, in words or as SPOT-RNA does: TR0, VL0, TS0."""
+    names = [stem_of(item), *reversed(parts_of(item, root)[:-1])]
+    found = (_SPOT_RNA.search(name) for name in names)
+    return split_in(names) or next((_SETS[match[1].upper()] for match in found if match), None)
 
 
 def _fits(found: Structure, inspector: Inspector) -> bool:
