@@ -10,8 +10,8 @@ Layouts:
 - genomic-benchmarks: train/CLASS.csv and test/CLASS.csv of `id,region,start,end,strand`, and metadata.yaml with the
   address of the genome of each class (github.com/ML-Bioinfo-CEITEC/genomic_benchmarks, datasets/README.md).
 
-Memory holds one chromosome while the genome is copied to disk once, then one interval. Where neither a
-column nor the files' names say the split, it goes by chromosome, whole chromosomes together.
+Memory holds one chromosome while the genome is copied to disk once, then one interval. Where neither a column nor the
+files' names say the split, it goes by chromosome, whole chromosomes together.
 """
 
 import re

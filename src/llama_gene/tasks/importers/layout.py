@@ -99,7 +99,7 @@ def set_of(item: Item) -> str:
     """
     name = _SPLIT_WORD.sub("", _SHARD.sub("", stem_of(item))).strip("_.-")
     whole = Item(item.path.absolute(), item.member)
-    return name or parts_of(whole, whole.path.parent.parent)[-2]
+    return name or parts_of(whole, whole.path.parent.parent)[-2:][0]
 
 
 def is_split(stem: str) -> bool:

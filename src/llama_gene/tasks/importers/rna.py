@@ -80,7 +80,8 @@ def find_bprna(request: Request) -> Iterator[Found]:
 
 def _from_lines(request: Request, lines: Sequence[Item], name: str) -> Found:
     """JSON lines, read as they are; those that fit their sequences as a table, where one does not."""
-    if not all(_fits(found, Inspector("skip")) for item in lines for found in _json_lines(item, request.inspector)):
+    quiet = Inspector("skip")  # the table counts what does not fit
+    if not all(_fits(found, quiet) for item in lines for found in _json_lines(item, quiet)):
         return as_table(name, _define(table_reader(name, answer=True, split=True)), _rows(request, lines))
     reader = {
         "type": "table", "format": "jsonl", "sequences": ["seq"], "label": "label",

@@ -112,7 +112,7 @@ def _find(request: Request, origin: Origin) -> Iterator[Found]:
         if not sequences or not targets:
             request.inspector.note(f"{name}: no target of ours among {', '.join(fields)}")
             continue
-        if _are_affinities(members[0], request.inspector):
+        if "interaction" in targets and _are_affinities(members[0]):
             request.inspector.note(f"{name}: numbers for pairs, which no family asks for")
             continue
         for target in targets:
@@ -120,9 +120,9 @@ def _find(request: Request, origin: Origin) -> Iterator[Found]:
             yield _found(request, found, members, sequences, target, origin)
 
 
-def _are_affinities(item: Item, inspector: Inspector) -> bool:
+def _are_affinities(item: Item) -> bool:
     """Whether pairs of proteins come with how strongly they bind, and not with whether."""
-    first = islice(_records(item, inspector), _LOOKED_AT)
+    first = islice(_records(item, Inspector("skip")), _LOOKED_AT)
     numbers = [number_of(record.get("interaction")) for _, record in first]
     return any(math.isfinite(number) and not number.is_integer() for number in numbers)
 
