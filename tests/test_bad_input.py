@@ -142,6 +142,7 @@ TABLES = [
     ("empty file", b"", "holds no items", "Expected one a line"),
     ("binary junk", bytes(range(256)), "byte 0x80 is not UTF-8", "Expected UTF-8 text; convert the file"),
     ("a row with a cell too many", b"sequence,label\nACGT,box,1\n", ":2: 3 columns where the header has 2", "Mend"),
+    ("a row below a cell of two lines", b'sequence,label\nACGT,"box\nor not"\nACGT\n', ":4: 1 columns where", "Mend"),
     ("nothing but a header", b"sequence,label\n", "holds no items", "fetch it again or name another"),
 ]
 

@@ -100,6 +100,62 @@ def test_rna_is_called_rna_and_predictions_of_others_are_no_answer(tmp_path: Pat
     assert task.reader.value == "activity"
 
 
+def test_a_structure_of_another_length_is_counted_and_changes_no_family(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "q3.csv", "sequence,dssp",
+        lambda n: f"{protein(40)},{''.join(RNG.choice(list('HEC'), 38 if n % 8 == 0 else 40))}", rows=30,
+    )  # fmt: skip
+    draft = infer(path)
+    assert draft.task.family == "structure"
+    assert try_task(draft, tmp_path, 1)[1].counts["states do not fit the chain"] == 4
+
+
+def test_censored_values_are_counted_and_numbers_in_another_form_are_no_text(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "ic50.csv", "sequence,ic50",
+        lambda n: f"{protein(40)},{'>10' if n % 10 == 0 else 'ND' if n == 1 else n / 7}",
+    )  # fmt: skip
+    draft = infer(path)
+    assert draft.task.family == "regression"
+    assert try_task(draft, tmp_path, 1)[1].counts["value is not a number"] == 7
+    for written in ("{}.5%", '"{},5"', "{}.5 nM"):
+        path = table(tmp_path / "dressed.csv", "sequence,kd", lambda n, cell=written: f"{protein(40)},{cell.format(n)}")
+        with pytest.raises(ConfigError, match=r"column 'kd' holds numbers in another form, such as '0[.,]5"):
+            infer(path)
+        assert infer(path, family="function").task.family == "function"
+    with pytest.raises(DataError, match=r"no item can be used \(value is not a number: 60\)"):
+        try_task(infer(path, value="kd"), tmp_path, 1)
+
+
+def test_two_columns_that_are_only_numbered_have_no_order(tmp_path: Path) -> None:
+    pairs = [(protein(40), protein(40)) for _ in range(40)]
+    rows = [(a, b, n % 2) for n, (a, b) in enumerate(pairs)] + [(b, a, 1) for a, b in pairs[:2]]
+    for first, second in (("protein_a", "protein_b"), ("bait", "prey")):
+        path = table(
+            tmp_path / f"{first}.csv", f"{first},{second},bound", lambda n: ",".join(map(str, rows[n])), len(rows)
+        )
+        draft = infer(path, sequence=(first, second))
+        counts = try_task(draft, tmp_path, 1)[1].counts
+        found = (counts.get("equal sequences with different answers", 0), counts.get("duplicate", 0))
+        # The first pair is turned round with the opposite label, the second with its own.
+        assert (draft.task.swappable, found) == ((True, (2, 1)) if first == "protein_a" else (False, (0, 0)))
+
+
+def test_a_label_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "mark.csv", "sequence,label", lambda n: f"{dna(30)},{('[/b] x', '[sz] :dna:')[n % 2]}")
+    assert cli.run(["tasks", "add", str(path), "--check"]) == 0
+    assert "[/b] x | [sz] :dna:" in capsys.readouterr().out
+
+
+def test_a_location_in_a_title_is_the_class(tmp_path: Path) -> None:
+    places = ("nucleus", "cytoplasm") * 20
+    records = [f">P{n} X_{n} loc={place}\r\n{protein(60).lower()}*\r\n" for n, place in enumerate(places)]
+    (tmp_path / "loc.fasta").write_text("".join(records), encoding="utf-8")
+    draft = infer(tmp_path / "loc.fasta")
+    assert draft.task.label_names == ("cytoplasm", "nucleus")
+    assert try_task(draft, tmp_path, 1)[1].counts == {}
+
+
 def test_a_table_without_a_header_is_numbered(tmp_path: Path) -> None:
     path = tmp_path / "bare.tsv.gz"
     with gzip.open(path, "wt") as file:
@@ -128,6 +184,9 @@ def test_fasta_titles_and_fasta_files_name_the_classes(tmp_path: Path) -> None:
     assert [(file.path, file.label) for file in task.reader.files] == [
         ("classes/cold.fa", "cold"), ("classes/hot.fa", "hot"),
     ]  # fmt: skip
+    (folder / "README.txt").write_text("hot and cold proteins")
+    with pytest.raises(ConfigError, match=r"README\.txt: no FASTA, and one of 3 files"):
+        infer(folder)
 
 
 @pytest.mark.parametrize(

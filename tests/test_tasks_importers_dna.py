@@ -1,6 +1,8 @@
 """Importers of DNA and RNA sets: labelled sequences, intervals with strands, activities, structures."""
 
 import gzip
+import json
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,6 +41,20 @@ def test_gue_folders_become_tasks_that_read_the_files_as_they_are(tmp_path: Path
         ("class 0", ("0",)), ("class 2", ("2",)), ("class 10", ("10",)),
     ]  # fmt: skip
     assert not (found.folder / "tables").exists()
+
+
+def test_a_folder_that_names_nothing_known_keeps_its_own_name(tmp_path: Path) -> None:
+    table = "sequence,label\nACGTACGTACGT,0\nGGGTACGTACGA,1\n"
+    with zipfile.ZipFile(tmp_path / "gue.zip", "w") as archive:
+        archive.writestr("GUE/temperature/train.csv", "\ufeff" + table.replace("\n", "\r\n"))
+        archive.writestr("GUE/batch1/train.csv", table)
+        archive.writestr("GUE/EMP/H3K4me1/train.csv", table)
+    found = add(tmp_path / "gue.zip", "gue")
+    assert {name: task.title for name, task in found.tasks.items()} == {
+        "gue-batch1": "batch1 prediction", "gue-emp-h3k4me1": "histone mark detection",
+        "gue-temperature": "temperature prediction",
+    }  # fmt: skip
+    assert found.answers("gue-temperature")[0] == ("ACGTACGTACGT", "0", "train")
 
 
 def test_a_table_without_its_column_is_named_with_what_it_has(tmp_path: Path) -> None:
@@ -133,17 +149,43 @@ def test_bed_coordinates_are_half_open_and_minus_is_the_other_strand(tmp_path: P
     assert found.tasks["bed-peaks"].label_names == ("no", "yes")
 
 
+def test_a_seventh_column_without_a_header_holds_the_labels(tmp_path: Path) -> None:
+    lines = "chr1\t0\t6\t.\t1\t+\t5\nchr1\t2\t8\t.\t1\t-\t3,17\n"
+    write(tmp_path, {"basset.bed": lines, "genome.fa": GENOME})
+    found = add(tmp_path / "basset.bed", "bed", references=[tmp_path / "genome.fa"])
+    assert [(*item.sequences, item.answer) for item in found.items("bed-basset")] == [
+        ("AAAACC", "5"), ("GGGGTT", "3,17")
+    ]  # fmt: skip
+
+
 def test_bed_without_a_split_keeps_chromosomes_together(tmp_path: Path) -> None:
     lines = [f"chr{place}\t{n}\t{n + 4}\tpeak{n % 2}\t0\t+" for place in range(1, 6) for n in range(16)]
     genome = "".join(f">chr{number}\nACGTACGTACGTACGTACGT\n" for number in range(1, 6))
+    # What the genome does not have counts for no split, and is counted once.
+    lines += ["chr1\t9\t4\tpeak0\t0\t+", *(f"chrUn{n}\t0\t4\tpeak0\t0\t+" for n in range(8))]
     write(tmp_path, {"a.bed": "track name=x\n" + "\n".join(lines) + "\n", "genome.fa": genome})
-    items = add(tmp_path / "a.bed", "bed", references=[tmp_path / "genome.fa"]).items("bed-a")
+    found = add(tmp_path / "a.bed", "bed", references=[tmp_path / "genome.fa"])
+    assert found.counts == {"empty or reversed interval": 1, "unknown chromosome": 8}
+    items = found.items("bed-a")
     placed = {item.id.partition(":")[0]: set() for item in items}
     for item in items:
         placed[item.id.partition(":")[0]].add(item.split)
     assert all(len(splits) == 1 for splits in placed.values())
     assert {split for splits in placed.values() for split in splits} == {"train", "valid", "test"}
     assert {item.answer for item in items} == {"peak0", "peak1"}
+
+
+def test_tables_and_intervals_that_differ_in_their_split_are_one_task(tmp_path: Path) -> None:
+    lines = "chr1\t0\t6\topen\nchr1\t2\t8\tclosed\n"
+    activity = "sequence,activity\nACGTACGTACGT,{}\n"
+    files = {"bed/peaks_train.bed": lines, "bed/peaks_test.bed": lines, "genome.fa": GENOME}
+    files |= {"mpra/lib_train.csv": activity.format(1.5), "mpra/lib_val.csv": activity.format(2.5)}
+    write(tmp_path, files)
+    bed = add(tmp_path / "bed", "bed", references=[tmp_path / "genome.fa"])
+    assert [item.split for item in bed.items("bed-peaks")] == ["test", "test", "train", "train"]
+    mpra = add(tmp_path / "mpra", "mpra")
+    assert [(item.value, item.split) for item in mpra.items("mpra-lib")] == [(1.5, "train"), (2.5, "valid")]
+    assert (list(bed.tasks), list(mpra.tasks)) == (["bed-peaks"], ["mpra-lib"])
 
 
 def test_intervals_that_the_genome_does_not_have_are_counted(tmp_path: Path) -> None:
@@ -221,6 +263,16 @@ def test_structures_of_every_form_give_the_same_states(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_sets_of_spot_rna_are_splits(tmp_path: Path) -> None:
+    hairpin = "GGGAAAUCCC\n(((....)))\n"
+    files = {"dbn/TR0/a.dbn": hairpin, "dbn/VL0/a.dbn": hairpin, "dbn/TS0/a.dbn": hairpin, "dbn/STS1x/a.dbn": hairpin}
+    line = '{"seq": "GGGAAAUCCC", "label": "(((....)))"}\n'
+    write(tmp_path, files | {"json/bprna_TR0.json": line, "json/bprna_TS0.json": line})
+    assert [item.split for item in add(tmp_path / "dbn", "bprna").items("bprna")] == [None, "train", "test", "valid"]
+    found = add(tmp_path / "json", "bprna", name="lines")
+    assert [item.split for item in found.items("lines")] == ["train", "test"]
+
+
 def test_a_structure_that_does_not_fit_is_counted(tmp_path: Path) -> None:
     files = {
         "long.dbn": "GGGAAACCC\n(((...))).\n", "open.dbn": "GGGAAACCC\n((((..)))\n", "alone.dbn": "GGGAAACCC\n",
@@ -232,5 +284,10 @@ def test_a_structure_that_does_not_fit_is_counted(tmp_path: Path) -> None:
         "brackets that do not pair": 1, "partners that do not agree": 1, "sequence without a structure": 1,
         "structure of another length than its sequence": 1,
     }  # fmt: skip
+    entries = [{"seq": "GGGAAACCC", "label": brackets} for brackets in ("(((...)))", "((((..)))", "(((...)).")]
+    write(tmp_path, {"json/a.json": "".join(f"{json.dumps(entry)}\n" for entry in entries)})
+    lines = add(tmp_path / "json", "bprna", name="lines")
+    assert lines.answers("lines") == [("GGGAAACCC", "(((...)))", "")]
+    assert lines.counts == {"brackets that do not pair": 2}
     with pytest.raises(DataError, match=r"long\.dbn:2: 10 places of structure for 9 bases"):
         add(tmp_path / "rna" / "long.dbn", "bprna", on_invalid="error", name="strict")

@@ -149,6 +149,20 @@ def test_peer_tables_ask_their_own_field(tmp_path: Path) -> None:
     assert found.tasks["peer-solubility"].label_names == ("insoluble", "soluble")
 
 
+def test_peer_places_without_names_are_numbered_and_affinities_are_no_task(tmp_path: Path) -> None:
+    files = {
+        "subcellular_localization_2_train.csv": "primary,localization\nMKV,1\nMKA,0\n",
+        "ppi_affinity_train.csv": "primary_1,primary_2,interaction\nMKV,MKA,7.5\nMKL,MKA,8\n",
+        "yeast_ppi_train.csv": "primary_1,primary_2,interaction\nMKV,MKA,1\nMKL,MKA,0\n",
+    }
+    found = add(write(tmp_path / "peer", files), "peer")
+    assert {name: task.label_names for name, task in found.tasks.items()} == {
+        "peer-subcellular_localization_2": ("class 0", "class 1"),
+        "peer-yeast_ppi": ("no interaction", "interaction"),
+    }
+    assert found.counts == {"ppi_affinity: numbers for pairs, which no family asks for": 1}
+
+
 def test_lucaone_names_its_labels_and_kinds(tmp_path: Path) -> None:
     pair = "seq_id_a,seq_id_b,seq_type_a,seq_type_b,seq_a,seq_b,label\n"
     one = "seq_id,seq_type,seq,label\n"
@@ -202,6 +216,19 @@ def test_an_identifier_with_two_sequences_is_left_out_and_counted(tmp_path: Path
         found.items("dscript-pairs")
 
 
+def test_labels_of_pairs_are_yes_and_no_however_written_and_one_alone_is_no_task(tmp_path: Path) -> None:
+    files = {
+        "one_train.tsv": "a\tb\t1\nb\tc\t0\n", "one_test.tsv": "a\tc\t1.0\nb\tb\t0.0\n",
+        "positives.tsv": "a\tb\t1\nb\tc\t1\n", "all.fasta": ">a\nMKV\n>b\nMLL\n>c\nMAA\n",
+    }  # fmt: skip
+    found = add(write(tmp_path / "dscript", files), "dscript")
+    assert [(label.name, label.written) for label in found.tasks["dscript-one"].labels] == [
+        ("no interaction", ("0", "0.0")), ("interaction", ("1", "1.0"))
+    ]  # fmt: skip
+    assert list(found.tasks) == ["dscript-one"]
+    assert ["dscript-positives: no task" in reason for reason in found.counts] == [True]
+
+
 def test_pipr_rost_and_rpi_lists(tmp_path: Path) -> None:
     long = "MKVLAAGIVGLLLAQPSFAEWW"
     files = {
@@ -229,7 +256,8 @@ def test_pipr_rost_and_rpi_lists(tmp_path: Path) -> None:
 
 def test_locations_of_the_cell(tmp_path: Path) -> None:
     files = {
-        "deeploc/a.fasta": ">Q1 Cell.membrane-M test\nMKV\n>Q2 Nucleus-U\nMKL\n>Q3 Cytoplasm-S\nMKA\n",
+        "deeploc/a.fasta": ">Q1 Cell.membrane-M test\nMKV\n>Q2 Nucleus-U\nMKL\n>Q3 Cytoplasm-S\nMKA\n"
+        ">Q4 Cytoplasm-Nucleus-U\nMKQ\n",
         "two/train.csv": "ACC,Kingdom,Partition,Membrane,Cytoplasm,Nucleus,Sequence\nQ1,M,0,0,1.0,1.0,MKV\n"
         "Q2,M,4,0,0.0,1.0,MKL\n",
         "multi/nuclear.fasta": ">a\nMKV\n", "multi/ER.fasta": ">b\nMKL\n",
@@ -239,8 +267,11 @@ def test_locations_of_the_cell(tmp_path: Path) -> None:
     write(tmp_path, files)
     deeploc = add(tmp_path / "deeploc", "deeploc", name="cell")
     assert deeploc.answers("cell") == [
-        ("MKV", "Cell.membrane", "test"), ("MKL", "Nucleus", ""), ("MKA", "Cytoplasm", "")
+        ("MKV", "Cell.membrane", "test"), ("MKL", "Nucleus", ""), ("MKA", "Cytoplasm", ""),
+        ("MKQ", "Cytoplasm-Nucleus", ""),
     ]  # fmt: skip
+    assert deeploc.tasks["cell"].ignore_labels == ("Cytoplasm-Nucleus",)
+    assert deeploc.counts == {"protein with several locations": 1}
     assert set(deeploc.tasks["cell"].label_names) == {"cell membrane", "nucleus", "cytoplasm"}
     two = add(tmp_path / "two", "deeploc", name="two")
     assert two.answers("two") == [("MKV", "cytoplasm; nucleus", "train"), ("MKL", "nucleus", "test")]

@@ -135,7 +135,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         (
             "mpra", "tasks/promoter_strength",
             {
-                "mpra-dream_yeast_train": "promoter-strength-yeast",
+                "mpra-dream_yeast": "promoter-strength-yeast",
                 "mpra-urtecho_ecoli-observed-log-tx-txref": "promoter-strength-ecoli",
             },
         ),

@@ -70,6 +70,16 @@ def test_alpaca_keeps_its_words_and_parts_what_has_a_sequence(tmp_path: Path) ->
     assert found.counts == {"record without a question or an answer": 1}
 
 
+def test_files_that_differ_in_their_split_are_one_task(tmp_path: Path) -> None:
+    def record(number: int) -> str:
+        return json.dumps({"instruction": "Is it?", "input": protein(number), "output": "yes"}) + "\n"
+
+    files = {"train.jsonl": record(1) + record(2), "test.jsonl": record(3), "folds_val.jsonl": record(4)}
+    found = add(write(tmp_path / "ours", files), "alpaca")
+    assert list(found.tasks) == ["alpaca-folds", "alpaca-ours"]
+    assert [item.split for item in found.items("alpaca-ours")] == ["test", "train", "train"]
+
+
 def test_sharegpt_takes_the_first_question_and_counts_later_turns(tmp_path: Path) -> None:
     talk = [
         {"from": "system", "value": "Be brief."}, {"from": "human", "value": f"What is <protein>{PROTEIN}</protein>?"},

@@ -46,7 +46,7 @@ def random_dna(rng: np.random.Generator, length: int) -> str:
 
 
 def write_folder(folder: Path, definition: str, files: dict[str, str]) -> Path:
-    (folder / "tasks").mkdir()
+    (folder / "tasks").mkdir(parents=True)
     (folder / "tasks" / "t.toml").write_text(HEAD + definition, encoding="utf-8")
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -285,6 +285,15 @@ def test_a_bad_table_is_explained_in_one_line(tmp_path: Path, table: str, said: 
         run(folder, "dna")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_files_that_give_all_to_the_test_set_are_named_as_such(tmp_path: Path) -> None:
+    held_out = DNA_TASK.replace('{ path = "dna.csv" }', '{ path = "dna.csv", split = "test" }')
+    folder = write_folder(tmp_path, held_out, {"dna.csv": dna_table(40)})
+    with pytest.raises(DataError, match=r"give every item to validation or test.*source = 'ignore'"):
+        run(folder, "dna")
+    again = write_folder(tmp_path / "again", held_out + 'split = { source = "ignore" }\n', {"dna.csv": dna_table(40)})
+    assert all(run(again, "dna").facts["dna"]["items"].values())
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -96,9 +96,9 @@ def show_table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
         table.add_column(column, justify="left" if is_words else "right", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    console = Console()
-    # What is piped or logged has no width of its own: keep each row on its line.
-    (console if console.is_terminal else Console(width=_PIPED_COLUMNS)).print(table)
+    # What is piped or logged has no width of its own: keep each row on its line. A label such as [/b] is no markup.
+    width = None if Console().is_terminal else _PIPED_COLUMNS
+    Console(width=width, markup=False, emoji=False).print(table)
 
 
 def _is_short(fact: Any) -> bool:

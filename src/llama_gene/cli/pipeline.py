@@ -84,7 +84,7 @@ def _run(recipe: "Recipe", place: Path, *, until: str | None = None, as_json: bo
 
     from llama_gene.recipe import run
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     folders: dict[str, Path] = {}
     documents: dict[str, Any] = {}
     for done in run(recipe, place, until=until):

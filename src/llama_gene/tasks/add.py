@@ -54,12 +54,14 @@ def draft_task(
         DataError: a file cannot be used.
     """
     files = [file for path in paths for file in list_files(path)]
-    forms = {form or detect_file(file) for file in files}
-    if forms != {"fasta"} and len(files) > 1:
+    forms = [form or detect_file(file) for file in files]
+    other = next((file for file, found in zip(files, forms, strict=True) if found != "fasta"), None)
+    if other is not None and len(files) > 1:
         raise ConfigError(
-            f"{len(files)} files: expected one table, or FASTA files, one for each class. Join the tables."
+            f"{other}: no FASTA, and one of {len(files)} files. Expected one table, or FASTA, a file for each class: "
+            "join the tables, or name the FASTA files alone."
         )
-    chosen = forms.pop()
+    chosen = forms[0]
     draft = draft_fasta(files, wishes, data) if chosen == "fasta" else draft_table(files[0], chosen, wishes, data)
     taken = task_files([folder] if folder.is_dir() else [])
     if draft.task.name in taken:
@@ -80,7 +82,7 @@ def try_task(draft: Draft, data: Path, seed: int) -> tuple[Draft, Trial]:
     raw = _sample(read_items(task, data, inspector), np.random.default_rng(seed))
     items = drop_duplicates(task, clean_items(task, raw, inspector), "drop", inspector.counts)
     if not items:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in inspector.counts.most_common(3))
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in (+inspector.counts).most_common(3))
         raise DataError(f"task {task.name!r}: no item can be used ({reasons}). Check the columns and kinds.")
     task, note = _with_similarity(task, items)
     placed = assign_splits(task, group_items(task, items), np.random.default_rng(seed), inspector.counts)

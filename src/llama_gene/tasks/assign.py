@@ -40,6 +40,11 @@ def assign_splits(task: Task, items: Sequence[Item], rng: np.random.Generator, c
     free = [name for name in groups if name not in placed]
     wanted = [split for split in SPLITS if split == "train" or split not in given]
     placed |= deal({name: len(groups[name]) for name in free}, wanted, task.split.shares, rng)
+    if groups and not free:
+        raise DataError(
+            f"task {task.name!r}: the files give every item to validation or test, or an item alike to it. Add "
+            "training items, or deal all items anew ([split] source = 'ignore')."
+        )
     for split in SPLITS:
         if split not in placed.values():
             raise DataError(

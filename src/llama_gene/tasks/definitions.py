@@ -266,7 +266,7 @@ def _explain(error: ValidationError) -> str:
         return f"{where}: unknown setting; {advice}"
     if problem["type"] == "missing":
         return f"{where}: missing. Every task needs it."
-    return f"{where}: {problem['msg']}. Change this value."
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}. Change this value."
 
 
 def _known_keys() -> set[str]:

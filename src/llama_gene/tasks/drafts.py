@@ -84,6 +84,9 @@ def draft_table(path: Path, form: TableFormat, wishes: Wishes, data: Path) -> Dr
     kinds = [kind for _, kind in sequences]
     written_as_rna = [_is_rna(table.columns[name]) for name in columns]
     task = compose(wishes, path, topic, family, kinds, written_as_rna, labels, ignored, reader)
+    if are_numbered(columns) and len(set(kinds)) == 1:
+        task = task.model_copy(update={"swappable": True})
+        notes.append(Inferred("order", "means nothing", "two of one kind, whose columns are numbered only"))
     named = "keys of the objects" if form == "jsonl" else "first line names the columns"
     header = Inferred("format", form, named if table.has_header else "no line names the columns")
     found = Inferred("answer", f"{answer.column} ({answer.reads_as})", answer.why)
@@ -163,6 +166,17 @@ def words_of(column: str | int, path: Path) -> str:
 
 def _plain_words(name: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", name).split())
+
+
+def are_numbered(columns: Sequence[str | int]) -> bool:
+    """Two columns whose names differ in a number or letter alone, so that neither sequence is the first by nature.
+
+    >>> are_numbered(["protein_a", "protein_b"]), are_numbered(["seq1", "seq2"]), are_numbered(["forward", "reverse"])
+    (True, True, False)
+    """
+    names = [str(column).casefold() for column in columns if isinstance(column, str)]
+    stems = {re.sub(r"[ab12]$", "", name) for name in names}
+    return len(names) == len(columns) == 2 and len(stems) == 1 and len(set(names)) == 2
 
 
 def _is_rna(column: ColumnProfile) -> bool:

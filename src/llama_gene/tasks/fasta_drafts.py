@@ -16,7 +16,7 @@ from llama_gene.tasks.profile import ColumnProfile
 
 _PLACES = (
     (
-        r"\b(?:label|class|category|location|localization|type|target)[=:]\s*([^\s;|]+)",
+        r"\b(?:label|class|category|loc|location|locali[sz]ation|type|target)[=:]\s*([^\s;|]+)",
         "a word after label= or the like",
     ),
     (r"^\s*([+-])\s*$", "a plus or minus"),

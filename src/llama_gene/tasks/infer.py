@@ -40,7 +40,10 @@ _FEW_WHOLE_NUMBERS = 20
 _ROWS_PER_CLASS = 3
 _MOST_STATES = 20
 _FEWEST_RESIDUES = 10
-_NEARLY_ALL = 0.98
+# Numbers and a state for each letter are no accident: where most cells are so, the trial counts the others.
+_MOST = 0.8
+# 35%, 12,5, >100 or 5.2 nM; no EC number.
+_DRESSED_NUMBER = re.compile(r"[<>~≤≥=]*\s*[-+]?\d+([.,]\d+)?\s*(%|[A-Za-zµμ°/]*)")
 
 
 class UndecidedError(ConfigError):
@@ -281,22 +284,26 @@ def _reading(table: TableProfile, name: Column, sequences: Sequence[Column]) -> 
         is_short_scale = column.whole_numbers == column.numbers and different <= _FEW_WHOLE_NUMBERS
         return "label|value" if is_short_scale else "value"
     is_closed = not column.is_open and different <= _MOST_CLASSES and different * _ROWS_PER_CLASS <= column.filled
-    return "label" if is_closed else "text"
+    return "label" if is_closed else "value" if column.numbers >= _MOST * column.filled else "text"
 
 
 def _are_states(column: ColumnProfile, chains: ColumnProfile) -> bool:
     pairs = [(states, chain) for states, chain in zip(column.cells, chains.cells, strict=True) if chain]
     equal = sum(len(states) == len(chain) for states, chain in pairs)
     letters = {letter for states, _ in pairs for letter in states}
-    return (
-        bool(pairs) and not _is_sequence(column) and len(letters) <= _MOST_STATES and equal >= _NEARLY_ALL * len(pairs)
-    )
+    return bool(pairs) and not _is_sequence(column) and len(letters) <= _MOST_STATES and equal >= _MOST * len(pairs)
 
 
 _READ_BY_FAMILY: dict[Family, tuple[str, ...]] = {
     "classification": ("label",), "multi-sequence": ("label",), "regression": ("value",), "structure": ("states",),
     "function": ("text", "label"),
 }  # fmt: skip
+
+
+def _dressed_numbers(column: ColumnProfile) -> str:
+    """A number with a unit, a sign or a comma, where most values are numbers of some form; else ""."""
+    dressed = [value for value in column.values if _DRESSED_NUMBER.fullmatch(value)]
+    return dressed[0] if len(dressed) >= _MOST * len(column.values) else ""
 
 
 def _suits(reading: str, family: Family | None) -> bool:
@@ -323,6 +330,11 @@ def _with_family(answer: Answer, wishes: Wishes, column: ColumnProfile, inputs: 
             f"Column {answer.column!r} holds {len(column.values)} whole numbers: classes or a scale?",
             option="family",
             choices=("multi-sequence" if inputs > 1 else "classification", "regression"),
+        )
+    if answer.reads_as == "text" and (shown := _dressed_numbers(column)):
+        raise ConfigError(
+            f"column {answer.column!r} holds numbers in another form, such as {shown!r}. Write plain numbers with a "
+            "point, or give --family function if they are text."
         )
     by_reading: dict[str, Family] = {"value": "regression", "states": "structure", "text": "function"}
     family = by_reading.get(answer.reads_as, "multi-sequence" if inputs > 1 else "classification")

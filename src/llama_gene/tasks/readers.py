@@ -134,9 +134,9 @@ def table_rows(
         if form == "jsonl":
             yield from _json_rows(text, name)
             return
-        cells = (line.split() for line in text) if form == "spaces" else _csv_cells(text, form, name)
+        rows = enumerate(map(str.split, text), start=1) if form == "spaces" else _csv_rows(text, form, name)
         columns: list[Column] | None = None
-        for line, row in enumerate(cells, start=1):
+        for line, row in rows:
             if not row:
                 continue
             if has_header and columns is None:
@@ -149,11 +149,12 @@ def table_rows(
             yield line, dict(zip(columns or range(len(row)), row, strict=True))
 
 
-def _csv_cells(text: TextIO, form: str, name: str) -> Iterator[list[str]]:
+def _csv_rows(text: TextIO, form: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Cells of each row, and the line it ends in: a cell in quotes may hold line feeds."""
     csv.field_size_limit(_LONGEST_CELL)
     rows = csv.reader(text, delimiter="\t" if form == "tsv" else ",")
     try:
-        yield from rows
+        yield from ((rows.line_num, row) for row in rows)
     except csv.Error as error:
         raise DataError(f"{name}:{rows.line_num}: not a table ({error}). Mend the line or set `format`.") from None
 

@@ -236,7 +236,9 @@ def _read(task: Task, config: TasksConfig, data: Path, counts: Counter[str]) -> 
     items = drop_duplicates(task, items, config.on_conflict, counts)
     items = drop_rare_classes(task, items, config.on_rare_class, counts)
     if not items:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.most_common(3)) or "no items in the files"
+        reasons = (
+            ", ".join(f"{reason}: {count}" for reason, count in (+counts).most_common(3)) or "no items in the files"
+        )
         raise DataError(f"task {task.name!r}: nothing is left to ask ({reasons}). Check the files and the definition.")
     return items
 

@@ -23,7 +23,7 @@ from llama_gene.tasks.importers.names import slug
 from llama_gene.tasks.write import write_definition
 
 STAGE = "tasks-add"
-_CODE = 1
+_CODE = 2
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _write_task(found: Found, target: _Target, ledger: Ledger) -> None:
         table.unlink(missing_ok=True)
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"]) or "task"
-        ledger.counts[f"{found.name}: no task, {where}: {problem['msg']}"] += 1
+        said = problem["msg"].removeprefix("Value error, ")
+        ledger.counts[f"{found.name}: no task, {where}: {said}"] += 1
         return
     write_definition(task, target.work, [f"Made by `llama-gene tasks add --format {target.layout}`."])
     ledger.facts[found.name] = _facts(task, seen, found)

@@ -97,7 +97,7 @@ _KNOWN: Sequence[tuple[str, Known]] = (
     (r"epi[/_]|(^|[/_])epi($|[/_])", Known("enhancer-promoter interaction detection",
                                            "Do the enhancer and the promoter in this stretch of DNA interact?",
                                            ("no interaction", "interaction"))),
-    (r"h\d[a-z0-9]*|emp", Known("histone mark detection",
+    (r"(^|[/_-])(h\d|emp($|[/_-]))", Known("histone mark detection",
                                  "Does this stretch of DNA carry the histone mark of this set?",
                                  ("no mark", "mark"))),
     (r"enhancers_types", Known("enhancer strength detection",
@@ -113,9 +113,13 @@ def words_of(name: str) -> Known:
 
     >>> words_of("tf/0").labels, words_of("virus/covid").title, words_of("novel").question
     (('not bound', 'bound'), 'virus variant recognition', 'Which class does this stretch of DNA belong to?')
+    >>> words_of("EMP/H3K4me1").title, words_of("batch1").title, words_of("ours/temperature").title
+    ('histone mark detection', 'batch1 prediction', 'temperature prediction')
     """
     found = _known(name)
-    return found or Known(f"{name} prediction", "Which class does this stretch of DNA belong to?", ())
+    *above, last = name.split("/")
+    said = f"{above[-1]} {last}" if above and last.isdecimal() else last  # the 0 of tf/0
+    return found or Known(f"{said} prediction", "Which class does this stretch of DNA belong to?", ())
 
 
 def _known(name: str) -> Known | None:
@@ -124,7 +128,8 @@ def _known(name: str) -> Known | None:
 
 def _telling(request: Request, folder: Sequence[str]) -> Sequence[str]:
     """The folder of a task, with the name of the path where it says nothing without it: the 0 of `tf`."""
-    return folder if _known("/".join(folder)) or folder[-1] == request.path.name else (request.path.name, *folder)
+    stem = request.path.name.partition(".")[0]  # that of a zip is in the folder already
+    return folder if _known("/".join(folder)) or stem in (folder[0], folder[-1]) else (stem, *folder)
 
 
 def _labels(known: Known, seen: Seen) -> list[dict[str, Any]]:

@@ -27,7 +27,16 @@ from llama_gene.config import GeneKind, Split
 from llama_gene.progress import show_progress
 from llama_gene.sequences.files import Inspector, Item
 from llama_gene.tasks.importers.found import TABLES, Definition, Found, Origin, Request, Row, Seen
-from llama_gene.tasks.importers.layout import items_below, need_items, parts_of, read_rows, split_in, stem_of, suffix_of
+from llama_gene.tasks.importers.layout import (
+    items_below,
+    need_items,
+    parts_of,
+    read_rows,
+    set_of,
+    split_in,
+    stem_of,
+    suffix_of,
+)
 from llama_gene.tasks.importers.names import slug, task_name
 from llama_gene.tasks.importers.spans import find_sequences
 from llama_gene.tasks.importers.spool import Spool
@@ -68,17 +77,17 @@ class Place(NamedTuple):
 
 def find_alpaca(request: Request) -> Iterator[Found]:
     """One task for each file (or field `task`) and kinds of sequences."""
-    return _find(request, _ALPACA, _from_fields, lambda item, root: stem_of(item))
+    return _find(request, _ALPACA, _from_fields, lambda item, root: set_of(item))
 
 
 def find_sharegpt(request: Request) -> Iterator[Found]:
     """One task for each file and kinds of sequences; of a conversation the first question and answer."""
-    return _find(request, _SHAREGPT, _from_turns, lambda item, root: stem_of(item))
+    return _find(request, _SHAREGPT, _from_turns, lambda item, root: set_of(item))
 
 
 def find_mol_instructions(request: Request) -> Iterator[Found]:
     """One task for each of the set's own, with the split it names."""
-    return _find(request, _MOL, _from_metadata, lambda item, root: stem_of(item))
+    return _find(request, _MOL, _from_metadata, lambda item, root: set_of(item))
 
 
 def find_opi(request: Request) -> Iterator[Found]:
@@ -88,12 +97,12 @@ def find_opi(request: Request) -> Iterator[Found]:
 
 def find_biology_instructions(request: Request) -> Iterator[Found]:
     """One task for each of the set's own."""
-    return _find(request, _BIOLOGY, _from_fields, lambda item, root: stem_of(item))
+    return _find(request, _BIOLOGY, _from_fields, lambda item, root: set_of(item))
 
 
 def _folder_above_split(item: Item, root: Path) -> str:
     parts = parts_of(item, root)
-    return parts[-3] if len(parts) >= 3 and split_in([parts[-2]]) else stem_of(item)
+    return parts[-3] if len(parts) >= 3 and split_in([parts[-2]]) else set_of(item)
 
 
 def _find(request: Request, origin: Origin, texts: Texts, name_of: Callable[[Item, Path], str]) -> Iterator[Found]:

@@ -5,17 +5,18 @@ Coordinates are 0-based and half-open; letters of the strand `-` are those of th
 Layouts:
 - bed: tab-separated; with a header such as `chromosome start end split label strand` (BEND,
   github.com/frederikkemarin/BEND, README, "Data format"), or without one the columns of UCSC's BED (chrom, start, end,
-  name, score, strand: genome.ucsc.edu/FAQ/FAQformat.html#format1), where the name is the label.
+  name, score, strand: genome.ucsc.edu/FAQ/FAQformat.html#format1), where the name is the label, or a seventh column
+  (BEND's examples/Basset/samples.bed).
 - genomic-benchmarks: train/CLASS.csv and test/CLASS.csv of `id,region,start,end,strand`, and metadata.yaml with the
   address of the genome of each class (github.com/ML-Bioinfo-CEITEC/genomic_benchmarks, datasets/README.md).
 
-Memory holds one chromosome while the genome is copied to disk once, then one interval. A file without a column of
-splits is split by chromosome, whole chromosomes together.
+Memory holds one chromosome while the genome is copied to disk once, then one interval. Where neither a column nor the
+files' names say the split, it goes by chromosome, whole chromosomes together.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -29,10 +30,10 @@ from llama_gene.tasks.importers.found import Definition, Found, Origin, Request,
 from llama_gene.tasks.importers.found import table_reader as reader_of
 from llama_gene.tasks.importers.layout import (
     fasta_records,
+    group_by_set,
     items_below,
     need_columns,
     need_items,
-    parts_of,
     read_rows,
     split_in,
     stem_of,
@@ -51,6 +52,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "split": ("split", "set"),
 }
 _BED_COLUMNS = ("region", "start", "end", "label", "score", "strand")
+_LABELLED_COLUMNS = ("region", "start", "end", "name", "score", "strand", "label")
 _SHARES: Mapping[Split, float] = {"train": 0.8, "valid": 0.1, "test": 0.1}
 _MITOCHONDRIA = {"chrM": "MT", "MT": "chrM"}
 
@@ -67,25 +69,43 @@ class Interval(NamedTuple):
     split: Split | None
 
 
+class BedFile(NamedTuple):
+    """A BED file, its columns, the line its intervals begin with, and the split that its name says."""
+
+    item: Item
+    columns: Sequence[str]
+    first: int
+    split: Split | None
+
+
 def find_bed(request: Request) -> Iterator[Found]:
-    """One task for each BED file."""
+    """One task for each BED file, or for files that differ in their split alone."""
     items = [item for item in items_below(request.path) if suffix_of(item) == ".bed"]
     need_items(items, request.path, "BED files with a label")
-    for item in items:
-        columns, first = _columns(item)
-        if "label" not in columns:
-            raise DataError(
-                f"{item.label}: no column of labels, only {', '.join(columns)}. Expected one named label, or a name in "
-                "the fourth column; labels that BEND keeps in an HDF5 file are not read."
-            )
-        read = partial(_bed_intervals, item, columns, first, request.inspector)
-        splits = _by_chromosome(read()) if "split" not in columns else {}
-        name = task_name(request.prefix, [*parts_of(item, request.path)[:-1], stem_of(item)])
-        yield Found(name, partial(_define, stem_of(item), name), _rows(request, read(), splits, request.references))
+    for parts, members in group_by_set(items, request.path).items():
+        files = [_bed_file(item) for item in members]
+        if len({file.split for file in files}) == 1:  # nothing to tell apart: a training file alone is split, too
+            files = [file._replace(split=None) for file in files]
+        # Looked through once more for the sizes of chromosomes, where what is wrong is not counted twice.
+        is_placed = any(file.split or "split" in file.columns for file in files)
+        unplaced = () if is_placed else _bed_intervals(files, Inspector("skip"))
+        name = task_name(request.prefix, parts)
+        rows = _rows(request, _bed_intervals(files, request.inspector), request.references, unplaced)
+        yield Found(name, partial(_define, parts[-1], name), rows)
 
 
-def _define(stem: str, name: str, seen: Seen) -> Definition:
-    title = stem.replace("_", " ")
+def _bed_file(item: Item) -> BedFile:
+    columns, first = _columns(item)
+    if "label" not in columns:
+        raise DataError(
+            f"{item.label}: no column of labels, only {', '.join(columns)}. Expected one named label, or a name in "
+            "the fourth column; labels that BEND keeps in an HDF5 file are not read."
+        )
+    return BedFile(item, columns, first, split_in([stem_of(item)]))
+
+
+def _define(called: str, name: str, seen: Seen) -> Definition:
+    title = called.replace("_", " ")
     several = any("," in answer for answer in seen.answers)
     if seen.are_numbers and not several:
         # The table holds the number as an answer; read as a value it needs no other table.
@@ -127,7 +147,7 @@ def find_interval_tasks(
     rows = (
         row
         for genomes, files in _by_genome(request, members).items()
-        for row in _rows(request, _listed(files, request.inspector), {}, genomes)
+        for row in _rows(request, _listed(files, request.inspector), genomes)
     )
     yield Found(name, partial(define, reader_of(name, answer=True, split=True)), rows)
 
@@ -164,7 +184,8 @@ def _columns(item: Item) -> tuple[list[str], int]:
             if len(cells) < 3 or line.startswith(("track", "browser")) or (line.startswith("#") and number > 1):
                 continue
             if cells[1].isdecimal() and cells[2].isdecimal() and not line.startswith("#"):
-                return list(_BED_COLUMNS[: len(cells)]), number
+                own = _LABELLED_COLUMNS if len(cells) == len(_LABELLED_COLUMNS) else _BED_COLUMNS
+                return list(own[: len(cells)]), number
             names = [cell.strip().lstrip("#").lower() for cell in cells]
             known = [next((key for key, words in _COLUMNS.items() if name in words), name) for name in names]
             missing = [key for key in ("region", "start", "end") if key not in known]
@@ -174,15 +195,16 @@ def _columns(item: Item) -> tuple[list[str], int]:
     raise DataError(f"{item.label}: no interval. Expected tab-separated chromosome, start and end; check the file.")
 
 
-def _bed_intervals(item: Item, columns: Sequence[str], first: int, inspector: Inspector) -> Iterator[Interval]:
-    with open_text(item, errors="replace") as text:
-        for number, line in enumerate(text, start=1):
-            if number < first or not line.strip() or line.startswith(("#", "track", "browser")):
-                continue
-            cells = line.rstrip("\n").split("\t")
-            made = _interval(f"{item.label}:{number}", dict(zip(columns, cells, strict=False)), inspector)
-            if made is not None:
-                yield made
+def _bed_intervals(files: Sequence[BedFile], inspector: Inspector) -> Iterator[Interval]:
+    for item, columns, first, split in files:
+        with open_text(item, errors="replace") as text:
+            for number, line in enumerate(text, start=1):
+                if number < first or not line.strip() or line.startswith(("#", "track", "browser")):
+                    continue
+                cells = line.rstrip("\n").split("\t")
+                made = _interval(f"{item.label}:{number}", dict(zip(columns, cells, strict=False)), inspector)
+                if made is not None:
+                    yield made._replace(split=made.split or split)
 
 
 def _interval(where: str, row: Mapping[str, str], inspector: Inspector) -> Interval | None:
@@ -209,7 +231,7 @@ def _interval(where: str, row: Mapping[str, str], inspector: Inspector) -> Inter
     return Interval(where, row["region"].strip(), start, end, strand, label, split_in([row.get("split", "")]))
 
 
-def _by_chromosome(intervals: Iterator[Interval]) -> dict[str, Split]:
+def _by_chromosome(intervals: Iterable[Interval]) -> dict[str, Split]:
     """A split for every chromosome: the largest first, each to the split that lacks most; none is left empty."""
     sizes = Counter(interval.region for interval in intervals)
     if len(sizes) < len(_SHARES):
@@ -226,8 +248,9 @@ def _by_chromosome(intervals: Iterator[Interval]) -> dict[str, Split]:
 
 
 def _rows(
-    request: Request, intervals: Iterator[Interval], splits: Mapping[str, Split], genomes: Sequence[Path]
+    request: Request, intervals: Iterator[Interval], genomes: Sequence[Path], unplaced: Iterable[Interval] = ()
 ) -> Iterator[Row]:
+    """Rows of the intervals that the genome has; those that are `unplaced`, too, are split by chromosome."""
     if not genomes:
         raise DataError(
             f"{request.path}: these are intervals, and no genome is named. Give its FASTA with --reference FILE."
@@ -235,6 +258,7 @@ def _rows(
     with ExitStack() as stack:
         records = (record for genome in genomes for item in items_below(genome) for record in fasta_records(item))
         store = stack.enter_context(stored(records, request.scratch))
+        splits = _by_chromosome(interval for interval in unplaced if _letters(store, interval, Inspector("skip")))
         for interval in intervals:
             letters = _letters(store, interval, request.inspector)
             if letters:

@@ -1,6 +1,7 @@
 """Files of a published layout: which there are, what their names and folders say, and their rows, one at a time."""
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,8 @@ _SPLITS: Mapping[str, Split] = {
     **dict.fromkeys(("dev", "valid", "val", "validation"), "valid"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+_SPLIT_WORD = re.compile(rf"(?:^|[_.-])(?:{'|'.join(_SPLITS)})(?=$|[_.-])", re.IGNORECASE)
+_SHARD = re.compile(r"[_.-]\d+-of-\d+$")
 _TAB_SEPARATED = (".tsv", ".tab", ".txt")
 _BATCH_ROWS = 4096
 _LONGEST_CELL = 1 << 30
@@ -88,6 +91,17 @@ def split_in(words: Iterable[str]) -> Split | None:
     return None
 
 
+def set_of(item: Item) -> str:
+    """What a file is called without its split and the number of its shard, or else the folder that it lies in.
+
+    >>> set_of(Item(Path("opi/ec_number_train.json"))), set_of(Item(Path("ours/test-00000-of-00001.parquet")))
+    ('ec_number', 'ours')
+    """
+    name = _SPLIT_WORD.sub("", _SHARD.sub("", stem_of(item))).strip("_.-")
+    whole = Item(item.path.absolute(), item.member)
+    return name or parts_of(whole, whole.path.parent.parent)[-2:][0]
+
+
 def is_split(stem: str) -> bool:
     """Whether a file is named by a split and nothing else."""
     return stem.lower() in _SPLITS
@@ -101,6 +115,14 @@ def group_by_folder(items: Sequence[Item], root: Path) -> dict[tuple[str, ...], 
     found: dict[tuple[str, ...], list[Item]] = defaultdict(list)
     for item in items:
         found[parts_of(item, root)[:-1] or (root.name.partition(".")[0] or "data",)].append(item)
+    return dict(sorted(found.items()))
+
+
+def group_by_set(items: Sequence[Item], root: Path) -> dict[tuple[str, ...], list[Item]]:
+    """Files that differ in their split alone, by their folders below the root and their name; in order."""
+    found: dict[tuple[str, ...], list[Item]] = defaultdict(list)
+    for item in items:
+        found[(*parts_of(item, root)[:-1], set_of(item))].append(item)
     return dict(sorted(found.items()))
 
 

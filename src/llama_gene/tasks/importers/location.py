@@ -88,11 +88,15 @@ def find_deeploc(request: Request) -> Iterator[Found]:
     need_items([*fasta, *tables], request.path, "FASTA with titles such as 'Q9H400 Cell.membrane-M test', or CSV")
     if fasta:
         seen = _places_in_titles(request, fasta, _TITLE_PLACE)
+        several = sorted(place for place in seen.answers if "-" in place)  # Cytoplasm-Nucleus
+        for place in several:
+            request.inspector.note("protein with several locations", seen.answers.pop(place))
         reader = {
             "type": "fasta", "files": [{"path": path_of(item)} for item in fasta], "label_pattern": _TITLE_PLACE,
             "marks": [{"pattern": r"^\S+\s+\S+\s+test\b", "split": "test"}],
         }  # fmt: skip
-        yield as_published(request.prefix, _define(reader, _DEEPLOC, _named(seen, _PLACES), "eukaryotic"))
+        made = _define(reader, _DEEPLOC, _named(seen, _PLACES), "eukaryotic")
+        yield as_published(request.prefix, made | {"ignore_labels": several})
     if tables:
         name = f"{request.prefix}-2" if fasta else request.prefix
         made = describe_task(

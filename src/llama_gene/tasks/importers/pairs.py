@@ -53,7 +53,7 @@ _RPI = Origin(
     "Muppirala et al. 2011, BMC Bioinformatics 12:489; Suresh et al. 2015, Nucleic Acids Research 43:1370",
 )  # fmt: skip
 _CLASS = re.compile(r"(?:^|[_.-])(c[123])(?:$|[_.-])", re.IGNORECASE)
-_YES_NO = {"0": "no interaction", "1": "interaction", "-1": "no interaction"}
+_NO, _YES = ("0", "0.0", "-1"), ("1", "1.0")
 
 
 class Lists(NamedTuple):
@@ -179,14 +179,16 @@ def _labels_in(request: Request, members: Sequence[Item], lookups: Sequence[Sequ
 
 
 def _labels(seen: Seen) -> list[dict[str, Any]]:
-    if set(seen.answers) <= set(_YES_NO):
-        no = [value for value in ("0", "-1") if value in seen.answers]
-        return [label("no interaction", *no), label("interaction", "1")]
-    return plain_labels(seen)
+    """No and yes, or as they stand; a list of one class alone makes no task."""
+    if not set(seen.answers) <= {*_NO, *_YES}:
+        return plain_labels(seen)
+    found = [(name, [value for value in values if value in seen.answers])
+             for name, values in (("no interaction", _NO), ("interaction", _YES))]  # fmt: skip
+    return [label(name, *values) for name, values in found if values]
 
 
 def _define_proteins(reader: Definition, seen: Seen, origin: Origin) -> Definition:
-    known = set(seen.answers) <= set(_YES_NO)
+    known = set(seen.answers) <= {*_NO, *_YES}
     return describe_task(
         title="protein-protein interaction prediction", family="multi-sequence", keep="start", reader=reader,
         question=_MATE if known else "In which way do these two proteins interact?",

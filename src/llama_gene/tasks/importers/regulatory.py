@@ -32,10 +32,10 @@ from llama_gene.tasks.importers.layout import (
     fasta_records,
     file_entry,
     first_line,
+    group_by_set,
     items_below,
     need_items,
     number_of,
-    parts_of,
     read_rows,
     split_in,
     stem_of,
@@ -115,27 +115,24 @@ def _joined_rows(request: Request, fasta: Sequence[Item], tables: Sequence[Item]
 
 
 def find_mpra(request: Request) -> Iterator[Found]:
-    """One task for each measured column of each table."""
+    """One task for each measured column of each table, or of tables that differ in their split alone."""
     items = [item for item in items_below(request.path) if suffix_of(item) in _TABLES]
     need_items(items, request.path, "tables with a column of sequences and columns of measured activity")
-    for item in items:
-        form = "csv" if suffix_of(item) == ".csv" else "tsv"
-        parts = [*parts_of(item, request.path)[:-1], stem_of(item)]
-        if _has_no_header(item, form):
-            reader = {
-                "type": "table", "format": form, "header": False, "files": [file_entry(item)],
-                "sequences": [0], "value": 1,
-            }  # fmt: skip
-            yield as_published(task_name(request.prefix, parts), _define_mpra("expression", reader))
-            continue
-        sequence, measured = _columns(item, request)
-        for column in measured:
-            reader = {
-                "type": "table", "format": form, "files": [file_entry(item)],
-                "sequences": [sequence], "value": column,
-            }  # fmt: skip
-            name = task_name(request.prefix, [*parts, *([slug(column)] if len(measured) > 1 else [])])
-            yield as_published(name, _define_mpra(column, reader))
+    for parts, members in group_by_set(items, request.path).items():
+        files: dict[tuple[str, str | None, tuple[str, ...]], list[dict[str, str]]] = {}
+        for item in members:
+            form = "csv" if suffix_of(item) == ".csv" else "tsv"
+            sequence, measured = (None, []) if _has_no_header(item, form) else _columns(item, request)
+            files.setdefault((form, sequence, tuple(measured)), []).append(file_entry(item))
+        for (form, sequence, columns), entries in files.items():
+            table: Definition = {"type": "table", "format": form, "files": entries}
+            if sequence is None:
+                reader = table | {"header": False, "sequences": [0], "value": 1}
+                yield as_published(task_name(request.prefix, parts), _define_mpra("expression", reader))
+            for column in columns:
+                reader = table | {"sequences": [sequence], "value": column}
+                name = task_name(request.prefix, [*parts, *([slug(column)] if len(columns) > 1 else [])])
+                yield as_published(name, _define_mpra(column, reader))
 
 
 def _define_mpra(column: str, reader: Mapping[str, Any]) -> Definition:

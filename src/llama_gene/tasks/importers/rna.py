@@ -11,9 +11,12 @@ A file holds one structure or many, a folder any number of files. Brackets of ev
 capital) pairs with a later base, a closing one (or a small letter) with an earlier one.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from llama_gene.config import Split
 from llama_gene.sequences.files import Inspector, Item, open_text
 from llama_gene.tasks.importers.found import (
     Definition,
@@ -29,10 +32,11 @@ from llama_gene.tasks.importers.found import (
 )
 from llama_gene.tasks.importers.layout import (
     columns_of,
-    file_entry,
     items_below,
     need_items,
     parts_of,
+    path_of,
+    read_rows,
     split_in,
     stem_of,
     suffix_of,
@@ -44,6 +48,8 @@ _BPRNA = Origin(
 )  # fmt: skip
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", **{letter: letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}}
 _UNPAIRED = ".,:-_"
+_SETS: Mapping[str, Split] = {"TR": "train", "VL": "valid", "TS": "test"}
+_SPOT_RNA = re.compile(r"(?:^|[_.-])(TR|VL|TS)\d(?:$|[_.-])", re.IGNORECASE)
 _LATER, _EARLIER = tuple(_PAIRS), tuple(_PAIRS.values())
 
 
@@ -65,15 +71,23 @@ def find_bprna(request: Request) -> Iterator[Found]:
     files = [item for item in items if suffix_of(item) in _PARSERS]
     need_items([*lines, *files], request.path, f"files {', '.join(_PARSERS)}, or .json with seq and label")
     if lines:
-        reader = {
-            "type": "table", "format": "jsonl", "sequences": ["seq"], "label": "label",
-            "files": [file_entry(item) for item in lines],
-        }  # fmt: skip
-        yield as_published(f"{request.prefix}-json" if files else request.prefix, _define(reader))
+        yield _from_lines(request, lines, f"{request.prefix}-json" if files else request.prefix)
     if files:
         name = request.prefix
         made = _define(table_reader(name, answer=True, split=True))
         yield as_table(name, made, _rows(request, files))
+
+
+def _from_lines(request: Request, lines: Sequence[Item], name: str) -> Found:
+    """JSON lines, read as they are; those that fit their sequences as a table, where one does not."""
+    quiet = Inspector("skip")  # the table counts what does not fit
+    if not all(_fits(found, quiet) for item in lines for found in _json_lines(item, quiet)):
+        return as_table(name, _define(table_reader(name, answer=True, split=True)), _rows(request, lines))
+    reader = {
+        "type": "table", "format": "jsonl", "sequences": ["seq"], "label": "label",
+        "files": [{"path": path_of(item), "split": _split_of(item, request.path)} for item in lines],
+    }  # fmt: skip
+    return as_published(name, _define(reader))
 
 
 def _define(reader: Definition) -> Definition:
@@ -91,10 +105,17 @@ def _define(reader: Definition) -> Definition:
 
 def _rows(request: Request, files: Sequence[Item]) -> Iterator[Row]:
     for item in files:
-        split = split_in([stem_of(item), *reversed(parts_of(item, request.path)[:-1])])
-        for found in _PARSERS[suffix_of(item)](item, request.inspector):
+        split = _split_of(item, request.path)
+        for found in _PARSERS.get(suffix_of(item), _json_lines)(item, request.inspector):
             if _fits(found, request.inspector):
                 yield Row((found.letters,), found.name or stem_of(item), found.brackets, split=split)
+
+
+def _split_of(item: Item, root: Path) -> Split | None:
+    """The split that a file or folder names, in words or as SPOT-RNA does: TR0, VL0, TS0."""
+    names = [stem_of(item), *reversed(parts_of(item, root)[:-1])]
+    found = (_SPOT_RNA.search(name) for name in names)
+    return split_in(names) or next((_SETS[match[1].upper()] for match in found if match), None)
 
 
 def _fits(found: Structure, inspector: Inspector) -> bool:
@@ -215,6 +236,12 @@ def _paired(
         "." if not other else "(" if other > place else ")" for place, other in enumerate(numbers, start=1)
     )
     yield Structure(where, name, "".join(letters), states)
+
+
+def _json_lines(item: Item, inspector: Inspector) -> Iterator[Structure]:
+    """Structures of JSON lines with `seq` and `label`."""
+    for where, row in read_rows(item, inspector):
+        yield Structure(where, str(row.get("id") or ""), str(row.get("seq") or ""), str(row.get("label") or ""))
 
 
 _PARSERS = {".dbn": _dot_bracket, ".dot": _dot_bracket, ".st": _dot_bracket, ".bpseq": _bpseq, ".ct": _ct}

@@ -11,8 +11,10 @@ set are never asked), fold_label, log_fluorescence, stability_score, scaled_effe
 interaction (of primary_1 and primary_2). Contacts, domains and ligands are no task of ours.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from llama_gene.config import GeneKind, Split
@@ -50,6 +52,7 @@ _PEER = Origin("PEER", "Apache-2.0 (code); see the data's own sources", "Xu et a
 _TEXT = (".json", ".jsonl", ".csv", ".tsv")
 # The held-out sets that are not called test.
 _TEST_SETS = ("casp12", "ts115", "cb513", "holdout")
+_LOOKED_AT = 50
 
 
 class Target(NamedTuple):
@@ -75,7 +78,8 @@ _TARGETS: Mapping[str, Target] = {
     "solubility": Target("classification", "solubility prediction", "Is this protein soluble?",
                          ("insoluble", "soluble")),
     "localization": Target("classification", "subcellular localisation prediction",
-                           "In which part of the cell does this protein work?"),
+                           "In which part of the cell does this protein work?",
+                           ("class 0", "class 1")),  # no and yes of nothing, where PEER has but two places
     "interaction": Target("multi-sequence", "protein-protein interaction prediction", "Do these two proteins interact?",
                           ("no interaction", "interaction")),
 }  # fmt: skip
@@ -108,9 +112,19 @@ def _find(request: Request, origin: Origin) -> Iterator[Found]:
         if not sequences or not targets:
             request.inspector.note(f"{name}: no target of ours among {', '.join(fields)}")
             continue
+        if "interaction" in targets and _are_affinities(members[0]):
+            request.inspector.note(f"{name}: numbers for pairs, which no family asks for")
+            continue
         for target in targets:
             found = task_name(request.prefix, [name, *([target] if len(targets) > 1 else [])])
             yield _found(request, found, members, sequences, target, origin)
+
+
+def _are_affinities(item: Item) -> bool:
+    """Whether pairs of proteins come with how strongly they bind, and not with whether."""
+    first = islice(_records(item, Inspector("skip")), _LOOKED_AT)
+    numbers = [number_of(record.get("interaction")) for _, record in first]
+    return any(math.isfinite(number) and not number.is_integer() for number in numbers)
 
 
 def _databases(items: Sequence[Item]) -> list[Item]:
@@ -164,9 +178,6 @@ def _found(
 
 
 def _define(target: Target, field: str, inputs: int, reader: Definition, origin: Origin, seen: Seen) -> Definition:
-    if target.family == "multi-sequence" and seen.are_numbers:  # an affinity: the table holds it as an answer
-        target = target._replace(family="regression", question="How strongly do these two proteins bind each other?")
-        reader = {key: entry for key, entry in reader.items() if key != "label"} | {"value": "answer"}
     numbers = {str(number) for number in range(len(target.classes))}
     if target.family == "structure":
         labels = [label(_STATE_NAMES[state], state) for state in target.classes]
