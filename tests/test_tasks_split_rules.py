@@ -130,6 +130,19 @@ def test_a_chromosome_is_in_one_split_and_listed_ones_where_they_are_listed(tmp_
     assert not found["train"] & (found["valid"] | found["test"])
 
 
+@pytest.mark.parametrize(("species", "rule"), [(3, {}), (5, {"test_values": ["s3"]})])
+def test_a_few_species_of_one_size_are_in_one_split_each_and_none_is_empty(tmp_path, species, rule):
+    rng = np.random.default_rng(1)
+    rows = [(random_letters(rng, 40), place % 2, f"s{place % species}") for place in range(60)]
+    table = csv(rows, "sequence,label,of")
+    folder = write_task(tmp_path, TABLE, {"table.csv": table})
+    run(folder, "table", split={"by": "column", "column": "of", **rule})
+    named = dict(line.split(",")[0::2] for line in table.splitlines()[1:])
+    found = [{named[row["sequences"][0]] for row in rows} for rows in rows_of(folder).values()]
+    assert all(found)
+    assert sum(map(len, found)) == species
+
+
 def test_copies_across_chromosomes_leave_training(tmp_path):
     table = chromosome_table()
     [*_, letters, _, _] = table.splitlines()[4].split(",")  # of chr3

@@ -51,7 +51,7 @@ STAGE = "tasks-split"
 # What of a choice no split depends on.
 READ_BY_BUILD = {"spelling", "unit", "steps", "answer"}
 CHOSEN = "tasks.json"
-_CODE = 2
+_CODE = 3
 _ROWS_AT_ONCE = 20_000
 SCHEMA = pa.schema(
     [
