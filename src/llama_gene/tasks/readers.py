@@ -175,7 +175,8 @@ def _cell(row: Mapping[Column, Any], column: Column, where: str) -> str:
     if column not in row:
         known = ", ".join(str(name) for name in row)
         raise DataError(f"{where}: no column {column!r}. It has {known}; mend the file or the definition.")
-    return str(row[column]).strip()
+    cell = row[column]
+    return "" if cell is None else str(cell).strip()  # null of JSON is no protein of the letters N, O, N, E
 
 
 def _number(text: str, where: str) -> float:
