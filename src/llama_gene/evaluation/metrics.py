@@ -202,7 +202,8 @@ def value_of(measured: Measured) -> float | None:
     >>> value_of(measure_labels(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), 2)["mcc"])
     1.0
     """
-    found = float(measured.score(measured.sums_NK.sum(axis=0, keepdims=True))[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = float(measured.score(measured.sums_NK.sum(axis=0, keepdims=True))[0])
     return found if np.isfinite(found) else None
 
 
