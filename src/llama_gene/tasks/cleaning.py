@@ -18,7 +18,7 @@ from llama_gene.tasks.copies import count_copies, known_by
 from llama_gene.tasks.definitions import AnswerRule, Task
 from llama_gene.tasks.groups import SPLITS
 from llama_gene.tasks.items import Item, RawItem
-from llama_gene.tasks.readers import UNKNOWN_STATE
+from llama_gene.tasks.sources import UNKNOWN_STATE
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
 # What tables write where a value is missing, in lower case.

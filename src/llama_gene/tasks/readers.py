@@ -21,6 +21,7 @@ from llama_gene.tasks.items import RawItem
 from llama_gene.tasks.own_words import read_own_words
 from llama_gene.tasks.regions import read_regions
 from llama_gene.tasks.sources import (
+    UNKNOWN_STATE,
     AnnotationReader,
     CodingReader,
     Column,
@@ -35,7 +36,6 @@ from llama_gene.tasks.sources import (
     TaskFile,
 )
 
-UNKNOWN_STATE = "-"
 _LONGEST_CELL = 1 << 30
 
 
