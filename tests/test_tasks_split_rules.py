@@ -103,6 +103,8 @@ def test_a_run_changes_single_keys_of_a_task_s_rule():
     assert task.split.similarity == 0.2
     changed_rule = task.split.changed(SplitRule(identity=0.3))
     assert (changed_rule.similarity, changed_rule.identity, changed_rule.shares) == (0.2, 0.3, task.split.shares)
+    at_random = changed_rule.changed(SplitRule.model_validate({"similarity": 0, "identity": 0}))
+    assert (at_random.similarity, at_random.identity) == (None, None)
 
 
 # By column
