@@ -100,6 +100,17 @@ def test_a_dash_among_states_is_unknown_which_is_said_and_no_definition_names_it
         Task.model_validate(dashed)
 
 
+def test_a_table_whose_test_rows_are_its_training_rows_is_refused(tmp_path: Path) -> None:
+    letters = [dna(40) for _ in range(30)]
+    path = table(
+        tmp_path / "s.csv", "seq,label,split",
+        lambda n: f"{letters[n % 30]},{n % 2},{'train' if n < 30 else 'test'}",
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"30 of 30 test items stand in training, too.*--split none"):
+        try_task(infer(path), tmp_path, 1)
+    assert try_task(infer(path, split="none"), tmp_path, 1)[1].counts["duplicate"] == 30
+
+
 def test_rna_is_called_rna_and_predictions_of_others_are_no_answer(tmp_path: Path) -> None:
     path = table(
         tmp_path / "r.csv", "rna,activity,Predicted activity",

@@ -26,7 +26,10 @@ class SplitRule(Section):
     test_values: tuple[str, ...] = Field((), description="Values that go to test; none: drawn by `shares`.")
     valid_values: tuple[str, ...] = Field((), description="Values that go to validation; none: drawn by `shares`.")
     similarity: float | None = Field(
-        None, gt=0, le=1, description="Sequences sharing at least this part of their k-mers stay together; none, 0: off."
+        None,
+        gt=0,
+        le=1,
+        description="Sequences sharing at least this part of their k-mers stay together; none, 0: off.",
     )
     identity: float | None = Field(
         None, ge=0.2, le=1, description="Sequences of at least this alignment identity stay together; none, 0: off."

@@ -168,8 +168,8 @@ def refuse_equal_sets(task: Task, items: Sequence[Item]) -> None:
         if copies := count_copies(keys[split], keys["train"]):
             raise DataError(
                 f"task {task.name!r}: {copies:,} of {len(keys[split]):,} {split} items stand in training, too. Name "
-                "other files, deal all items anew ([split] source = 'ignore') or keep the leaks ([split] allow_leaks "
-                "= true)."
+                "other files, deal all items anew ([split] source = 'ignore'; `tasks add`: --split none) or keep the "
+                "leaks ([split] allow_leaks = true)."
             )
 
 
