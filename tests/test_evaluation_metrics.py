@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import f1_score, matthews_corrcoef
 
-from llama_gene.evaluation.metrics import label_scores, mean_score, rank_score, unit_of_items
+from llama_gene.evaluation.metrics import label_scores, mean_score, measure_labels, rank_score, unit_of_items, value_of
 
 
 def scores(expected, predicted, labels, *, units=None, resamples=200):
@@ -30,6 +30,12 @@ def test_mcc_and_f1_of_many_classes_equal_scikit_learn():
     found = scores(expected, predicted, 5)
     assert found["mcc"].value == pytest.approx(matthews_corrcoef(expected, predicted))
     assert found["macro_f1"].value == pytest.approx(f1_score(expected, predicted, average="macro"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_mcc_of_answers_or_expectations_that_are_all_equal_is_told_without_a_warning():
+    assert value_of(measure_labels(np.array([0, 1, 1]), np.array([1, 1, 1]), 2)["mcc"]) == 0
+    assert value_of(measure_labels(np.array([1, 1, 1]), np.array([1, 0, 1]), 2)["mcc"]) is None
 
 
 def test_no_answer_counts_as_wrong_and_as_a_class_of_its_own():

@@ -71,6 +71,14 @@ def test_copies_on_the_other_strand_or_the_other_way_round_are_copies(tmp_path):
         refuse_equal_splits(splits, "test", tmp_path)
 
 
+def test_items_made_by_hand_without_sequences_are_compared_by_their_words(tmp_path):
+    train = [item(id=str(place), input="ACGT" * place, sequences=("ACGT" * place,)) for place in range(1, 5)]
+    bare = [replace(one, sequences=()) for one in train]
+    for known, asked in ((train, bare), (bare, train)):
+        with pytest.raises(DataError, match="4 of 4 test items stand in training, too"):
+            refuse_equal_splits({"train": {"boxes": known}, "test": {"boxes": asked}}, "test", tmp_path)
+
+
 def test_the_same_chain_asked_at_other_places_and_the_same_words_without_sequences_are_the_same():
     span = Span("MKVL", 0, 1, 0, (None,))
     first = item(sequences=("MK",), span=span)

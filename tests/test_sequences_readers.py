@@ -134,6 +134,17 @@ DE   Flags: Precursor;
     assert ", EC 3.1.1.1, EC 1.1.1.-, EC 2.3.1.n6, " in describe_record(record)
 
 
+def test_a_uniprot_entry_carries_the_widest_family_of_each_of_its_parts(tmp_path):
+    comments = """CC   -!- SIMILARITY: In the N-terminal section; belongs to the AAA
+CC       ATPase superfamily. Katanin family. {ECO:0000305}.
+CC   -!- SIMILARITY: In the C-terminal section; belongs to the peptidase
+CC       M41 family. {ECO:0000255|HAMAP-Rule:MF_01458}.
+CC   -!- SUBUNIT"""
+    entry = UNIPROT.replace("CC   -!- SUBUNIT", comments)
+    (record,) = read_records(write(tmp_path / "a.dat", entry), "protein")
+    assert record.annotations["family"] == ("AAA ATPase superfamily", "peptidase M41 family")
+
+
 def test_a_uniprot_entry_carries_function_go_ec_and_product(tmp_path):
     (record,) = read_records(write(tmp_path / "a.dat", UNIPROT), "protein")
     assert (record.id, record.text) == ("P00001", "MKTAYI")

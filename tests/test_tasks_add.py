@@ -90,6 +90,27 @@ def test_pairs_states_text_and_numbers_make_their_families(tmp_path: Path) -> No
     assert (numbers.family, numbers.metric) == ("regression", "spearman")
 
 
+def test_a_dash_among_states_is_unknown_which_is_said_and_no_definition_names_it(tmp_path: Path) -> None:
+    draft = infer(table(tmp_path / "d.csv", "chain,dssp", lambda n: f"{protein(40)},{('HHEE--GT' * 6)[n % 8 :][:40]}"))
+    assert draft.task.label_names == ("E", "G", "H", "T")
+    why = "stands for an unknown state: 25.0% of them are never asked. A state of its own needs another letter"
+    assert [note.why for note in draft.inferred if note.what == "left out"] == [why]
+    dashed = draft.task.model_dump() | {"labels": [{"name": "loop", "values": ["-"]}, {"name": "H"}]}
+    with pytest.raises(ValueError, match="'-' stands for an unknown state: write another letter for it in the file"):
+        Task.model_validate(dashed)
+
+
+def test_a_table_whose_test_rows_are_its_training_rows_is_refused(tmp_path: Path) -> None:
+    letters = [dna(40) for _ in range(30)]
+    path = table(
+        tmp_path / "s.csv", "seq,label,split",
+        lambda n: f"{letters[n % 30]},{n % 2},{'train' if n < 30 else 'test'}",
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"30 of 30 test items stand in training, too.*--split none"):
+        try_task(infer(path), tmp_path, 1)
+    assert try_task(infer(path, split="none"), tmp_path, 1)[1].counts["duplicate"] == 30
+
+
 def test_rna_is_called_rna_and_predictions_of_others_are_no_answer(tmp_path: Path) -> None:
     path = table(
         tmp_path / "r.csv", "rna,activity,Predicted activity",

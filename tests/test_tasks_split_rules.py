@@ -1,5 +1,6 @@
 """The rules of a split: the source's own, by column, by partners, by identity; what they refuse."""
 
+import json
 import os
 import re
 import shutil
@@ -112,6 +113,8 @@ def test_a_run_changes_single_keys_of_a_task_s_rule():
     assert task.split.similarity == 0.2
     changed_rule = task.split.changed(SplitRule(identity=0.3))
     assert (changed_rule.similarity, changed_rule.identity, changed_rule.shares) == (0.2, 0.3, task.split.shares)
+    at_random = changed_rule.changed(SplitRule.model_validate({"similarity": 0, "identity": 0}))
+    assert (at_random.similarity, at_random.identity) == (None, None)
 
 
 # By column
@@ -138,6 +141,19 @@ def test_a_chromosome_is_in_one_split_and_listed_ones_where_they_are_listed(tmp_
     assert len(found["valid"]) == 1
     assert sorted(found["train"] | found["valid"] | found["test"]) == [f"chr{number}" for number in range(10)]
     assert not found["train"] & (found["valid"] | found["test"])
+
+
+@pytest.mark.parametrize(("species", "rule"), [(3, {}), (5, {"test_values": ["s3"]})])
+def test_a_few_species_of_one_size_are_in_one_split_each_and_none_is_empty(tmp_path, species, rule):
+    rng = np.random.default_rng(1)
+    rows = [(random_letters(rng, 40), place % 2, f"s{place % species}") for place in range(60)]
+    table = csv(rows, "sequence,label,of")
+    folder = write_task(tmp_path, TABLE, {"table.csv": table})
+    run(folder, "table", split={"by": "column", "column": "of", **rule})
+    named = dict(line.split(",")[0::2] for line in table.splitlines()[1:])
+    found = [{named[row["sequences"][0]] for row in rows} for rows in rows_of(folder).values()]
+    assert all(found)
+    assert sum(map(len, found)) == species
 
 
 def test_copies_across_chromosomes_leave_training(tmp_path):
@@ -188,6 +204,56 @@ def test_an_item_without_the_value_is_counted_or_stops(tmp_path):
     assert run(folder, "table", split=rule).counts["table: no value to split by"] == 1
     with pytest.raises(DataError, match=r"table\.csv:202: nothing in \[split\] column 'place' fits"):
         run(folder, "table", split=rule, settings={"on_invalid": "error"})
+
+
+def test_null_is_no_value_and_no_sequence(tmp_path):
+    rng = np.random.default_rng(1)
+    rows = [
+        {"sequence": random_letters(rng, 40, "protein"), "label": place % 2, "species": f"s{place % 5}"}
+        for place in range(60)
+    ]
+    rows += [{**rows[0], "species": None}, {"sequence": None, "label": 1, "species": "s1"}]
+    definition = TABLE.replace('"dna"', '"protein"').replace("table.csv", "table.jsonl")
+    definition = definition.replace('type = "table"', 'type = "table", format = "jsonl"')
+    folder = write_task(tmp_path, definition, {"table.jsonl": "\n".join(map(json.dumps, rows))})
+    counts = run(folder, "table", split={"by": "column", "column": "species"}).counts
+    assert (counts["table: no value to split by"], counts["table: empty sequence"]) == (1, 1)
+
+
+def test_the_chromosome_of_a_region_is_a_column(tmp_path):
+    rng = np.random.default_rng(1)
+    genome = "".join(f">{name}\n{random_letters(rng, 1200)}\n" for name in "ABCDE")
+    rows = [f"{name}\t{start}\t{start + 59}\tgene {name}{start}" for name in "ABCDE" for start in range(1, 1200, 60)]
+    definition = (
+        'name = "genes"\nfamily = "function"\ninputs = [{ kind = "dna" }]\n'
+        'reader = { type = "regions", files = [{ path = "r.tsv" }], genome = "g.fa", label = "text", strand = "" }\n'
+        'split = { by = "column", column = "chr", test_values = ["C"], valid_values = ["E"] }\n'
+    )
+    table = "\n".join(["chr\tstart\tend\ttext", *rows]) + "\n"
+    folder = write_task(tmp_path, definition, {"r.tsv": table, "g.fa": genome})
+    run(folder, "genes")
+    found = {split: {row["target"][5] for row in rows} for split, rows in rows_of(folder).items()}
+    assert found == {"train": set("ABD"), "valid": {"E"}, "test": {"C"}}
+
+
+def test_the_family_of_a_protein_is_a_column_and_a_protein_without_one_is_counted(tmp_path):
+    rng = np.random.default_rng(1)
+    entries = "".join(
+        f"ID   P{place}   Reviewed;   60 AA.\nAC   P{place};\nDE   RecName: Full=Enzyme {place};\n"
+        + (f"CC   -!- SIMILARITY: Belongs to the F{place % 5} family. {{ECO:1}}.\n" if place else "")
+        + f"SQ   SEQUENCE   60 AA;  1 MW;  0 CRC64;\n     {random_letters(rng, 60, 'protein')}\n//\n"
+        for place in range(51)
+    )
+    definition = (
+        'name = "names"\nfamily = "function"\ninputs = [{ kind = "protein" }]\n'
+        'reader = { type = "annotation", files = [{ path = "u.dat" }], field = "product" }\n'
+    )
+    folder = write_task(tmp_path, definition, {"u.dat": entries})
+    manifest = run(folder, "names", split={"by": "column", "column": "family", "test_values": ["F3 family"]})
+    assert manifest.counts["names: no value to split by"] == 1
+    families = {split: {int(row["target"][7:]) % 5 for row in rows} for split, rows in rows_of(folder).items()}
+    assert families["test"] == {3}
+    assert sorted([*families["train"], *families["valid"]]) == [0, 1, 2, 4]
 
 
 def test_a_pattern_that_is_none_is_refused():

@@ -26,10 +26,13 @@ class SplitRule(Section):
     test_values: tuple[str, ...] = Field((), description="Values that go to test; none: drawn by `shares`.")
     valid_values: tuple[str, ...] = Field((), description="Values that go to validation; none: drawn by `shares`.")
     similarity: float | None = Field(
-        None, gt=0, le=1, description="Sequences sharing at least this part of their k-mers stay together; none: off."
+        None,
+        gt=0,
+        le=1,
+        description="Sequences sharing at least this part of their k-mers stay together; none, 0: off.",
     )
     identity: float | None = Field(
-        None, ge=0.2, le=1, description="Sequences of at least this alignment identity stay together; none: off."
+        None, ge=0.2, le=1, description="Sequences of at least this alignment identity stay together; none, 0: off."
     )
     identity_by: Literal["auto", "mmseqs", "kmers"] = Field(
         "auto", description="Who finds them; auto: MMseqs2 for proteins where it is installed, else shared k-mers."
@@ -43,6 +46,12 @@ class SplitRule(Section):
     shares: tuple[float, float, float] = Field(
         (0.8, 0.1, 0.1), description="train, valid, test; with `partners` of the sequences, then of what is left."
     )
+
+    @field_validator("similarity", "identity", mode="before")
+    @classmethod
+    def _turn_off(cls, level: object) -> object:
+        """TOML has no word for none, and a run must be able to turn off what a definition asks for."""
+        return None if level == 0 else level
 
     @field_validator("pattern")
     @classmethod

@@ -160,10 +160,11 @@ def refuse_equal_splits(splits: Mapping[str, Mapping[str, Sequence[Item]]], aske
         definition = definitions.get(task, {})
         if definition.get("split", {}).get("allow_leaks"):
             continue
-        held_out, train = (
-            [_known_by(item, definition) for item in some] for some in (items, splits["train"].get(task, []))
-        )
-        if copies := count_copies(held_out, train):
+        train = splits["train"].get(task, [])
+        known, asked_about = ([_known_by(item, definition) for item in some] for some in (train, items))
+        known_words, words = ([_known_by_words(item) for item in some] for some in (train, items))
+        # Items made by hand may name no sequences: they are known by their words, as those of the other side then are.
+        if copies := count_copies(asked_about, {*known, *known_words}) or count_copies(words, known):
             raise DataError(
                 f"{instructions}: task {task!r}: {copies:,} of {len(items):,} {asked} items stand in training, too, so "
                 "a score would tell memory. Split the items anew, or set evaluate.allow_leaks = true to score them."
@@ -173,6 +174,10 @@ def refuse_equal_splits(splits: Mapping[str, Mapping[str, Sequence[Item]]], aske
 def _known_by(item: Item, definition: Mapping[str, Any]) -> int:
     sequences = (item.span.chain,) if item.span else item.sequences
     return known_by(sequences, item.kinds, item.shown, swappable=bool(definition.get("swappable")))
+
+
+def _known_by_words(item: Item) -> int:
+    return known_by((), (), (item.instruction, item.input), swappable=False)
 
 
 def read_definitions(instructions: Path) -> dict[str, Any]:

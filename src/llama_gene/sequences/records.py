@@ -6,14 +6,20 @@ from typing import NamedTuple
 
 from llama_gene.config import Kind
 
+PROTEIN_ANNOTATIONS = (
+    "accession", "product", "gene", "organism", "family", "function", "ec", "go", "go_function", "go_process",
+    "go_component",
+)  # fmt: skip
+"""What `annotations` of a protein may hold, where the source says so."""
+
 
 class Record(NamedTuple):
     """One sequence or document.
 
-    `annotations` may hold, where the source says so: "accession", "product", "gene", "organism" and
-    "function" (strings), "ec" (a tuple of all EC numbers), "go" (a tuple of "term name(GO:0000000)"; by aspect
-    "go_function", "go_process" and "go_component"), for texts "title", and for proteins of which a part is missing
-    "fragment" (a string).
+    `annotations` may hold `PROTEIN_ANNOTATIONS`: "accession", "product", "gene", "organism" and "function" (strings),
+    "family" (a tuple of all it belongs to), "ec" (a tuple of all EC numbers), "go" (a tuple of "term name(GO:0000000)";
+    by aspect "go_function", "go_process" and "go_component"); for texts "title", and for proteins of which a part is
+    missing "fragment" (strings).
     """
 
     id: str

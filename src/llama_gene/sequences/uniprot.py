@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from Bio import SwissProt
@@ -17,17 +17,20 @@ _CITATION = re.compile(rf"\s*\((?:{_REFERENCE.pattern}(?:,\s*|\s+and\s+|$|(?=\))
 _NAME = re.compile(r"(?:RecName|SubName): Full=(?P<name>[^;{]+?)\s*(?:\{[^}]*\})?;")
 _EC = re.compile(r"\bEC=([\d.n-]+)")
 _FRAGMENT = re.compile(r"\bFlags:[^:]*\bFragments?;")
+_FAMILY = re.compile(r"^SIMILARITY: .*?\bbelongs to the (.+?(?:super)?family)\b", re.IGNORECASE | re.DOTALL)
 _ASPECTS = {"function": "F", "process": "P", "component": "C"}
 _STRAIN = re.compile(r"\s*\((?:strain|isolate)\b.*$", re.DOTALL)
 _PROTEIN_STATUS = re.compile(r"^\[[^\]]{1,60}\]:\s*")
 
 
 def parse_uniprot(item: Item, kind: Kind, inspector: Inspector) -> Iterator[Entry]:
-    """Entries of a flat file with annotations accession, product, organism, gene, ec, fragment, function and go, also
-    by aspect as go_function, go_process and go_component.
+    """Entries of a flat file with annotations accession, product, organism, gene, ec, fragment, family, function and
+    go, also by aspect as go_function, go_process and go_component.
 
     "ec" holds every number of the description, those of alternative names and of the parts that a protein includes or
     is cut into as well, as UniProt's own column of EC numbers does.
+
+    "family" holds what each comment on similarity names first, which is the widest: a family or superfamily.
 
     For "text" the letters are "product: function", and entries without a FUNCTION line are counted.
     """
@@ -87,10 +90,20 @@ def _annotations(record: Any) -> dict[str, str | tuple[str, ...]]:
         "gene": strip_evidence(genes),
         "ec": tuple(dict.fromkeys(_EC.findall(record.description))),
         "fragment": "fragment" if _FRAGMENT.search(record.description) else "",
+        "family": _families(record.comments),
         "function": " ".join(strip_evidence(text) for text in functions),
         "go": _terms(record, *_ASPECTS.values()),
         **{f"go_{name}": _terms(record, letter) for name, letter in _ASPECTS.items()},
     }
+
+
+def _families(comments: Sequence[str]) -> tuple[str, ...]:
+    """What the protein or a part of it belongs to, as the comments on similarity say.
+
+    >>> _families(["SIMILARITY: In the C-terminal section; belongs to the ATPase superfamily. Katanin family."])
+    ('ATPase superfamily',)
+    """
+    return tuple(dict.fromkeys(strip_evidence(found[1]) for found in map(_FAMILY.search, comments) if found))
 
 
 def _terms(record: Any, *aspects: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from llama_gene.config import Split, SplitRule
 from llama_gene.errors import ConfigError, DataError
 from llama_gene.sequences.files import Inspector, list_files
 from llama_gene.tasks.assign import assign_splits
-from llama_gene.tasks.cleaning import clean_items, drop_duplicates
+from llama_gene.tasks.cleaning import clean_items, drop_duplicates, refuse_equal_sets
 from llama_gene.tasks.definitions import Task, task_files
 from llama_gene.tasks.drafts import Draft, draft_table
 from llama_gene.tasks.fasta_drafts import draft_fasta
@@ -75,12 +75,14 @@ def try_task(draft: Draft, data: Path, seed: int) -> tuple[Draft, Trial]:
     Near-identical items are kept in one split, unless nearly all of them are near-identical to each other.
 
     Raises:
-        DataError: the items cannot be split, or none is left.
+        DataError: the items cannot be split, held-out ones are those of training, or none is left.
     """
     inspector = Inspector("skip", Counter())
     task = draft.task
     raw = _sample(read_items(task, data, inspector), np.random.default_rng(seed))
-    items = drop_duplicates(task, clean_items(task, raw, inspector), "drop", inspector.counts)
+    items = list(clean_items(task, raw, inspector))
+    refuse_equal_sets(task, items)
+    items = drop_duplicates(task, items, "drop", inspector.counts)
     if not items:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in (+inspector.counts).most_common(3))
         raise DataError(f"task {task.name!r}: no item can be used ({reasons}). Check the columns and kinds.")

@@ -9,7 +9,7 @@ from llama_gene.errors import DataError
 from llama_gene.sequences.files import Inspector, list_files
 from llama_gene.sequences.genbank import read_coding
 from llama_gene.sequences.readers import read_records
-from llama_gene.sequences.records import CodingSequence, Record
+from llama_gene.sequences.records import PROTEIN_ANNOTATIONS, CodingSequence, Record
 from llama_gene.sequences.terms import join_terms
 from llama_gene.sequences.translate import translate_coding
 from llama_gene.tasks.files import task_path
@@ -85,7 +85,9 @@ def read_annotations(reader: AnnotationReader, kind: Kind, data: Path, inspector
                 elif reader.field == _CLASS and len(answers) > 1:
                     inspector.counts["enzyme of several classes"] += 1
                 else:
-                    about: dict[Any, Any] = {None: record.id, **record.annotations}
+                    # What a record does not say is an empty value, not an unknown column.
+                    about: dict[Any, Any] = {None: record.id, **dict.fromkeys(PROTEIN_ANNOTATIONS, "")}
+                    about |= record.annotations
                     place, answer = f"{path}: {record.id}", join_terms(answers)
                     yield RawItem(record.id, place, (record.text,), answer, split=file.split, about=about)
 

@@ -87,6 +87,8 @@ def deal(
 ) -> dict[Unit, Split]:
     """Give each unit, in random order, to the split that lacks most; units as large as a whole split come first.
 
+    No wanted split stays empty where there is a unit for each: the last units go to those that have none.
+
     Args:
         sizes: Name of a unit to its size.
         wanted: Splits that get some.
@@ -96,6 +98,9 @@ def deal(
     >>> placed = deal({"a": 8, "b": 1, "c": 1}, ["train", "valid", "test"], (0.8, 0.1, 0.1), np.random.default_rng(1))
     >>> placed["a"], sorted([placed["b"], placed["c"]])
     ('train', ['test', 'valid'])
+    >>> placed = deal({"a": 5, "b": 5, "c": 5}, ["train", "valid", "test"], (0.8, 0.1, 0.1), np.random.default_rng(1))
+    >>> sorted(placed.values())
+    ['test', 'train', 'valid']
     """
     total = sum(sizes.values())
     share = dict(zip(SPLITS, shares, strict=True))
@@ -104,8 +109,11 @@ def deal(
     order = [names[place] for place in rng.permutation(len(names))]
     smallest = min(lacking.values())
     placed: dict[Unit, Split] = {}
+    empty = list(wanted)
     for name in sorted(order, key=lambda name: sizes[name] < smallest):
-        split = max(wanted, key=lambda candidate: lacking[candidate])
+        split = max(empty if len(sizes) - len(placed) == len(empty) else wanted, key=lambda one: lacking[one])
         placed[name] = split
         lacking[split] -= sizes[name]
+        if split in empty:
+            empty.remove(split)
     return placed

@@ -119,14 +119,15 @@ def _in_order(labels: Sequence[str], found: Counter[str]) -> dict[str, int]:
 def remarks(classes: Mapping[Split, Mapping[str, int]]) -> list[str]:
     """What a reader of scores should know of the classes.
 
-    >>> remarks({"train": {"a": 50, "b": 5}, "valid": {"a": 5, "b": 5}, "test": {"a": 5, "b": 5}})
-    ["few in training: 'b' (5)", 'valid and training differ in 41 % of the shares', 'test and training differ in ...']
+    >>> remarks({"train": {"a": 50, "b": 5}, "valid": {"a": 5, "b": 5}, "test": {"a": 5, "b": 0}})
+    ["few in training: 'b' (5)", 'valid and training differ in 41 % of the shares', "none in test: 'b'"]
     """
     if not classes:
         return []
     train = classes["train"]
     found = [f"few in training: {label!r} ({size})" for label, size in train.items() if size < _FEW]
     for split in ("valid", "test"):
+        found += [f"none in {split}: {label!r}" for label, size in train.items() if size and not classes[split][label]]
         shift = _difference(train, classes[split])
         if shift >= _SHIFT:
             found.append(f"{split} and training differ in {shift:.0%} of the shares".replace("%", " %"))

@@ -34,7 +34,8 @@ def origin_of(rule: SplitRule, item: RawItem, inspector: Inspector) -> str | Non
         known = ", ".join(repr(name) for name in item.about if name is not None) or "no named columns"
         raise DataError(f"{item.where}: [split] column {rule.column!r} is not there. It has {known}; name one of them.")
     found = item.about[rule.column]
-    text = str(found if isinstance(found, str | int | float) else next(iter(found), "")).strip()
+    # JSON may hold null, and annotations are lists, of which the first counts.
+    text = str(found if isinstance(found, str | int | float) else next(iter(found or ()), "")).strip()
     if rule.pattern is not None:
         match = re.search(rule.pattern, text)
         text = match[match.re.groups and 1] or "" if match else ""

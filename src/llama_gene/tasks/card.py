@@ -11,8 +11,9 @@ from llama_gene.tasks.bins import bin_names
 from llama_gene.tasks.cleaning import clean_items
 from llama_gene.tasks.definitions import Task
 from llama_gene.tasks.items import Item
-from llama_gene.tasks.readers import UNKNOWN_STATE, data_files, read_items
+from llama_gene.tasks.readers import data_files, read_items
 from llama_gene.tasks.shorten import cut_all
+from llama_gene.tasks.sources import UNKNOWN_STATE
 from llama_gene.tasks.states import majority, window_of
 from llama_gene.tasks.table9 import TABLE9
 from llama_gene.tasks.wordings import MARKED, input_text, instruction_text, marked_text, spell

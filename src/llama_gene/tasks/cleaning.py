@@ -19,7 +19,7 @@ from llama_gene.tasks.copies import count_copies, known_by
 from llama_gene.tasks.definitions import AnswerRule, Task
 from llama_gene.tasks.groups import SPLITS
 from llama_gene.tasks.items import Item, RawItem
-from llama_gene.tasks.readers import UNKNOWN_STATE
+from llama_gene.tasks.sources import UNKNOWN_STATE
 
 _ALPHABETS = {"dna": DNA, "protein": PROTEIN}
 # What tables write where a value is missing, in lower case.
@@ -169,8 +169,8 @@ def refuse_equal_sets(task: Task, items: Sequence[Item]) -> None:
         if copies := count_copies(keys[split], keys["train"]):
             raise DataError(
                 f"task {task.name!r}: {copies:,} of {len(keys[split]):,} {split} items stand in training, too. Name "
-                "other files, deal all items anew ([split] source = 'ignore') or keep the leaks ([split] allow_leaks "
-                "= true)."
+                "other files, deal all items anew ([split] source = 'ignore'; `tasks add`: --split none) or keep the "
+                "leaks ([split] allow_leaks = true)."
             )
 
 

@@ -18,6 +18,7 @@ from llama_gene.errors import ConfigError
 from llama_gene.tasks.bins import NumberRule
 from llama_gene.tasks.score_names import Metric, deciding_metrics
 from llama_gene.tasks.sources import (
+    UNKNOWN_STATE,
     CodingReader,
     FastaReader,
     InstructionsReader,
@@ -232,6 +233,8 @@ def _check_labels(task: Task) -> None:
         raise ValueError(f"a {task.family} task needs at least two labels; with one class there is nothing to answer")
     if any(len(value) != 1 for value in written) and task.family == "structure":
         raise ValueError("the states of a structure task are single letters")
+    if task.family == "structure" and UNKNOWN_STATE in written:
+        raise ValueError(f"{UNKNOWN_STATE!r} stands for an unknown state: write another letter for it in the file")
 
 
 def read_task(path: Path) -> Task:

@@ -23,7 +23,7 @@ from llama_gene.tasks.infer import (
 )
 from llama_gene.tasks.profile import ColumnProfile, is_missing, profile_table
 from llama_gene.tasks.score_names import deciding_metrics
-from llama_gene.tasks.sources import TableFormat
+from llama_gene.tasks.sources import UNKNOWN_STATE, TableFormat
 from llama_gene.tasks.wordings import Family
 
 _FEWEST_ITEMS = 3
@@ -214,14 +214,21 @@ def _labels(
 
 
 def _states(column: ColumnProfile, wishes: Wishes) -> tuple[list[Label], list[str], dict[str, int], list[Inferred]]:
-    """One label for each letter of the states but `-`, which means unknown."""
-    counts = Counter(letter for states in column.cells for letter in states if letter != "-")
+    """One label for each letter of the states but that of unknown ones."""
+    counts = Counter(letter for states in column.cells for letter in states)
+    unknown = counts.pop(UNKNOWN_STATE, 0)
     known = next((names for signs, names in _KNOWN_STATES.items() if set(counts) <= signs), {})
     names = {sign: known.get(sign, sign) for sign in sorted(counts, key=lambda sign: (list(known).index(sign) if sign in
              known else len(known), sign))} | _said_names(wishes, counts)  # fmt: skip
     labels = [Label(name=name, values=(sign,)) for sign, name in names.items()]
-    note = Inferred("labels", " | ".join(names.values()), "the letters of the states; ties go to the earlier one")
-    return labels, [], {names[sign]: counts[sign] for sign in names}, [note]
+    notes = [Inferred("labels", " | ".join(names.values()), "the letters of the states; ties go to the earlier one")]
+    if unknown:
+        share = unknown / (unknown + counts.total())
+        why = (
+            f"stands for an unknown state: {share:.1%} of them are never asked. A state of its own needs another letter"
+        )
+        notes.append(Inferred("left out", repr(UNKNOWN_STATE), why))
+    return labels, [], {names[sign]: counts[sign] for sign in names}, notes
 
 
 def closed_labels(

@@ -21,6 +21,7 @@ from llama_gene.tasks.items import RawItem
 from llama_gene.tasks.own_words import read_own_words
 from llama_gene.tasks.regions import read_regions
 from llama_gene.tasks.sources import (
+    UNKNOWN_STATE,
     AnnotationReader,
     CodingReader,
     Column,
@@ -35,7 +36,6 @@ from llama_gene.tasks.sources import (
     TaskFile,
 )
 
-UNKNOWN_STATE = "-"
 _LONGEST_CELL = 1 << 30
 
 
@@ -176,7 +176,8 @@ def _cell(row: Mapping[Column, Any], column: Column, where: str) -> str:
     if column not in row:
         known = ", ".join(str(name) for name in row)
         raise DataError(f"{where}: no column {column!r}. It has {known}; mend the file or the definition.")
-    return str(row[column]).strip()
+    cell = row[column]
+    return "" if cell is None else str(cell).strip()  # null of JSON is no protein of the letters N, O, N, E
 
 
 def _number(text: str, where: str) -> float:

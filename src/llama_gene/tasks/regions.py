@@ -44,7 +44,8 @@ def read_regions(reader: RegionsReader, data: Path, inspector: Inspector, rows: 
                 inspector.counts[f"region without {reader.label}"] += 1
                 continue
             letters = _letters(reader, genome, cells, where)
-            yield RawItem(cells[reader.id] if reader.id else str(line), where, (letters,), answer, split=file.split)
+            item = cells[reader.id] if reader.id else str(line)
+            yield RawItem(item, where, (letters,), answer, split=file.split, about=cells)
 
 
 def _check_columns(reader: RegionsReader, cells: Mapping[str, str], where: str) -> None:

@@ -8,6 +8,8 @@ from llama_gene.config import Section, SourceFormat, Split
 
 Column = str | int
 TableFormat = Literal["csv", "tsv", "spaces", "jsonl"]
+UNKNOWN_STATE = "-"
+"""Stands for a state that is not known: its letter is never asked about."""
 
 
 class TaskFile(Section):

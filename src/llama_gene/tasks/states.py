@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llama_gene.tasks.definitions import Label, Task
-from llama_gene.tasks.readers import UNKNOWN_STATE
+from llama_gene.tasks.sources import UNKNOWN_STATE
 
 Span = tuple[int, int]
 

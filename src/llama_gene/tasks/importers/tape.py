@@ -44,7 +44,7 @@ from llama_gene.tasks.importers.layout import (
 )
 from llama_gene.tasks.importers.lmdb import read_lmdb
 from llama_gene.tasks.importers.names import task_name
-from llama_gene.tasks.readers import UNKNOWN_STATE
+from llama_gene.tasks.sources import UNKNOWN_STATE
 from llama_gene.tasks.wordings import Family
 
 _TAPE = Origin("TAPE", "BSD-3-Clause (code); see the data's own sources", "Rao et al. 2019, TAPE, NeurIPS")
