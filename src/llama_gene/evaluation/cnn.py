@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from sklearn.metrics import matthews_corrcoef
 from torch import nn
 from torch.nn.functional import cross_entropy, max_pool1d, mse_loss, one_hot
 
 from llama_gene.evaluation.baselines import Answers
 from llama_gene.evaluation.features import place_of_end
 from llama_gene.evaluation.items import Item
+from llama_gene.evaluation.linear import validation_mcc
 from llama_gene.evaluation.numbers import values_of
 from llama_gene.progress import show_progress
 from llama_gene.sequences.alphabets import DNA, PROTEIN
@@ -222,7 +222,7 @@ def _validation(network: _Network, valid: _Split) -> float:
     wanted = valid.labels.numpy()
     if network.value is not None and len(wanted) > 2 and np.ptp(values_N) > 0:
         return float(np.nan_to_num(spearmanr(values_N, valid.values.numpy()).statistic, nan=-1.0))
-    return float(matthews_corrcoef(wanted, scores_NL.argmax(axis=1)))
+    return validation_mcc(wanted, scores_NL.argmax(axis=1))
 
 
 @torch.inference_mode()

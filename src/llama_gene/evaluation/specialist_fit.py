@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.stats import rankdata
-from sklearn.metrics import matthews_corrcoef
 from torch import Tensor
 
+from llama_gene.evaluation.linear import validation_mcc
 from llama_gene.evaluation.metrics import Array
 from llama_gene.evaluation.specialist import Card, Specialist
 from llama_gene.evaluation.specialist_linear import (
@@ -133,7 +133,7 @@ def validation_score(specialist: Specialist, valid: Examples) -> float:
     """Spearman of numbers, MCC of labels; -inf where it is undefined."""
     predicted = specialist.predict(valid.items)
     if specialist.card.labels:
-        return float(matthews_corrcoef(valid.targets, predicted.argmax(axis=1))) if len(predicted) else -np.inf
+        return validation_mcc(valid.targets, predicted.argmax(axis=1)) if len(predicted) else -np.inf
     a, b = rankdata(predicted), rankdata(valid.targets)
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return -np.inf
