@@ -55,7 +55,7 @@ def main() -> None:
     """Run, print, write."""
     arguments = read_arguments(__doc__)
     reuse_memory()
-    sizes = [Size("demo", DEMO_SHAPE, DEMO_ROWS, items=16 if arguments.quick else 512, rounds=5)]
+    sizes = [Size("demo", DEMO_SHAPE, DEMO_ROWS, items=16 if arguments.quick else 512, rounds=9)]
     if not arguments.quick:
         sizes.append(Size("real-cpu", REAL_SHAPE, REAL_ROWS, items=96, rounds=5))
     with tempfile.TemporaryDirectory() as folder:
