@@ -255,12 +255,15 @@ def test_structures_of_every_form_give_the_same_states(tmp_path: Path) -> None:
         "c.bpseq": f"#Name: three\n{bpseq}",
         "d.ct": f"10 four\n{ct}",
         "e.dbn": f">five\n{letters}\n{states} (-1.20)\n>six\n{letters}\n..........\n",
+        "f.dbn": f">seven\n{letters}\n(((----)))\n",
     }
     found = add(write(tmp_path / "rna", files), "bprna")
     assert [(item.id, *item.sequences, item.answer) for item in found.items("bprna")] == [
         ("one", letters, states), ("two", letters, states), ("three", letters, states), ("d", letters, states),
-        ("five", letters, states), ("six", letters, ".........."),
+        ("five", letters, states), ("six", letters, ".........."), ("seven", letters, states),
     ]  # fmt: skip
+    write(tmp_path, {"json/a.json": json.dumps({"seq": letters, "label": "(((----)))"})})
+    assert add(tmp_path / "json", "bprna", name="lines").answers("lines") == [(letters, states, "")]
 
 
 def test_the_sets_of_spot_rna_are_splits(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from llama_gene.tasks.importers.layout import (
     stem_of,
     suffix_of,
 )
+from llama_gene.tasks.sources import UNKNOWN_STATE
 
 _BPRNA = Origin(
     "bpRNA-1m", "see the source databases",
@@ -48,6 +49,8 @@ _BPRNA = Origin(
 )  # fmt: skip
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", **{letter: letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}}
 _UNPAIRED = ".,:-_"
+# A task takes - for a state that is not known; in these files it is an unpaired base.
+_WRITTEN = str.maketrans(UNKNOWN_STATE, ".")
 _SETS: Mapping[str, Split] = {"TR": "train", "VL": "valid", "TS": "test"}
 _SPOT_RNA = re.compile(r"(?:^|[_.-])(TR|VL|TS)\d(?:$|[_.-])", re.IGNORECASE)
 _LATER, _EARLIER = tuple(_PAIRS), tuple(_PAIRS.values())
@@ -79,9 +82,10 @@ def find_bprna(request: Request) -> Iterator[Found]:
 
 
 def _from_lines(request: Request, lines: Sequence[Item], name: str) -> Found:
-    """JSON lines, read as they are; those that fit their sequences as a table, where one does not."""
+    """JSON lines, read as they are; as a table, where one does not fit its sequence or an unpaired base is a dash."""
     quiet = Inspector("skip")  # the table counts what does not fit
-    if not all(_fits(found, quiet) for item in lines for found in _json_lines(item, quiet)):
+    structures = (found for item in lines for found in _json_lines(item, quiet))
+    if not all(_fits(found, quiet) and UNKNOWN_STATE not in found.brackets for found in structures):
         return as_table(name, _define(table_reader(name, answer=True, split=True)), _rows(request, lines))
     reader = {
         "type": "table", "format": "jsonl", "sequences": ["seq"], "label": "label",
@@ -98,7 +102,7 @@ def _define(reader: Definition) -> Definition:
         "before it, or unpaired?",
         labels=[
             label("paired with a later base", *_LATER), label("paired with an earlier base", *_EARLIER),
-            label("unpaired", *_UNPAIRED),
+            label("unpaired", *_UNPAIRED.replace(UNKNOWN_STATE, "")),
         ],
     )  # fmt: skip
 
@@ -108,7 +112,8 @@ def _rows(request: Request, files: Sequence[Item]) -> Iterator[Row]:
         split = _split_of(item, request.path)
         for found in _PARSERS.get(suffix_of(item), _json_lines)(item, request.inspector):
             if _fits(found, request.inspector):
-                yield Row((found.letters,), found.name or stem_of(item), found.brackets, split=split)
+                states = found.brackets.translate(_WRITTEN)
+                yield Row((found.letters,), found.name or stem_of(item), states, split=split)
 
 
 def _split_of(item: Item, root: Path) -> Split | None:
