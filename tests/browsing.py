@@ -93,8 +93,9 @@ class Page:
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
 
     def texts(self, selector: str) -> list[str]:
-        """Their texts, folded ones too."""
-        return [str(self.run("return arguments[0].textContent", found)) for found in self.all(selector)]
+        """Their texts, folded ones too; read at once, since the page may replace an element meanwhile."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.textContent)"
+        return [str(text) for text in self.run(script, selector)]
 
     def press(self, *keys: str) -> None:
         """Keys where the focus is."""
